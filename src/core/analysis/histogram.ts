@@ -1,0 +1,92 @@
+/**
+ * Log-linear latency histogram: 64 bins per power of two, so any value is known within 0.8 %, at any range.
+ * Owns binning, merging and quantiles; knows neither time nor versions.
+ * @module
+ */
+
+/** Values below this many units have a bin each; above, 64 bins per power of two. */
+const EXACT = 128;
+const SUB_BITS = 6;
+
+/** The largest value kept apart, microseconds (2^32 − 1, about 71 minutes); larger ones count in its bin. */
+export const MAX_VALUE_US = 0xffff_ffff;
+
+/** Number of bins. */
+export const BIN_COUNT = EXACT + (32 - SUB_BITS - 1) * (1 << SUB_BITS);
+
+/** Sparse and mergeable: bin, count, bin, count … in ascending order of bin. */
+export type HistogramWire = readonly number[];
+
+/** Bin of a value in microseconds (a non-negative number; fractions are cut off). */
+export function binOf(valueUs: number): number {
+  const value = valueUs >= MAX_VALUE_US ? MAX_VALUE_US : valueUs >>> 0;
+  if (value < EXACT) return value;
+  const shift = 31 - Math.clz32(value) - SUB_BITS;
+  return (shift << SUB_BITS) + (value >>> shift);
+}
+
+/** Lowest value of a bin, microseconds. */
+export function binFloorUs(bin: number): number {
+  if (bin < EXACT) return bin;
+  const shift = (bin >>> SUB_BITS) - 1;
+  return (bin - (shift << SUB_BITS)) * 2 ** shift;
+}
+
+/** Lowest value above a bin, microseconds. */
+export function binCeilingUs(bin: number): number {
+  return binFloorUs(bin + 1);
+}
+
+/** Counts per bin, for writing on the hot path and for merging. */
+export class Histogram {
+  readonly bins = new Float64Array(BIN_COUNT);
+  total = 0;
+
+  record(valueUs: number): void {
+    const bin = binOf(valueUs);
+    this.bins[bin] = (this.bins[bin] as number) + 1;
+    this.total += 1;
+  }
+
+  /** Adds `sign` times the counts of `wire`; with −1 an earlier addition is taken back exactly. */
+  merge(wire: HistogramWire, sign: 1 | -1 = 1): void {
+    for (let i = 0; i + 1 < wire.length; i += 2) {
+      const bin = wire[i] as number;
+      const count = sign * (wire[i + 1] as number);
+      if (bin < 0 || bin >= BIN_COUNT) continue;
+      this.bins[bin] = (this.bins[bin] as number) + count;
+      this.total += count;
+    }
+  }
+
+  /** The sparse form. */
+  toWire(): number[] {
+    const wire: number[] = [];
+    if (this.total === 0) return wire;
+    for (let bin = 0; bin < BIN_COUNT; bin += 1) {
+      const count = this.bins[bin] as number;
+      if (count !== 0) wire.push(bin, count);
+    }
+    return wire;
+  }
+
+  clear(): void {
+    this.bins.fill(0);
+    this.total = 0;
+  }
+
+  /**
+   * The value at rank `q` (0 < q < 1, nearest-rank definition), in microseconds, as the middle of its bin;
+   * `undefined` without values.
+   */
+  quantileUs(q: number): number | undefined {
+    if (this.total <= 0) return undefined;
+    const rank = Math.max(1, Math.ceil(q * this.total));
+    let seen = 0;
+    for (let bin = 0; bin < BIN_COUNT; bin += 1) {
+      seen += this.bins[bin] as number;
+      if (seen >= rank) return bin < EXACT ? bin : (binFloorUs(bin) + binCeilingUs(bin)) / 2;
+    }
+    return undefined;
+  }
+}

@@ -1,0 +1,66 @@
+/**
+ * The plan: a rollout's steps and rules, compiled from its YAML and frozen into the run that follows it, so
+ * that an edit of the file never changes a run under way. Knows no YAML.
+ * @module
+ */
+
+import type { Rule } from './rule.ts';
+import type { MatchOverride } from './split-document.ts';
+
+/** What a step waits for after its hold, before the next one. */
+export type Gate =
+  | { readonly kind: 'manual' }
+  /** Asked by POST every `intervalMs` until it answers 2xx (go) or 403 (abort). */
+  | {
+      readonly kind: 'webhook';
+      readonly url: string;
+      readonly intervalMs: number;
+      readonly timeoutMs: number;
+    };
+
+export interface Step {
+  /** Basis points of the canary. */
+  readonly weightBp: number;
+  /** Time with evidence that must pass at this weight, milliseconds. */
+  readonly holdMs: number;
+  /** Canary requests that must have been judged at this weight. */
+  readonly requests: number;
+  readonly gate: Gate | null;
+}
+
+export interface FreezeWindow {
+  readonly fromMs: number;
+  /** Exclusive. */
+  readonly toMs: number;
+}
+
+/** When steps may advance. Aborting is never restricted. */
+export interface Schedule {
+  /** Five-field cron expression: advancing is allowed in the minutes that it matches. Null: always. */
+  readonly advance: string | null;
+  /** IANA time zone of `advance` and of freeze dates. */
+  readonly timezone: string;
+  readonly freeze: readonly FreezeWindow[];
+}
+
+export interface Plan {
+  readonly rollout: string;
+  readonly service: string;
+  readonly baseline: string;
+  readonly canary: string;
+  readonly steps: readonly Step[];
+  readonly abort: readonly Rule[];
+  /** `proven`: the judge may shorten a hold by evidence; `elapsed`: only the hold counts. */
+  readonly advance: 'proven' | 'elapsed';
+  /** Accepted probability of aborting a healthy canary, per run. */
+  readonly falseAbort: number;
+  /** After `afterMs` without evidence. */
+  readonly onNoEvidence: { readonly afterMs: number; readonly action: 'hold' | 'pause' | 'abort' };
+  readonly onOperatorLoss: { readonly afterMs: number; readonly action: 'baseline' | 'keep' };
+  readonly schedule: Schedule | null;
+  /** Names of notifiers of the operator's configuration. */
+  readonly notify: readonly string[];
+  /** Seeds the canary's share of users; by default `service/rollout`, so that a retry meets the same users. */
+  readonly salt: string;
+  readonly matches: readonly MatchOverride[];
+}

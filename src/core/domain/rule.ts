@@ -1,0 +1,99 @@
+/**
+ * Rules: abort conditions as data, as `config/rule-expression.ts` parses them and `core/analysis` checks them.
+ * Knows neither the text they came from nor where the numbers come from.
+ * @module
+ */
+
+/** What a rule compares. Rates are fractions (0.01 = 1 %), latencies milliseconds. */
+export type Condition =
+  /** `5xx > 2x`: the canary's error rate against the baseline's over the same seconds. */
+  | { readonly kind: 'rate-ratio'; readonly factor: number }
+  /** `5xx > +50%`: the same, written as an increase. `5xx > 1%`: against a fixed rate. */
+  | { readonly kind: 'rate-limit'; readonly limit: number }
+  /** `p95 > +50%` (factor 1.5) or `p95 > 1.5x`: against the baseline's quantile. */
+  | { readonly kind: 'quantile-ratio'; readonly quantile: number; readonly factor: number }
+  /** `p99 > 800ms`: against a fixed latency. */
+  | { readonly kind: 'quantile-limit'; readonly quantile: number; readonly limitMs: number }
+  /** `promql: <query> > 0.5`: the query's one value against a number. */
+  | {
+      readonly kind: 'promql';
+      readonly query: string;
+      readonly operator: Comparison;
+      readonly limit: number;
+    };
+
+export type Comparison = '>' | '>=' | '<' | '<=' | '==' | '!=';
+
+export interface Rule {
+  /** As the user wrote it; shown everywhere. */
+  readonly text: string;
+  readonly condition: Condition;
+  /** Window that the point estimate looks back over, milliseconds. */
+  readonly overMs: number;
+  /** The breach must have held this long without a break, milliseconds; 0 acts at once. */
+  readonly forMs: number;
+  /** Canary requests in the window below which the verdict is `undecided`. */
+  readonly minRequests: number;
+  /** Where rates and latencies come from; `promql` conditions always ask Prometheus. */
+  readonly source: 'telemetry' | 'prometheus';
+}
+
+export type Verdict = 'pass' | 'fail' | 'undecided' | 'no-evidence';
+
+/**
+ * Why there is nothing to judge. `no-traffic`: gateways report, but no canary request. `no-baseline`: the
+ * baseline had none. `stale`: gateways have gone silent. `lost`: summaries are missing. The others are a
+ * metric source's: down, too slow, an answer with no, several, or not-a-number values, a refused query.
+ */
+export type NoEvidenceCause =
+  | 'no-traffic'
+  | 'no-baseline'
+  | 'stale'
+  | 'source-down'
+  | 'source-slow'
+  | 'source-refused'
+  | 'empty'
+  | 'nan'
+  | 'many-series'
+  | 'not-asked-yet';
+
+export interface RateArm {
+  readonly bad: number;
+  readonly total: number;
+}
+
+export interface QuantileArm {
+  readonly total: number;
+  readonly valueMs: number;
+}
+
+/** The numbers behind a verdict. `baseline` is null where the rule has none. */
+export type Evidence =
+  | {
+      readonly kind: 'rate';
+      readonly windowMs: number;
+      readonly canary: RateArm;
+      readonly baseline: RateArm | null;
+    }
+  | {
+      readonly kind: 'quantile';
+      readonly windowMs: number;
+      readonly quantile: number;
+      readonly canary: QuantileArm;
+      readonly baseline: QuantileArm | null;
+    }
+  | { readonly kind: 'scalar'; readonly query: string; readonly value: number; readonly sampledAtMs: number }
+  | { readonly kind: 'none'; readonly cause: NoEvidenceCause; readonly detail?: string };
+
+/** One evaluation of one rule. */
+export interface Check {
+  /** Index into the plan's `abort` list. */
+  readonly rule: number;
+  readonly text: string;
+  readonly verdict: Verdict;
+  /** Since when the condition has held without a break, epoch milliseconds; null when it does not hold. */
+  readonly breachedSinceMs: number | null;
+  readonly evidence: Evidence;
+  /** One sentence with the numbers, such as `5xx 4.1% (41/1000) is over 2x the baseline's 0.5% (99/19800)`. */
+  readonly summary: string;
+}

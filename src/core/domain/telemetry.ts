@@ -1,0 +1,79 @@
+/**
+ * What a gateway reports once a second for each service: mergeable counts and latency histograms per version.
+ * The unit of evidence; knows neither transport nor judge.
+ * @module
+ */
+
+import type { HistogramWire } from '../analysis/histogram.ts';
+
+/**
+ * Counts by outcome. `bad` outcomes are what a 5xx rule counts: a status of 500 or more, and attempts that
+ * ended without a status (`connectError`, `reset`, `timeout`), because their caller sees a 502 or 504.
+ * `clientAborted` attempts have no outcome of the version's own and count nowhere else.
+ */
+export interface OutcomeCounts {
+  readonly status2xx: number;
+  readonly status3xx: number;
+  readonly status4xx: number;
+  readonly status5xx: number;
+  readonly connectError: number;
+  readonly reset: number;
+  readonly timeout: number;
+  readonly clientAborted: number;
+}
+
+export type Outcome = keyof OutcomeCounts;
+
+/** One view of one version in one second. */
+export interface Traffic {
+  readonly outcomes: OutcomeCounts;
+  /** Time to the last byte in microseconds (an attempt without a status: until it failed). */
+  readonly latencyUs: HistogramWire;
+}
+
+export interface VersionSummary {
+  /** One entry per try of an upstream. The analysis judges these: a retry never hides a bad canary. */
+  readonly attempts: Traffic;
+  /** What clients saw, one per request, whatever retries, caches and fallbacks made of it. */
+  readonly responses: Traffic;
+  /** Requests that a match override sent here. In neither count above: testers are not a random sample. */
+  readonly forced: number;
+}
+
+/** Delivered at least once; folded exactly once by (gateway, incarnation, service, sequence). */
+export interface TelemetrySummary {
+  readonly gateway: string;
+  /** Random per process start. */
+  readonly incarnation: string;
+  readonly service: string;
+  /** 1, 2, 3 … per incarnation and service. A gap means lost summaries. */
+  readonly sequence: number;
+  /** Start of the second, epoch milliseconds by the gateway's clock. */
+  readonly secondMs: number;
+  /** Revision of the split that was in force at the end of the second. */
+  readonly revision: number;
+  /** Versions without traffic are left out; a second without any is still sent, as a sign of life. */
+  readonly versions: Readonly<Record<string, VersionSummary>>;
+}
+
+export const NO_OUTCOMES: OutcomeCounts = {
+  status2xx: 0,
+  status3xx: 0,
+  status4xx: 0,
+  status5xx: 0,
+  connectError: 0,
+  reset: 0,
+  timeout: 0,
+  clientAborted: 0,
+};
+
+/** Requests with an outcome of the version's own. */
+export function totalOf(outcomes: OutcomeCounts): number {
+  const { status2xx, status3xx, status4xx } = outcomes;
+  return status2xx + status3xx + status4xx + badOf(outcomes);
+}
+
+/** What a 5xx rule counts. */
+export function badOf(outcomes: OutcomeCounts): number {
+  return outcomes.status5xx + outcomes.connectError + outcomes.reset + outcomes.timeout;
+}

@@ -1,0 +1,53 @@
+/**
+ * The weight channel: the only way from the operator to gateways, and back. Adapters: embedded, Redis.
+ * One conformance suite (`test/conformance/weight-channel.ts`) runs on each.
+ * @module
+ */
+
+import type { Acknowledgement, SplitDocument } from '../core/domain/split-document.ts';
+
+export type WriteResult =
+  | { readonly ok: true }
+  /** `stale-epoch`: a newer operator has written; `revision-conflict`: the document is not the expected one. */
+  | {
+      readonly ok: false;
+      readonly cause: 'stale-epoch' | 'revision-conflict';
+      readonly current: SplitDocument | null;
+    };
+
+/** A gateway as the operator sees it. */
+export interface LiveAcknowledgement extends Acknowledgement {
+  /** Age of the newest sign of life, milliseconds, by one clock (the channel's). */
+  readonly ageMs: number;
+}
+
+export interface WeightListener {
+  /** The newest document of a service; called again only with a higher revision or epoch. */
+  onSplit(split: SplitDocument): void;
+  /** The lease of this revision was renewed. Gateways time leases from here by their own monotonic clock. */
+  onRenewal(service: string, revision: number): void;
+  /** The channel answered or stopped answering. Weights stay as they are; a lease may run out. */
+  onConnection(connected: boolean): void;
+}
+
+export interface WeightChannel {
+  /** The stored document, or null when none was ever written. */
+  read(service: string): Promise<SplitDocument | null>;
+  /**
+   * Stores and publishes `split` if the stored revision is exactly `split.revision − 1` (0: none stored) and
+   * the stored epoch is not higher. A write also counts as a renewal.
+   */
+  write(split: SplitDocument): Promise<WriteResult>;
+  /** Renews the lease of the stored document; refused like a write when revision or epoch are not current. */
+  renew(service: string, revision: number, epoch: number): Promise<WriteResult>;
+  /**
+   * Delivers the stored documents of `services` at once, then every newer one: by push, and by reading again
+   * on reconnect, on a gap and every few seconds, so a lost message is made good. Resolves when the first
+   * read has been delivered or has failed; ends with `signal`. Never rejects for a channel that is down.
+   */
+  watch(services: readonly string[], listener: WeightListener, signal: AbortSignal): Promise<void>;
+  /** Sign of life of a gateway: what it applies now. */
+  acknowledge(acknowledgement: Acknowledgement): Promise<void>;
+  /** Newest acknowledgement of every gateway heard of in the last 60 s. */
+  acknowledgements(service: string): Promise<readonly LiveAcknowledgement[]>;
+}
