@@ -6,9 +6,9 @@
 
 /** What a rule compares. Rates are fractions (0.01 = 1 %), latencies milliseconds. */
 export type Condition =
-  /** `5xx > 2x`: the canary's error rate against the baseline's over the same seconds. */
+  /** `5xx > 2x` or `5xx > +100%`: the canary's error rate against the baseline's over the same seconds. */
   | { readonly kind: 'rate-ratio'; readonly factor: number }
-  /** `5xx > +50%`: the same, written as an increase. `5xx > 1%`: against a fixed rate. */
+  /** `5xx > 1%`: against a fixed rate (a fraction here: 0.01). */
   | { readonly kind: 'rate-limit'; readonly limit: number }
   /** `p95 > +50%` (factor 1.5) or `p95 > 1.5x`: against the baseline's quantile. */
   | { readonly kind: 'quantile-ratio'; readonly quantile: number; readonly factor: number }

@@ -1,0 +1,75 @@
+/**
+ * The gateway configuration after loading: defaults filled in, policies merged into routes, references checked,
+ * secrets not yet read. What the data plane compiles its routes from; knows no YAML.
+ * @module
+ */
+
+import type { RetryOutcome, StickySource } from './gateway-schema.ts';
+import type { ListenAddress } from './primitives.ts';
+
+export interface GatewayConfig {
+  /** Absolute path of the file that it came from; relative paths in it are relative to its folder. */
+  readonly path: string;
+  readonly name: string | null;
+  readonly listeners: readonly { readonly address: ListenAddress }[];
+  readonly admin: { readonly address: ListenAddress };
+  readonly trustedProxies: readonly string[];
+  readonly accessLog: { readonly kind: 'stdout' | 'off' } | { readonly kind: 'file'; readonly path: string };
+  readonly drainMs: number;
+  readonly jwt: Readonly<Record<string, JwtProvider>>;
+  readonly services: Readonly<Record<string, Service>>;
+  readonly routes: readonly Route[];
+}
+
+export interface JwtProvider {
+  readonly issuer: string;
+  readonly audience: string;
+  readonly algorithms: readonly string[];
+  readonly jwks: { readonly url: string } | { readonly file: string };
+  readonly clockToleranceMs: number;
+}
+
+export interface Service {
+  readonly name: string;
+  /** In the order of the file, which is also the order of the split's layout. */
+  readonly versions: Readonly<Record<string, { readonly endpoints: readonly { readonly url: string }[] }>>;
+  readonly defaultVersion: string;
+  readonly sticky: readonly StickySource[];
+  readonly salt: string;
+}
+
+export type PathMatch =
+  | { readonly kind: 'exact'; readonly path: string }
+  /** `/orders/{id}`: each parameter is one whole segment. */
+  | { readonly kind: 'template'; readonly path: string }
+  /** Matches the path itself and everything below it: `/orders` matches `/orders` and `/orders/1`, not `/ordersX`. */
+  | { readonly kind: 'prefix'; readonly path: string };
+
+export interface Route {
+  readonly name: string;
+  /** Null: all methods. */
+  readonly methods: readonly string[] | null;
+  /** Null: any host. */
+  readonly host: string | null;
+  readonly path: PathMatch;
+  readonly service: string;
+  readonly timeout: {
+    readonly connectMs: number;
+    readonly responseMs: number;
+    readonly idleMs: number;
+    readonly totalMs: number;
+  };
+  /** Null: no retries. */
+  readonly retry: RetryPolicy | null;
+  readonly auth: { readonly jwt: string; readonly optional: boolean } | null;
+  readonly maxBodyBytes: number;
+}
+
+export interface RetryPolicy {
+  /** Further tries after the first. */
+  readonly attempts: number;
+  readonly on: readonly RetryOutcome[];
+  readonly baseMs: number;
+  readonly maxMs: number;
+  readonly bufferBytes: number;
+}

@@ -1,0 +1,193 @@
+/**
+ * The shape of `proxy/gateway.yaml`: the single source of its types, its checks and its JSON Schema.
+ * Relations between parts (a route naming a missing service …) are in `gateway-config.ts`.
+ * @module
+ */
+
+import * as z from 'zod';
+import { duration, headerName, httpUrl, listenAddress, name, origin } from './primitives.ts';
+
+const SECOND = 1000;
+const HOUR = 3_600_000;
+
+/** Where the sticky key of a request comes from; the first source in the list that yields one wins. */
+const stickySource = z.union(
+  [
+    z
+      .strictObject({ claim: z.string().min(1).max(64) })
+      .meta({ description: 'Claim of the validated JWT, such as sub.' }),
+    z
+      .strictObject({ header: headerName })
+      .meta({ description: 'Request header. The client chooses it: prefer a claim.' }),
+    z
+      .strictObject({ cookie: z.string().regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}$/) })
+      .meta({ description: 'Cookie that the gateway issues when it is missing.' }),
+    z.literal('ip').meta({ description: 'Client address, behind trusted proxies the forwarded one.' }),
+  ],
+  { error: 'expected one of { claim: sub }, { header: x-user-id }, { cookie: sluice_id }, ip' },
+);
+
+const endpoint = z
+  .union([origin, z.strictObject({ url: origin })])
+  .transform((value) => (typeof value === 'string' ? { url: value } : value));
+
+const version = z.strictObject({
+  endpoints: z.array(endpoint).min(1).max(256),
+});
+
+const service = z.strictObject({
+  versions: z
+    .record(name, version)
+    .refine((versions) => Object.keys(versions).length > 0, { error: 'expected at least one version' }),
+  default: name.optional().meta({
+    description: 'Version that serves everything until an operator says otherwise. Default: the first.',
+  }),
+  sticky: z.array(stickySource).min(1).max(8).optional().meta({
+    description: 'Sources of the sticky key in order of preference. Default: the gateway cookie, then ip.',
+  }),
+  salt: z.string().min(1).max(128).optional().meta({
+    description: 'Seeds the assignment of versions outside a rollout. Default: the name of the service.',
+  }),
+});
+
+const retryOn = z.enum(['connect', 'reset', 'timeout', '502', '503', '504']);
+
+const retry = z.strictObject({
+  attempts: z.int().min(1).max(5).default(1).meta({ description: 'Further tries after the first.' }),
+  on: z
+    .array(
+      z
+        .union([retryOn, z.literal(502), z.literal(503), z.literal(504)])
+        .transform((value) => String(value) as z.output<typeof retryOn>),
+    )
+    .min(1)
+    .default(['connect', 'reset', '502', '503', '504']),
+  backoff: z
+    .strictObject({ base: duration(1, 10 * SECOND).optional(), max: duration(1, 60 * SECOND).optional() })
+    .optional()
+    .meta({
+      description:
+        'Full jitter: a random time up to base, doubled each time, at most max. Default 25ms, 250ms.',
+    }),
+  bufferBytes: z
+    .int()
+    .min(0)
+    .max(16_777_216)
+    .default(65_536)
+    .meta({ description: 'A request body up to this size is kept for a retry; a larger one is sent once.' }),
+});
+
+const timeout = z.strictObject({
+  connect: duration(1, 60 * SECOND)
+    .optional()
+    .meta({ description: 'Until the connection to an endpoint stands. Default 1s.' }),
+  response: duration(1, HOUR)
+    .optional()
+    .meta({ description: 'Per attempt, until the response headers. Default 10s.' }),
+  idle: duration(1, HOUR)
+    .optional()
+    .meta({ description: 'Between two pieces of a response body. Default 60s.' }),
+  total: duration(1, HOUR).optional().meta({
+    description: 'All attempts and backoffs until the response headers reach the client. Default 15s.',
+  }),
+});
+
+const auth = z.strictObject({
+  jwt: name.meta({ description: 'Name of an entry of identity.jwt.' }),
+  optional: z
+    .boolean()
+    .default(false)
+    .meta({ description: 'Let requests without a token pass; a bad token is still refused.' }),
+});
+
+/** Everything that a named policy or a route may set. */
+const policyFields = {
+  timeout: timeout.optional(),
+  retry: z
+    .union([retry, z.literal(false)])
+    .optional()
+    .meta({ description: 'Retries of idempotent methods; false for none. Default: one retry.' }),
+  auth: z.union([auth, z.literal(false)]).optional(),
+  maxBodyBytes: z
+    .int()
+    .min(0)
+    .max(1_073_741_824)
+    .optional()
+    .meta({ description: 'Larger request bodies get 413. Default 10 MiB.' }),
+};
+
+const policy = z.strictObject({ extends: name.optional(), ...policyFields });
+
+const method = z.enum(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']);
+
+const match = z.strictObject({
+  methods: z.array(method).min(1).optional().meta({ description: 'Default: all.' }),
+  host: z
+    .string()
+    .regex(/^[a-z0-9.-]+$/, { error: 'expected a host name in lower case, without port' })
+    .optional(),
+  path: z
+    .string()
+    .regex(/^\/[^\s?#]*$/, { error: 'expected a path such as /orders or /orders/{id}' })
+    .optional()
+    .meta({ description: 'Exact path, or a template with {parameters} for whole segments.' }),
+  prefix: z
+    .string()
+    .regex(/^\/[^\s?#{}]*$/, { error: 'expected a path prefix such as /orders' })
+    .optional()
+    .meta({ description: 'The path itself and everything below it.' }),
+});
+
+const route = z.strictObject({
+  name,
+  match,
+  service: name,
+  policy: name.optional(),
+  ...policyFields,
+});
+
+const jwtProvider = z.strictObject({
+  issuer: z.string().min(1),
+  audience: z.string().min(1),
+  algorithms: z
+    .array(z.enum(['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA']))
+    .min(1)
+    .default(['RS256', 'ES256']),
+  jwks: z.union([z.strictObject({ url: httpUrl }), z.strictObject({ file: z.string().min(1) })], {
+    error: 'expected { url: … } or { file: … }',
+  }),
+  clockTolerance: duration(0, 300 * SECOND)
+    .optional()
+    .meta({ description: 'Default 5s.' }),
+});
+
+export const gatewaySchema = z.strictObject({
+  name: name.optional().meta({ description: 'Unique name of this gateway. Default: host name and port.' }),
+  listeners: z
+    .array(z.strictObject({ address: listenAddress }))
+    .min(1)
+    .max(16),
+  admin: z
+    .strictObject({ address: listenAddress })
+    .optional()
+    .meta({ description: '/metrics, /healthz, /readyz. Default 127.0.0.1:9090.' }),
+  trustedProxies: z.array(z.string()).optional().meta({
+    description: 'Addresses or CIDR ranges whose X-Forwarded-* fields are believed. Default: none.',
+  }),
+  accessLog: z
+    .union([z.literal('stdout'), z.literal('off'), z.strictObject({ file: z.string().min(1) })])
+    .default('stdout'),
+  drain: duration(0, HOUR)
+    .optional()
+    .meta({ description: 'On SIGTERM, time that requests in flight get to end. Default 30s.' }),
+  identity: z.strictObject({ jwt: z.record(name, jwtProvider) }).optional(),
+  services: z
+    .record(name, service)
+    .refine((services) => Object.keys(services).length > 0, { error: 'expected at least one service' }),
+  policies: z.record(name, policy).optional(),
+  routes: z.array(route).min(1).max(10_000),
+});
+
+export type GatewayYaml = z.output<typeof gatewaySchema>;
+export type StickySource = z.output<typeof stickySource>;
+export type RetryOutcome = z.output<typeof retryOn>;
