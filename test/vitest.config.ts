@@ -1,0 +1,16 @@
+import { defineConfig } from 'vitest/config';
+
+export default defineConfig({
+  test: {
+    root: '.',
+    include: ['test/**/*.test.ts'],
+    testTimeout: 30_000,
+    hookTimeout: 60_000,
+    // Two cores: more workers only make real servers in tests starve each other.
+    maxWorkers: 2,
+    pool: 'forks',
+    // A test that is skipped or focused by mistake fails the run.
+    allowOnly: false,
+    passWithNoTests: false,
+  },
+});
