@@ -19,6 +19,7 @@ export const ERRORS = {
   BASELINE_MISMATCH: { status: 409, title: 'The service does not serve the baseline that the plan names' },
   CONFLICT: { status: 409, title: 'Somebody else wrote first' },
   STALE_EPOCH: { status: 409, title: 'Another operator holds the lease of this service' },
+  HELD_ELSEWHERE: { status: 503, title: 'Another operator looks after this service' },
   UNAVAILABLE: { status: 503, title: 'A dependency of the operator is not available' },
   INTERNAL: { status: 500, title: 'Something went wrong inside Sluice' },
 } as const satisfies Record<string, { status: number; title: string }>;

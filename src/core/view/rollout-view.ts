@@ -1,0 +1,85 @@
+/**
+ * RolloutView: the one projection of a rollout that CLI, control API, notifications and dashboard render.
+ * They never decide anything from it. Built by `project.ts`.
+ * @module
+ */
+
+import type { RolloutEvent } from '../domain/rollout-event.ts';
+import type { Check, NoEvidenceCause } from '../domain/rule.ts';
+import type { AppliedState } from '../domain/split-document.ts';
+import type { Phase } from '../rollout/state.ts';
+
+/** `attention` asks for a person; `bad` and `good` are ends. */
+export type Severity = 'idle' | 'active' | 'attention' | 'bad' | 'good';
+
+export interface StepView {
+  readonly weightBp: number;
+  readonly state: 'done' | 'current' | 'upcoming' | 'failed';
+  readonly holdMs: number;
+  readonly requestsNeeded: number;
+  readonly gate: 'manual' | 'webhook' | null;
+}
+
+export interface GatewayView {
+  readonly name: string;
+  readonly revision: number;
+  readonly state: AppliedState;
+  /** Since its last sign of life, milliseconds. */
+  readonly ageMs: number;
+  /** Serves exactly the revision that is set. */
+  readonly current: boolean;
+}
+
+export interface CheckView extends Check {
+  /** Canary's value at recent checks, oldest first, for a sparkline; null where there was none. */
+  readonly recent: readonly (number | null)[];
+}
+
+export interface RolloutView {
+  readonly rollout: string;
+  readonly service: string;
+  readonly baseline: string;
+  readonly canary: string;
+  /** `ready`: declared, never started. */
+  readonly phase: Phase | 'ready';
+  readonly severity: Severity;
+  /** One word for tables, upper case: READY, HOLDING, WAITING, PAUSED, PROMOTED, ABORTED, UNDONE. */
+  readonly word: string;
+  /** What is going on and what happens next, one or two sentences. */
+  readonly sentence: string;
+  readonly message: string | null;
+  /** 0 before the first start. */
+  readonly run: number;
+  /** Changes with every commit; monotone per rollout. */
+  readonly version: number;
+  /** Index into `steps`. */
+  readonly step: number;
+  readonly steps: readonly StepView[];
+  readonly progress: { readonly evidenceMs: number; readonly requests: number };
+  readonly weight: {
+    /** What the operator has asked for. */
+    readonly setBp: number;
+    readonly revision: number;
+    /** Canary's share of the attempts judged in the last minute; null without traffic. */
+    readonly servedBp: number | null;
+    /** Attempts judged of the canary and in all, in that minute. */
+    readonly canaryRequests: number;
+    readonly totalRequests: number;
+  };
+  readonly gateways: readonly GatewayView[];
+  readonly evidence: {
+    readonly flowing: boolean;
+    readonly cause: NoEvidenceCause | null;
+    readonly sinceMs: number | null;
+  };
+  readonly checks: readonly CheckView[];
+  readonly startedAtMs: number | null;
+  /** Start of the current phase. */
+  readonly sinceMs: number | null;
+  /** Least time left until promotion if every check passes; null when it can't be told (gates, pauses, ends). */
+  readonly remainingMs: number | null;
+  /** Newest events, oldest first, at most 20. */
+  readonly events: readonly RolloutEvent[];
+  /** Operator's clock when this was projected. */
+  readonly nowMs: number;
+}
