@@ -34,8 +34,11 @@ export interface WeightChannel {
   /** The stored document, or null when none was ever written. */
   read(service: string): Promise<SplitDocument | null>;
   /**
-   * Stores and publishes `split` if the stored revision is exactly `split.revision − 1` (0: none stored) and
-   * the stored epoch is not higher. A write also counts as a renewal.
+   * Stores and publishes `split` if the stored epoch is not higher and the stored revision is exactly
+   * `split.revision − 1`. When nothing is stored, any revision from 1 is accepted, so that an operator can
+   * publish again after the channel lost its data. A conflict whose `current` is older than what the caller
+   * wrote under the same epoch also means lost data: take a new epoch (release, acquire) before writing, or
+   * gateways that hold the lost revision will ignore the document. A write also counts as a renewal.
    */
   write(split: SplitDocument): Promise<WriteResult>;
   /** Renews the lease of the stored document; refused like a write when revision or epoch are not current. */

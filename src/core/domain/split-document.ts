@@ -67,6 +67,15 @@ export function splitProblem(split: SplitDocument): string | undefined {
   return weightsProblem(split.weights);
 }
 
+/** Whether `split` is newer than `known`: by epoch first, since a new operator may start again at revision 1. */
+export function supersedes(
+  split: Pick<SplitDocument, 'epoch' | 'revision'>,
+  known: Pick<SplitDocument, 'epoch' | 'revision'> | undefined,
+): boolean {
+  if (known === undefined) return true;
+  return split.epoch === known.epoch ? split.revision > known.revision : split.epoch > known.epoch;
+}
+
 /** The split of a service that no operator has written yet: everything to its declared default version. */
 export function initialSplit(service: string, version: string): SplitDocument {
   return {
