@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { JudgeMemory } from '../analysis/judge.ts';
 import type { Plan } from '../domain/plan.ts';
 
 /** What counts towards completing a step. */
@@ -14,44 +15,55 @@ export interface StepProgress {
   readonly requests: number;
 }
 
-export type RolloutState =
-  | {
-      readonly phase: 'holding';
-      readonly step: number;
-      readonly sinceMs: number;
-      readonly progress: StepProgress;
-      readonly lastTickMs: number;
-      readonly noEvidenceSinceMs: number | null;
-    }
-  | {
-      readonly phase: 'awaiting-gate';
-      readonly step: number;
-      readonly sinceMs: number;
-      readonly progress: StepProgress;
-      readonly lastTickMs: number;
-      readonly noEvidenceSinceMs: number | null;
-    }
-  | {
-      readonly phase: 'paused';
-      readonly step: number;
-      readonly sinceMs: number;
-      readonly progress: StepProgress;
-      readonly resumeTo: 'holding' | 'awaiting-gate';
-      readonly reason: string;
-    }
-  | { readonly phase: 'promoted'; readonly step: number; readonly sinceMs: number }
-  | { readonly phase: 'aborted'; readonly step: number; readonly sinceMs: number; readonly reason: string }
-  | { readonly phase: 'undone'; readonly step: number; readonly sinceMs: number };
+/** What every phase with a canary under test knows. */
+interface UnderTest {
+  /** Index into the plan's steps. */
+  readonly step: number;
+  /** Start of the phase, epoch milliseconds. */
+  readonly sinceMs: number;
+  readonly progress: StepProgress;
+  /** Newest tick, epoch milliseconds: time is counted from tick to tick, never over a gap. */
+  readonly tickedAtMs: number;
+  /** Since when evidence has been missing; null while it flows. */
+  readonly noEvidenceSinceMs: number | null;
+}
 
+export interface Holding extends UnderTest {
+  readonly phase: 'holding';
+}
+
+export interface AwaitingGate extends UnderTest {
+  readonly phase: 'awaiting-gate';
+}
+
+export interface Paused extends UnderTest {
+  readonly phase: 'paused';
+  readonly resumeTo: 'holding' | 'awaiting-gate';
+  readonly reason: string;
+}
+
+/** A phase that nothing but a person leaves. */
+export interface Ended {
+  readonly phase: 'promoted' | 'aborted' | 'undone';
+  /** Step at which it ended. */
+  readonly step: number;
+  readonly sinceMs: number;
+  readonly reason: string;
+}
+
+export type ActiveState = Holding | AwaitingGate | Paused;
+export type RolloutState = ActiveState | Ended;
 export type Phase = RolloutState['phase'];
 
 /** Everything a store keeps of one rollout beside its event log; replaced as a whole by each commit. */
 export interface RolloutRecord {
   readonly rollout: string;
   readonly service: string;
+  /** 1, 2, 3 …: each `start` and `retry` is a run of its own. */
   readonly run: number;
   readonly plan: Plan;
   readonly state: RolloutState;
+  readonly memory: JudgeMemory;
   /** Note given at `start`. */
   readonly message: string | null;
   readonly startedAtMs: number;
@@ -62,7 +74,27 @@ export interface RolloutRecord {
   readonly lastHash: string;
 }
 
-/** Whether the run still needs an operator. */
-export function isActive(state: RolloutState): boolean {
+/** Whether the canary is under test: the run needs an operator. */
+export function isActive(state: RolloutState): state is ActiveState {
   return state.phase === 'holding' || state.phase === 'awaiting-gate' || state.phase === 'paused';
+}
+
+/** `orders-v2#3`: names a run in split documents. */
+export function runId(record: Pick<RolloutRecord, 'rollout' | 'run'>): string {
+  return `${record.rollout}#${record.run}`;
+}
+
+/** Basis points that the canary should have in this state. */
+export function canaryWeightBp(plan: Plan, state: RolloutState): number {
+  switch (state.phase) {
+    case 'holding':
+    case 'awaiting-gate':
+    case 'paused':
+      return plan.steps[state.step]?.weightBp ?? 0;
+    case 'promoted':
+      return 10_000;
+    case 'aborted':
+    case 'undone':
+      return 0;
+  }
 }

@@ -1,0 +1,127 @@
+/**
+ * One rule against its numbers: is the limit broken, is the sample large enough, and the sentence that says so.
+ * Pure arithmetic and wording; knows neither windows nor time.
+ * @module
+ */
+
+import { assertNever } from '../domain/assert-never.ts';
+import { formatDuration } from '../domain/duration.ts';
+import type { Comparison, Evidence, QuantileArm, RateArm, Rule } from '../domain/rule.ts';
+
+/** A ratio of rates needs this many bad canary requests: one error after another's zero is not a trend. */
+const MIN_BAD = 3;
+
+export interface Assessment {
+  /** The point estimate is beyond the limit. */
+  readonly breached: boolean;
+  /** The sample is large enough for a verdict. */
+  readonly enough: boolean;
+  readonly summary: string;
+}
+
+export function assess(rule: Rule, evidence: Evidence): Assessment {
+  switch (evidence.kind) {
+    case 'none':
+      return {
+        breached: false,
+        enough: false,
+        summary: `${rule.text}: ${evidence.detail ?? evidence.cause}`,
+      };
+    case 'rate':
+      return withSample(rule, evidence.canary.total, assessRate(rule, evidence.canary, evidence.baseline));
+    case 'quantile':
+      return withSample(
+        rule,
+        evidence.canary.total,
+        assessQuantile(rule, evidence.canary, evidence.baseline),
+      );
+    case 'scalar':
+      return assessScalar(rule, evidence.value);
+    default:
+      return assertNever(evidence);
+  }
+}
+
+type Finding = Pick<Assessment, 'breached' | 'summary'>;
+
+function withSample(rule: Rule, canaryTotal: number, finding: Finding): Assessment {
+  if (canaryTotal >= rule.minRequests) return { ...finding, enough: true };
+  const missing = `; ${Math.round(canaryTotal)} of ${rule.minRequests} requests needed for a verdict`;
+  return { ...finding, enough: false, summary: finding.summary + missing };
+}
+
+function assessRate(rule: Rule, canary: RateArm, baseline: RateArm | null): Finding {
+  const rate = canary.bad / canary.total;
+  const said = `canary ${percent(rate)} 5xx (${fraction(canary)})`;
+  const { condition } = rule;
+  if (condition.kind === 'rate-limit') {
+    const breached = rate > condition.limit;
+    return { breached, summary: `${said} is ${breached ? 'over' : 'within'} ${percent(condition.limit)}` };
+  }
+  if (condition.kind !== 'rate-ratio' || !baseline) return { breached: false, summary: said };
+  const baselineRate = baseline.bad / baseline.total;
+  const breached = canary.bad >= MIN_BAD && rate > condition.factor * baselineRate;
+  const against = `${condition.factor}x the baseline's ${percent(baselineRate)} (${fraction(baseline)})`;
+  return { breached, summary: `${said} is ${breached ? 'over' : 'within'} ${against}` };
+}
+
+function assessQuantile(rule: Rule, canary: QuantileArm, baseline: QuantileArm | null): Finding {
+  const { condition } = rule;
+  if (condition.kind !== 'quantile-limit' && condition.kind !== 'quantile-ratio')
+    return { breached: false, summary: rule.text };
+  const said = `canary p${trim(condition.quantile * 100)} ${milliseconds(canary.valueMs)} (${Math.round(canary.total)} requests)`;
+  if (condition.kind === 'quantile-limit') {
+    const breached = canary.valueMs > condition.limitMs;
+    return {
+      breached,
+      summary: `${said} is ${breached ? 'over' : 'within'} ${milliseconds(condition.limitMs)}`,
+    };
+  }
+  if (!baseline) return { breached: false, summary: said };
+  const breached = canary.valueMs > condition.factor * baseline.valueMs;
+  const against = `${trim(condition.factor)}x the baseline's ${milliseconds(baseline.valueMs)} (${Math.round(baseline.total)} requests)`;
+  return { breached, summary: `${said} is ${breached ? 'over' : 'within'} ${against}` };
+}
+
+function assessScalar(rule: Rule, value: number): Assessment {
+  if (rule.condition.kind !== 'promql') return { breached: false, enough: false, summary: rule.text };
+  const { operator, limit } = rule.condition;
+  const breached = compare(value, operator, limit);
+  const said = `query answered ${trim(value)}, ${breached ? 'which is' : 'not'} ${operator} ${limit}`;
+  return { breached, enough: true, summary: said };
+}
+
+function compare(value: number, operator: Comparison, limit: number): boolean {
+  switch (operator) {
+    case '>':
+      return value > limit;
+    case '>=':
+      return value >= limit;
+    case '<':
+      return value < limit;
+    case '<=':
+      return value <= limit;
+    case '==':
+      return value === limit;
+    case '!=':
+      return value !== limit;
+    default:
+      return assertNever(operator);
+  }
+}
+
+function fraction(arm: RateArm): string {
+  return `${Math.round(arm.bad)}/${Math.round(arm.total)}`;
+}
+
+function percent(rate: number): string {
+  return `${trim(rate * 100)}%`;
+}
+
+function milliseconds(ms: number): string {
+  return ms < 1000 ? `${trim(ms)}ms` : formatDuration(ms);
+}
+
+function trim(value: number): string {
+  return String(Number(value.toPrecision(3)));
+}

@@ -1,0 +1,116 @@
+/**
+ * The evidence window: telemetry summaries folded exactly once and merged over gateways into time buckets,
+ * as far back as the longest rule looks. Pure data in, pure data out; knows no rules and no clock.
+ * @module
+ */
+
+import { badOf, type TelemetrySummary, totalOf, type VersionSummary } from '../domain/telemetry.ts';
+import type { HistogramWire } from './histogram.ts';
+
+/** Buckets kept at most; a longer window gets wider buckets instead of more. */
+const MAX_BUCKETS = 900;
+/** Gateway incarnations remembered for de-duplication. */
+const MAX_SOURCES = 10_000;
+
+/** What one version did in one bucket, per attempt. Latencies of several gateways stay separate lists. */
+export interface ArmBucket {
+  readonly bad: number;
+  readonly total: number;
+  readonly latencies: readonly HistogramWire[];
+}
+
+export interface Bucket {
+  /** Start, epoch milliseconds by the gateways' clocks. */
+  readonly startMs: number;
+  readonly arms: Readonly<Record<string, ArmBucket>>;
+}
+
+export interface EvidenceWindow {
+  readonly spanMs: number;
+  readonly bucketMs: number;
+  /** Ascending by start. */
+  readonly buckets: readonly Bucket[];
+  /** Highest sequence folded, by gateway and incarnation, in order of last use. */
+  readonly sources: ReadonlyMap<string, number>;
+  /** Summaries that never arrived, known from gaps in the sequences. */
+  readonly lostSummaries: number;
+}
+
+/** An empty window that looks back `spanMs`. */
+export function emptyWindow(spanMs: number): EvidenceWindow {
+  const bucketMs = Math.max(1, Math.ceil(spanMs / MAX_BUCKETS / 1000)) * 1000;
+  return { spanMs, bucketMs, buckets: [], sources: new Map(), lostSummaries: 0 };
+}
+
+/** Folds one summary; the same window when it was folded before or is too old to matter. */
+export function foldSummary(window: EvidenceWindow, summary: TelemetrySummary): EvidenceWindow {
+  const source = `${summary.gateway}\n${summary.incarnation}`;
+  const last = window.sources.get(source);
+  if (last !== undefined && summary.sequence <= last) return window;
+  const sources = new Map(window.sources);
+  sources.delete(source);
+  sources.set(source, summary.sequence);
+  if (sources.size > MAX_SOURCES) sources.delete(sources.keys().next().value as string);
+  const gap = last === undefined ? 0 : summary.sequence - last - 1;
+  return {
+    ...window,
+    sources,
+    lostSummaries: window.lostSummaries + gap,
+    buckets: addToBuckets(window, summary),
+  };
+}
+
+function addToBuckets(window: EvidenceWindow, summary: TelemetrySummary): readonly Bucket[] {
+  const startMs = Math.floor(summary.secondMs / window.bucketMs) * window.bucketMs;
+  const newestMs = Math.max(startMs, window.buckets.at(-1)?.startMs ?? startMs);
+  const oldestMs = newestMs - window.spanMs;
+  if (startMs <= oldestMs) return window.buckets;
+  const buckets = window.buckets.filter((bucket) => bucket.startMs > oldestMs);
+  let at = buckets.length;
+  while (at > 0 && (buckets[at - 1] as Bucket).startMs > startMs) at -= 1;
+  const existing = buckets[at - 1];
+  if (existing?.startMs === startMs) {
+    buckets[at - 1] = { startMs, arms: mergeArms(existing.arms, summary.versions) };
+  } else {
+    buckets.splice(at, 0, { startMs, arms: mergeArms({}, summary.versions) });
+  }
+  return buckets;
+}
+
+function mergeArms(
+  arms: Readonly<Record<string, ArmBucket>>,
+  versions: Readonly<Record<string, VersionSummary>>,
+): Readonly<Record<string, ArmBucket>> {
+  const merged: Record<string, ArmBucket> = { ...arms };
+  for (const [version, { attempts }] of Object.entries(versions)) {
+    const before = merged[version];
+    merged[version] = {
+      bad: (before?.bad ?? 0) + badOf(attempts.outcomes),
+      total: (before?.total ?? 0) + totalOf(attempts.outcomes),
+      latencies: [...(before?.latencies ?? []), attempts.latencyUs],
+    };
+  }
+  return merged;
+}
+
+/** The buckets of the newest `lookbackMs`, measured back from the newest bucket. */
+export function recentBuckets(window: EvidenceWindow, lookbackMs: number): readonly Bucket[] {
+  const newest = window.buckets.at(-1);
+  if (!newest) return [];
+  const fromMs = newest.startMs - Math.max(lookbackMs, window.bucketMs);
+  let at = window.buckets.length;
+  while (at > 0 && (window.buckets[at - 1] as Bucket).startMs > fromMs) at -= 1;
+  return window.buckets.slice(at);
+}
+
+/** Bad and total attempts of a version over some buckets. */
+export function sumArm(buckets: readonly Bucket[], version: string): { bad: number; total: number } {
+  let bad = 0;
+  let total = 0;
+  for (const bucket of buckets) {
+    const arm = bucket.arms[version];
+    bad += arm?.bad ?? 0;
+    total += arm?.total ?? 0;
+  }
+  return { bad, total };
+}
