@@ -9,65 +9,19 @@
 
 import { assertNever } from '../domain/assert-never.ts';
 import { formatDuration } from '../domain/duration.ts';
-import type { ErrorCode } from '../domain/errors.ts';
-import type { Plan, Step } from '../domain/plan.ts';
-import type { Actor, Transition } from '../domain/rollout-event.ts';
-import type { Check, NoEvidenceCause } from '../domain/rule.ts';
-import { FULL_BP, formatBp } from '../domain/weight.ts';
-import { type ActiveState, canaryWeightBp, type Holding, isActive, type RolloutState } from './state.ts';
+import type { Plan } from '../domain/plan.ts';
+import type { Actor } from '../domain/rollout-event.ts';
+import { formatBp } from '../domain/weight.ts';
+import { pause, promote, resume } from './commands.ts';
+import type { Decision, Observation, RolloutInput } from './decision.ts';
+import { type ActiveState, isActive, type RolloutState } from './state.ts';
+import { advance, end, record, refuse, stay, stepAt, toPaused } from './transitions.ts';
 
-/** What the operator saw since the last tick. */
-export interface Observation {
-  readonly checks: readonly Check[];
-  /** Null: evidence flows. Otherwise why there is none; the time does not count. */
-  readonly noEvidence: { readonly cause: NoEvidenceCause; readonly detail: string } | null;
-  /** Every live gateway, and at least one, serves the weight that this state asks for. */
-  readonly applied: boolean;
-  /** Canary requests judged since the last tick. */
-  readonly canaryRequests: number;
-  /** Answer of the current step's webhook gate; null when there is none or no answer yet. */
-  readonly gate: { readonly answer: 'go' | 'stop'; readonly detail: string } | null;
-  /** Whether schedule and freeze windows allow advancing now. */
-  readonly mayAdvance: boolean;
-}
-
-export type RolloutInput =
-  | { readonly kind: 'tick'; readonly observation: Observation }
-  | { readonly kind: 'pause'; readonly actor: Actor; readonly reason: string }
-  | { readonly kind: 'resume'; readonly actor: Actor }
-  | { readonly kind: 'promote'; readonly actor: Actor; readonly reason: string; readonly full: boolean }
-  | { readonly kind: 'abort'; readonly actor: Actor; readonly reason: string }
-  | { readonly kind: 'undo'; readonly actor: Actor; readonly reason: string };
-
-export type Decision =
-  | { readonly ok: true; readonly state: RolloutState; readonly transitions: readonly Transition[] }
-  | { readonly ok: false; readonly code: ErrorCode; readonly detail: string; readonly hint: string };
-
+/** The actor of everything that the operator does by its rules. */
 export const OPERATOR: Actor = { kind: 'operator', name: 'operator' };
 
 /** A longer gap between two ticks counts as this much: nobody was watching in between. */
 const MAX_TICK_MS = 5_000;
-
-/** The first state of a run, and its `started` transition. */
-export function begin(
-  plan: Plan,
-  actor: Actor,
-  message: string | null,
-  nowMs: number,
-): { state: Holding; transition: Transition } {
-  const weightAfterBp = stepAt(plan, 0).weightBp;
-  const transition: Transition = {
-    type: 'started',
-    actor,
-    code: 'REQUESTED',
-    reason: message ?? `started at ${formatBp(weightAfterBp)}`,
-    step: 0,
-    weightBeforeBp: 0,
-    weightAfterBp,
-    evidence: [],
-  };
-  return { state: enter(0, nowMs), transition };
-}
 
 /** Returns the next state and what to record. Never throws on valid input; an input that does not fit is refused. */
 export function decide(plan: Plan, state: RolloutState, input: RolloutInput, nowMs: number): Decision {
@@ -221,128 +175,4 @@ function completeStep(plan: Plan, state: ActiveState, observed: Observation, now
 
 function describeProgress(state: ActiveState): string {
   return `${formatDuration(state.progress.evidenceMs)} with evidence, ${state.progress.requests} canary requests`;
-}
-
-type Cause = Pick<Transition, 'actor' | 'code' | 'reason' | 'evidence'>;
-
-/** To the next step, or to the end after the last one. */
-function advance(
-  plan: Plan,
-  state: ActiveState,
-  cause: Cause & Pick<Transition, 'type'>,
-  nowMs: number,
-): Decision {
-  const next = state.step + 1;
-  if (next >= plan.steps.length)
-    return end(
-      plan,
-      state,
-      'promoted',
-      { ...cause, code: cause.code === 'REQUESTED' ? 'REQUESTED' : 'LAST_STEP_COMPLETE' },
-      nowMs,
-    );
-  const weightBeforeBp = canaryWeightBp(plan, state);
-  const transition = record(cause.type, cause, next, weightBeforeBp, stepAt(plan, next).weightBp);
-  return { ok: true, state: enter(next, nowMs), transitions: [transition] };
-}
-
-function end(
-  plan: Plan,
-  state: RolloutState,
-  phase: 'promoted' | 'aborted' | 'undone',
-  cause: Cause,
-  nowMs: number,
-): Decision {
-  const weightBeforeBp = canaryWeightBp(plan, state);
-  const weightAfterBp = phase === 'promoted' ? FULL_BP : 0;
-  const transition = record(phase, cause, state.step, weightBeforeBp, weightAfterBp);
-  return {
-    ok: true,
-    state: { phase, step: state.step, sinceMs: nowMs, reason: cause.reason },
-    transitions: [transition],
-  };
-}
-
-function pause(plan: Plan, state: RolloutState, actor: Actor, reason: string, nowMs: number): Decision {
-  if (!isActive(state) || state.phase === 'paused')
-    return refuse(state, 'pause', 'Only a rollout that is holding or waiting can be paused.');
-  return toPaused(plan, state, { actor, code: 'REQUESTED', reason, evidence: [] }, nowMs);
-}
-
-function toPaused(plan: Plan, state: ActiveState, cause: Cause, nowMs: number): Decision {
-  const weightBp = canaryWeightBp(plan, state);
-  const resumeTo = state.phase === 'awaiting-gate' ? 'awaiting-gate' : 'holding';
-  return {
-    ok: true,
-    state: { ...state, phase: 'paused', sinceMs: nowMs, resumeTo, reason: cause.reason },
-    transitions: [record('paused', cause, state.step, weightBp, weightBp)],
-  };
-}
-
-function resume(plan: Plan, state: RolloutState, actor: Actor, nowMs: number): Decision {
-  if (state.phase !== 'paused') return refuse(state, 'resume', 'Only a paused rollout can be resumed.');
-  const { resumeTo, reason, ...rest } = state;
-  const weightBp = canaryWeightBp(plan, state);
-  const cause: Cause = {
-    actor,
-    code: 'REQUESTED',
-    reason: `resumed; it had been paused because: ${reason}`,
-    evidence: [],
-  };
-  return {
-    ok: true,
-    state: { ...rest, phase: resumeTo, sinceMs: nowMs, tickedAtMs: nowMs, noEvidenceSinceMs: null },
-    transitions: [record('resumed', cause, state.step, weightBp, weightBp)],
-  };
-}
-
-function promote(
-  plan: Plan,
-  state: RolloutState,
-  input: { actor: Actor; reason: string; full: boolean },
-  nowMs: number,
-): Decision {
-  if (!isActive(state)) return refuse(state, 'promote', 'Only a rollout that is under way can be promoted.');
-  const cause: Cause = { actor: input.actor, code: 'REQUESTED', reason: input.reason, evidence: [] };
-  if (input.full) return end(plan, state, 'promoted', cause, nowMs);
-  const approved =
-    state.phase === 'awaiting-gate' || (state.phase === 'paused' && state.resumeTo === 'awaiting-gate');
-  return advance(plan, state, { ...cause, type: approved ? 'gate-passed' : 'advanced' }, nowMs);
-}
-
-function record(
-  type: Transition['type'],
-  cause: Cause,
-  step: number,
-  weightBeforeBp: number,
-  weightAfterBp: number,
-): Transition {
-  const { actor, code, reason, evidence } = cause;
-  return { type, actor, code, reason, step, weightBeforeBp, weightAfterBp, evidence };
-}
-
-function enter(step: number, nowMs: number): Holding {
-  return {
-    phase: 'holding',
-    step,
-    sinceMs: nowMs,
-    progress: { evidenceMs: 0, requests: 0 },
-    tickedAtMs: nowMs,
-    noEvidenceSinceMs: null,
-  };
-}
-
-function stay(state: RolloutState): Decision {
-  return { ok: true, state, transitions: [] };
-}
-
-function refuse(state: RolloutState, verb: string, hint: string): Decision {
-  return { ok: false, code: 'WRONG_PHASE', detail: `cannot ${verb}: the rollout is ${state.phase}`, hint };
-}
-
-/** The step at an index that the state guarantees to exist. */
-export function stepAt(plan: Plan, index: number): Step {
-  const step = plan.steps[index];
-  if (!step) throw new RangeError(`plan ${plan.rollout} has no step ${index}`);
-  return step;
 }

@@ -1,0 +1,65 @@
+/**
+ * Whether evidence flows right now, and if not, why: no evidence is a typed state, never good news.
+ * Knows what the gap means for the rollout as little as what filled the window.
+ * @module
+ */
+
+import { formatDuration } from '../domain/duration.ts';
+import type { Plan } from '../domain/plan.ts';
+import type { Check, NoEvidenceCause } from '../domain/rule.ts';
+import { FULL_BP } from '../domain/weight.ts';
+import { type EvidenceWindow, recentBuckets, sumArm } from './evidence-window.ts';
+
+/** Gateways report every second; silence of this length means that none is heard. */
+export const STALE_AFTER_MS = 5_000;
+const QUIET_MIN_MS = 5_000;
+const QUIET_MAX_MS = 60_000;
+
+export interface GapInput {
+  readonly plan: Plan;
+  readonly weightBp: number;
+  /** Hold of the current step, milliseconds. */
+  readonly holdMs: number;
+  readonly window: EvidenceWindow;
+  /** Since the newest summary arrived, milliseconds by the operator's clock; null: none ever did. */
+  readonly silentMs: number | null;
+  /** Summaries found missing since the last look. */
+  readonly lostNow: number;
+  readonly checks: readonly Check[];
+}
+
+export interface EvidenceGap {
+  readonly cause: NoEvidenceCause;
+  readonly detail: string;
+}
+
+export function isStale(silentMs: number | null): boolean {
+  return silentMs === null || silentMs > STALE_AFTER_MS;
+}
+
+/** The most basic reason why time should not count now, or null when evidence flows. */
+export function evidenceGap(input: GapInput): EvidenceGap | null {
+  const { plan, weightBp, window, silentMs, checks } = input;
+  if (silentMs === null) return { cause: 'stale', detail: 'no gateway has reported yet' };
+  if (isStale(silentMs))
+    return { cause: 'stale', detail: `no gateway has reported for ${formatDuration(silentMs)}` };
+  if (input.lostNow > 0) return { cause: 'lost', detail: `${input.lostNow} telemetry summaries were lost` };
+  // Half the hold, so that a short step notices silence while it lasts; a minute at most.
+  const quietMs = Math.min(QUIET_MAX_MS, Math.max(QUIET_MIN_MS, input.holdMs / 2));
+  const buckets = recentBuckets(window, quietMs);
+  if (sumArm(buckets, plan.canary).total === 0) {
+    return { cause: 'no-traffic', detail: `no canary request in the last ${formatDuration(quietMs)}` };
+  }
+  const compares = plan.abort.some(
+    ({ condition }) => condition.kind === 'rate-ratio' || condition.kind === 'quantile-ratio',
+  );
+  if (compares && weightBp < FULL_BP && sumArm(buckets, plan.baseline).total === 0) {
+    return { cause: 'no-baseline', detail: `no baseline request in the last ${formatDuration(quietMs)}` };
+  }
+  for (const { verdict, evidence, text } of checks) {
+    if (verdict !== 'no-evidence' || evidence.kind !== 'none') continue;
+    if (weightBp === FULL_BP && evidence.cause === 'no-baseline') continue;
+    return { cause: evidence.cause, detail: `rule "${text}": ${evidence.detail ?? evidence.cause}` };
+  }
+  return null;
+}

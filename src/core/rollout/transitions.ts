@@ -1,0 +1,119 @@
+/**
+ * The moves between states that ticks and commands share, each with the transition that goes on record.
+ * Knows when none of them is due: that is `decide.ts` and `commands.ts`.
+ * @module
+ */
+
+import type { Plan, Step } from '../domain/plan.ts';
+import type { Actor, Transition } from '../domain/rollout-event.ts';
+import { FULL_BP, formatBp } from '../domain/weight.ts';
+import type { Decision } from './decision.ts';
+import { type ActiveState, canaryWeightBp, type Holding, type RolloutState } from './state.ts';
+
+export type Cause = Pick<Transition, 'actor' | 'code' | 'reason' | 'evidence'>;
+
+/** To the next step, or to the end after the last one. */
+export function advance(
+  plan: Plan,
+  state: ActiveState,
+  cause: Cause & Pick<Transition, 'type'>,
+  nowMs: number,
+): Decision {
+  const next = state.step + 1;
+  if (next >= plan.steps.length)
+    return end(
+      plan,
+      state,
+      'promoted',
+      { ...cause, code: cause.code === 'REQUESTED' ? 'REQUESTED' : 'LAST_STEP_COMPLETE' },
+      nowMs,
+    );
+  const weightBeforeBp = canaryWeightBp(plan, state);
+  const transition = record(cause.type, cause, next, weightBeforeBp, stepAt(plan, next).weightBp);
+  return { ok: true, state: enter(next, nowMs), transitions: [transition] };
+}
+
+export function end(
+  plan: Plan,
+  state: RolloutState,
+  phase: 'promoted' | 'aborted' | 'undone',
+  cause: Cause,
+  nowMs: number,
+): Decision {
+  const weightBeforeBp = canaryWeightBp(plan, state);
+  const weightAfterBp = phase === 'promoted' ? FULL_BP : 0;
+  const transition = record(phase, cause, state.step, weightBeforeBp, weightAfterBp);
+  return {
+    ok: true,
+    state: { phase, step: state.step, sinceMs: nowMs, reason: cause.reason },
+    transitions: [transition],
+  };
+}
+
+/** The first state of a run, and its `started` transition. */
+export function begin(
+  plan: Plan,
+  actor: Actor,
+  message: string | null,
+  nowMs: number,
+): { state: Holding; transition: Transition } {
+  const weightAfterBp = stepAt(plan, 0).weightBp;
+  const transition: Transition = {
+    type: 'started',
+    actor,
+    code: 'REQUESTED',
+    reason: message ?? `started at ${formatBp(weightAfterBp)}`,
+    step: 0,
+    weightBeforeBp: 0,
+    weightAfterBp,
+    evidence: [],
+  };
+  return { state: enter(0, nowMs), transition };
+}
+
+export function toPaused(plan: Plan, state: ActiveState, cause: Cause, nowMs: number): Decision {
+  const weightBp = canaryWeightBp(plan, state);
+  const resumeTo = state.phase === 'awaiting-gate' ? 'awaiting-gate' : 'holding';
+  return {
+    ok: true,
+    state: { ...state, phase: 'paused', sinceMs: nowMs, resumeTo, reason: cause.reason },
+    transitions: [record('paused', cause, state.step, weightBp, weightBp)],
+  };
+}
+
+export function record(
+  type: Transition['type'],
+  cause: Cause,
+  step: number,
+  weightBeforeBp: number,
+  weightAfterBp: number,
+): Transition {
+  const { actor, code, reason, evidence } = cause;
+  return { type, actor, code, reason, step, weightBeforeBp, weightAfterBp, evidence };
+}
+
+function enter(step: number, nowMs: number): Holding {
+  return {
+    phase: 'holding',
+    step,
+    sinceMs: nowMs,
+    progress: { evidenceMs: 0, requests: 0 },
+    tickedAtMs: nowMs,
+    noEvidenceSinceMs: null,
+  };
+}
+
+export function stay(state: RolloutState): Decision {
+  return { ok: true, state, transitions: [] };
+}
+
+export function refuse(state: RolloutState, verb: string, hint: string): Decision {
+  return { ok: false, code: 'WRONG_PHASE', detail: `cannot ${verb}: the rollout is ${state.phase}`, hint };
+}
+
+/** The step at an index that the state guarantees to exist. */
+export function stepAt(plan: Plan, index: number): Step {
+  const step = plan.steps[index];
+  if (!step) throw new RangeError(`plan ${plan.rollout} has no step ${index}`);
+  return step;
+}

@@ -1,0 +1,203 @@
+/**
+ * Builds the RolloutView from a record and what the operator has just seen. Wording and arithmetic only: it
+ * never decides, and every reader shows the same words.
+ * @module
+ */
+
+import type { EvidenceGap } from '../analysis/evidence-gap.ts';
+import { formatDuration } from '../domain/duration.ts';
+import type { Plan } from '../domain/plan.ts';
+import type { RolloutEvent } from '../domain/rollout-event.ts';
+import type { SplitDocument } from '../domain/split-document.ts';
+import { formatBp } from '../domain/weight.ts';
+import { canaryWeightBp, isActive, type RolloutRecord, type RolloutState } from '../rollout/state.ts';
+import type { CheckView, GatewayView, RolloutView, Severity, StepView } from './rollout-view.ts';
+
+const MAX_EVENTS = 20;
+
+/** What the operator saw at its last tick. */
+export interface Sighting {
+  readonly split: SplitDocument | null;
+  readonly gateways: readonly GatewayView[];
+  readonly checks: readonly CheckView[];
+  readonly gap: EvidenceGap | null;
+  readonly canaryRequests: number;
+  readonly totalRequests: number;
+  /** Why the schedule holds the rollout back; null when it does not. */
+  readonly closed: string | null;
+}
+
+/** A rollout that is declared and was never started. */
+export function projectDeclared(plan: Plan, nowMs: number): RolloutView {
+  return {
+    ...common(plan),
+    phase: 'ready',
+    severity: 'idle',
+    word: 'READY',
+    sentence: `Declared, never started: \`rollout start ${plan.rollout}\` sends ${formatBp(plan.steps[0]?.weightBp ?? 0)} to ${plan.canary}.`,
+    message: null,
+    run: 0,
+    version: 0,
+    step: 0,
+    steps: plan.steps.map((_, index) => stepView(plan, index, 'upcoming')),
+    progress: { evidenceMs: 0, requests: 0 },
+    weight: { setBp: 0, revision: 0, servedBp: null, canaryRequests: 0, totalRequests: 0 },
+    gateways: [],
+    evidence: { flowing: false, cause: null, sinceMs: null },
+    checks: [],
+    startedAtMs: null,
+    sinceMs: null,
+    remainingMs: plan.steps.reduce((sum, step) => sum + step.holdMs, 0),
+    events: [],
+    nowMs,
+  };
+}
+
+export function project(
+  record: RolloutRecord,
+  sighting: Sighting,
+  events: readonly RolloutEvent[],
+  nowMs: number,
+): RolloutView {
+  const { plan, state } = record;
+  const active = isActive(state);
+  const { severity, word } = label(state, sighting);
+  return {
+    ...common(plan),
+    phase: state.phase,
+    severity,
+    word,
+    sentence: sentence(record, sighting),
+    message: record.message,
+    run: record.run,
+    version: record.version,
+    step: state.step,
+    steps: plan.steps.map((_, index) => stepView(plan, index, stepState(state, index))),
+    progress: active ? state.progress : { evidenceMs: 0, requests: 0 },
+    weight: {
+      setBp: canaryWeightBp(plan, state),
+      revision: sighting.split?.revision ?? 0,
+      servedBp:
+        sighting.totalRequests > 0
+          ? Math.round((sighting.canaryRequests / sighting.totalRequests) * 10_000)
+          : null,
+      canaryRequests: sighting.canaryRequests,
+      totalRequests: sighting.totalRequests,
+    },
+    gateways: sighting.gateways,
+    evidence: {
+      flowing: active && sighting.gap === null,
+      cause: sighting.gap?.cause ?? null,
+      sinceMs: active ? state.noEvidenceSinceMs : null,
+    },
+    checks: active ? sighting.checks : [],
+    startedAtMs: record.startedAtMs,
+    sinceMs: state.sinceMs,
+    remainingMs: remainingMs(plan, state),
+    events: events.slice(-MAX_EVENTS),
+    nowMs,
+  };
+}
+
+function common(plan: Plan): Pick<RolloutView, 'rollout' | 'service' | 'baseline' | 'canary'> {
+  return { rollout: plan.rollout, service: plan.service, baseline: plan.baseline, canary: plan.canary };
+}
+
+function stepView(plan: Plan, index: number, state: StepView['state']): StepView {
+  const step = plan.steps[index];
+  return {
+    weightBp: step?.weightBp ?? 0,
+    state,
+    holdMs: step?.holdMs ?? 0,
+    requestsNeeded: step?.requests ?? 0,
+    gate: step?.gate?.kind ?? null,
+  };
+}
+
+function stepState(state: RolloutState, index: number): StepView['state'] {
+  if (state.phase === 'promoted') return 'done';
+  if (index < state.step) return 'done';
+  if (index > state.step) return 'upcoming';
+  return isActive(state) ? 'current' : 'failed';
+}
+
+function label(state: RolloutState, sighting: Sighting): { severity: Severity; word: string } {
+  switch (state.phase) {
+    case 'holding':
+      return { severity: sighting.gap || breach(sighting) ? 'attention' : 'active', word: 'HOLDING' };
+    case 'awaiting-gate':
+      return { severity: 'attention', word: 'WAITING' };
+    case 'paused':
+      return { severity: 'attention', word: 'PAUSED' };
+    case 'promoted':
+      return { severity: 'good', word: 'PROMOTED' };
+    case 'aborted':
+      return { severity: 'bad', word: 'ABORTED' };
+    case 'undone':
+      return { severity: 'bad', word: 'UNDONE' };
+  }
+}
+
+function breach(sighting: Sighting): CheckView | undefined {
+  return sighting.checks.find((check) => check.breachedSinceMs !== null);
+}
+
+/** What is going on, and what will happen next. */
+function sentence(record: RolloutRecord, sighting: Sighting): string {
+  const { plan, state, rollout } = record;
+  switch (state.phase) {
+    case 'holding':
+      return holdingSentence(plan, state.step, state.progress, sighting);
+    case 'awaiting-gate': {
+      const next = plan.steps[state.step + 1];
+      const then = next ? `go to ${formatBp(next.weightBp)}` : 'finish';
+      return plan.steps[state.step]?.gate?.kind === 'webhook'
+        ? `Step ${state.step + 1} is complete; its webhook gate has not answered yet.`
+        : `Step ${state.step + 1} is complete and waits for approval: \`rollout promote ${rollout}\` to ${then}.`;
+    }
+    case 'paused':
+      return `Paused at ${formatBp(canaryWeightBp(plan, state))}: ${state.reason}. Rules still watch; \`rollout resume ${rollout}\` to go on.`;
+    case 'promoted':
+      return `${plan.canary} serves all traffic of ${plan.service}.`;
+    case 'aborted':
+      return `${plan.baseline} serves all traffic of ${plan.service}: ${state.reason}.`;
+    case 'undone':
+      return `Taken back to ${plan.baseline}: ${state.reason}.`;
+  }
+}
+
+function holdingSentence(
+  plan: Plan,
+  stepIndex: number,
+  progress: { evidenceMs: number; requests: number },
+  sighting: Sighting,
+): string {
+  const step = plan.steps[stepIndex];
+  if (!step) return '';
+  const late = sighting.gateways.filter((gateway) => !gateway.current);
+  if (sighting.gateways.length === 0)
+    return `Waiting for a gateway to apply ${formatBp(step.weightBp)}; none is heard of.`;
+  if (late.length > 0) {
+    return `Waiting for ${late.map((gateway) => gateway.name).join(', ')} to apply ${formatBp(step.weightBp)}.`;
+  }
+  const broken = breach(sighting);
+  if (broken) return `A limit is broken: ${broken.summary}. The step cannot complete until that ends.`;
+  if (sighting.gap) return `Time does not count: ${sighting.gap.detail}.`;
+  const leftMs = step.holdMs - progress.evidenceMs;
+  const next = plan.steps[stepIndex + 1];
+  const then = step.gate ? `the ${step.gate.kind} gate` : next ? formatBp(next.weightBp) : 'promotion';
+  if (leftMs > 0)
+    return `On to ${then} in ${formatDuration(Math.ceil(leftMs / 1000) * 1000)} if no rule breaks.`;
+  const missing = step.requests - progress.requests;
+  if (missing > 0) return `The hold is over; ${missing} more canary requests are needed before ${then}.`;
+  if (sighting.closed) return `Complete, but ${sighting.closed}.`;
+  return `On to ${then} now.`;
+}
+
+function remainingMs(plan: Plan, state: RolloutState): number | null {
+  if (state.phase !== 'holding') return null;
+  if (plan.steps.slice(state.step).some((step) => step.gate)) return null;
+  const current = plan.steps[state.step];
+  const later = plan.steps.slice(state.step + 1).reduce((sum, step) => sum + step.holdMs, 0);
+  return Math.max(0, (current?.holdMs ?? 0) - state.progress.evidenceMs) + later;
+}
