@@ -49,6 +49,7 @@ export type NoEvidenceCause =
   | 'no-traffic'
   | 'no-baseline'
   | 'stale'
+  | 'lost'
   | 'source-down'
   | 'source-slow'
   | 'source-refused'

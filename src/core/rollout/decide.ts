@@ -20,7 +20,7 @@ import { advance, end, record, refuse, stay, stepAt, toPaused } from './transiti
 /** The actor of everything that the operator does by its rules. */
 export const OPERATOR: Actor = { kind: 'operator', name: 'operator' };
 
-/** A longer gap between two ticks counts as this much: nobody was watching in between. */
+/** A longer gap between two ticks does not count at all: nobody was watching in between. */
 const MAX_TICK_MS = 5_000;
 
 /** Returns the next state and what to record. Never throws on valid input; an input that does not fit is refused. */
@@ -83,7 +83,8 @@ function decideTick(plan: Plan, before: ActiveState, observed: Observation, nowM
 
 /** Counts time and requests: only with evidence, only at the weight that is really served, never while paused. */
 function observe(state: ActiveState, observed: Observation, nowMs: number): ActiveState {
-  const elapsedMs = Math.min(MAX_TICK_MS, Math.max(0, nowMs - state.tickedAtMs));
+  const sinceTickMs = Math.max(0, nowMs - state.tickedAtMs);
+  const elapsedMs = sinceTickMs <= MAX_TICK_MS ? sinceTickMs : 0;
   const flowing = observed.noEvidence === null;
   const counts = flowing && observed.applied && state.phase !== 'paused';
   const progress = counts

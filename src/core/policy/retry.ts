@@ -1,0 +1,48 @@
+/**
+ * Whether a failed attempt is tried again, and after how long. Knows neither sockets nor which endpoint is next.
+ * @module
+ */
+
+/** How an attempt failed, as far as retries tell failures apart. */
+export type AttemptFailure = 'connect' | 'reset' | 'timeout' | '502' | '503' | '504';
+
+/** Limits of one route; see `retry` in the gateway's configuration. */
+export interface RetryLimits {
+  /** Further tries after the first. */
+  readonly attempts: number;
+  readonly on: readonly AttemptFailure[];
+  /** Upper bound of the first backoff, milliseconds; doubles with each further one. */
+  readonly baseMs: number;
+  /** No backoff is longer, milliseconds. */
+  readonly maxMs: number;
+}
+
+export interface RetryFacts {
+  /** Upper case. */
+  readonly method: string;
+  readonly failure: AttemptFailure;
+  /** Attempts made so far, at least 1. */
+  readonly attemptsMade: number;
+  /** The request has no body, or all that was sent of it can be sent again. */
+  readonly replayable: boolean;
+  /** A byte of the response has gone to the client. */
+  readonly responseStarted: boolean;
+  /** Until the total deadline of the request, milliseconds. */
+  readonly remainingMs: number;
+}
+
+/** RFC 9110 §9.2.2, without TRACE, which a gateway has no business repeating. */
+const IDEMPOTENT: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE']);
+
+/**
+ * Milliseconds to wait before the next attempt, or null when there must be none. Full jitter: uniform in
+ * [0, min(maxMs, baseMs · 2^n)) for the n-th retry from 0. `random` is uniform in [0, 1).
+ */
+export function retryDelayMs(limits: RetryLimits, facts: RetryFacts, random: number): number | null {
+  if (facts.responseStarted || !facts.replayable) return null;
+  if (facts.attemptsMade > limits.attempts) return null;
+  if (!IDEMPOTENT.has(facts.method) || !limits.on.includes(facts.failure)) return null;
+  const ceilingMs = Math.min(limits.maxMs, limits.baseMs * 2 ** (facts.attemptsMade - 1));
+  const delayMs = random * ceilingMs;
+  return delayMs < facts.remainingMs ? delayMs : null;
+}

@@ -1,0 +1,67 @@
+/**
+ * Writes a decision down: chains its transitions into events and commits them with the new record, before any
+ * of their effects. Says whether this operator may go on.
+ * @module
+ */
+
+import type { JudgeMemory } from '../core/analysis/judge.ts';
+import { SluiceError } from '../core/domain/errors.ts';
+import type { RolloutEvent, Transition } from '../core/domain/rollout-event.ts';
+import { chain } from '../core/rollout/chain.ts';
+import type { RolloutRecord, RolloutState } from '../core/rollout/state.ts';
+import type { OperatorContext } from './operator-context.ts';
+import { rememberEvents, type Session } from './session.ts';
+
+/** Throws STALE_EPOCH or CONFLICT when somebody else has written: the session is then out of date. */
+export async function commit(
+  context: OperatorContext,
+  session: Session,
+  next: { readonly state: RolloutState; readonly memory: JudgeMemory },
+  transitions: readonly Transition[],
+): Promise<readonly RolloutEvent[]> {
+  const nowMs = context.clock.nowMs();
+  const { record, events } = await commitRecord(
+    context,
+    session.epoch,
+    { ...session.record, ...next },
+    transitions,
+    nowMs,
+  );
+  session.record = record;
+  session.savedAtMs = nowMs;
+  rememberEvents(session, events);
+  return events;
+}
+
+/** The same for a record that has no session yet. */
+export async function commitRecord(
+  context: OperatorContext,
+  epoch: number,
+  base: RolloutRecord,
+  transitions: readonly Transition[],
+  nowMs: number,
+): Promise<{ record: RolloutRecord; events: readonly RolloutEvent[] }> {
+  const events = chain(base, transitions, nowMs, context.digest);
+  const last = events.at(-1);
+  const record: RolloutRecord = {
+    ...base,
+    version: base.version + 1,
+    lastSequence: last?.sequence ?? base.lastSequence,
+    lastHash: last?.hash ?? base.lastHash,
+  };
+  const result = await context.backend.store.commit({ record, events, epoch });
+  if (!result.ok) {
+    throw new SluiceError(result.cause === 'stale-epoch' ? 'STALE_EPOCH' : 'CONFLICT', {
+      detail: `rollout ${record.rollout}, version ${record.version}, epoch ${epoch}`,
+      hint: 'Look at it again and repeat what is still needed.',
+    });
+  }
+  for (const event of events) {
+    const { rollout, run, sequence, type, reason, weightBeforeBp, weightAfterBp } = event;
+    context.logger.info(
+      { rollout, run, sequence, type, reason, weightBeforeBp, weightAfterBp },
+      'rollout event',
+    );
+  }
+  return { record, events };
+}

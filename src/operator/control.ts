@@ -1,0 +1,193 @@
+/**
+ * What people ask of the operator, through the control API: looks, and actions that go through the same
+ * `decide` as the operator's own. Owns checks that need more than one rollout; knows no HTTP.
+ * @module
+ */
+
+import { SluiceError } from '../core/domain/errors.ts';
+import type { Plan } from '../core/domain/plan.ts';
+import type { RolloutEvent } from '../core/domain/rollout-event.ts';
+import { decide } from '../core/rollout/decide.ts';
+import type { RolloutInput } from '../core/rollout/decision.ts';
+import { isActive, type RolloutRecord } from '../core/rollout/state.ts';
+import { projectDeclared } from '../core/view/project.ts';
+import type { RolloutView } from '../core/view/rollout-view.ts';
+import type { Action, ActRequest, Control } from '../ports/control.ts';
+import { commit } from './commit.ts';
+import type { OperatorContext } from './operator-context.ts';
+import { openSession, type Session, viewOf } from './session.ts';
+import { latestByService, type SessionTable } from './session-table.ts';
+import { planOf, startRun } from './start-run.ts';
+import { publish } from './tick.ts';
+
+export function createControl(
+  context: OperatorContext,
+  sessions: SessionTable,
+  listeners: Set<(change: RolloutChange) => void>,
+): Control {
+  const { clock, backend, catalog } = context;
+
+  const sessionOf = (record: RolloutRecord): Session | undefined => {
+    const session = sessions.get(record.service);
+    return session?.record.rollout === record.rollout ? session : undefined;
+  };
+
+  const recordedView = async (record: RolloutRecord): Promise<RolloutView> => {
+    const session = sessionOf(record);
+    if (session) return viewOf(session, clock.nowMs());
+    const events = await backend.store.events(record.rollout, Math.max(0, record.lastSequence - 20), 20);
+    const unseen = openSession(context, record, 0, events);
+    const view = viewOf(unseen, clock.nowMs());
+    unseen.close();
+    return view;
+  };
+
+  return {
+    async list() {
+      const [records, plans] = await Promise.all([backend.store.list(), catalog.plans()]);
+      const recorded = await Promise.all(records.map(recordedView));
+      const names = new Set(records.map((record) => record.rollout));
+      const declared = plans
+        .filter((plan) => !names.has(plan.rollout))
+        .map((plan) => projectDeclared(plan, clock.nowMs()));
+      return [...recorded, ...declared].sort((a, b) => (a.rollout < b.rollout ? -1 : 1));
+    },
+    async view(rollout) {
+      const record = await backend.store.load(rollout);
+      if (!record) return projectDeclared(await catalog.plan(rollout), clock.nowMs());
+      // Only the holder of the lease has seen the evidence.
+      if (isActive(record.state) && !sessionOf(record)) await sessions.lease(record.service);
+      return recordedView(record);
+    },
+    act: (request) => act(context, sessions, request),
+    events: (rollout, afterSequence, limit) => knownEvents(context, rollout, afterSequence, limit),
+    subscribe(listener, signal) {
+      if (signal.aborted) return;
+      sessions.listeners.add(listener);
+      signal.addEventListener('abort', () => sessions.listeners.delete(listener), { once: true });
+    },
+  };
+}
+
+async function knownEvents(
+  context: OperatorContext,
+  rollout: string,
+  after: number,
+  limit: number,
+): Promise<readonly RolloutEvent[]> {
+  const record = await context.backend.store.load(rollout);
+  if (!record) await context.catalog.plan(rollout);
+  return record ? context.backend.store.events(rollout, after, limit) : [];
+}
+
+async function act(
+  context: OperatorContext,
+  sessions: SessionTable,
+  request: ActRequest,
+): Promise<RolloutView> {
+  const { rollout, action } = request;
+  const record = await context.backend.store.load(rollout);
+  if (action.kind === 'start' || action.kind === 'retry') {
+    const plan = await planOf(context, request, record);
+    if (action.kind === 'start' && action.dryRun) return projectDeclared(plan, context.clock.nowMs());
+    return start(context, sessions, request, plan);
+  }
+  if (!record) {
+    await context.catalog.plan(rollout);
+    throw new SluiceError('RUN_UNKNOWN', {
+      detail: rollout,
+      hint: `Start it with \`rollout start ${rollout}\`.`,
+    });
+  }
+  const session = await heldSession(context, sessions, record);
+  const events = await session.run(() =>
+    decideAndCommit(context, session, request, inputOf(action, request)),
+  );
+  sessions.announce(session, events);
+  await sessions.tickNow(session);
+  return viewOf(session, context.clock.nowMs());
+}
+
+async function start(
+  context: OperatorContext,
+  sessions: SessionTable,
+  request: ActRequest,
+  plan: Plan,
+): Promise<RolloutView> {
+  const message = 'message' in request.action ? request.action.message : null;
+  const epoch = await sessions.lease(plan.service);
+  const { record, events } = await startRun(context, plan, epoch, request.actor, message);
+  const session = await sessions.adopt(record, epoch);
+  sessions.announce(session, events);
+  await sessions.tickNow(session);
+  return viewOf(session, context.clock.nowMs());
+}
+
+/** The session of a record, taking over its lease when nobody has it. */
+async function heldSession(
+  context: OperatorContext,
+  sessions: SessionTable,
+  record: RolloutRecord,
+): Promise<Session> {
+  const epoch = await sessions.lease(record.service);
+  const session = sessions.get(record.service);
+  if (session?.record.rollout === record.rollout && session.epoch === epoch) return session;
+  const latest = latestByService(await context.backend.store.list()).find(
+    (other) => other.service === record.service,
+  );
+  if (latest && latest.rollout !== record.rollout) {
+    throw new SluiceError('WRONG_PHASE', {
+      detail: `${latest.rollout} was started on ${record.service} after ${record.rollout}`,
+      hint: `Act on ${latest.rollout} instead.`,
+    });
+  }
+  return sessions.adopt((await context.backend.store.load(record.rollout)) ?? record, epoch);
+}
+
+/** The effect goes out before the answer: after `abort` returns, the weight is written. */
+async function decideAndCommit(
+  context: OperatorContext,
+  session: Session,
+  request: ActRequest,
+  input: RolloutInput,
+): Promise<readonly RolloutEvent[]> {
+  const { state, plan, memory } = session.record;
+  if (request.expectStep !== null && request.expectStep !== state.step) {
+    throw new SluiceError('STEP_MOVED', {
+      detail: `expected step ${request.expectStep + 1}, it is at step ${state.step + 1}`,
+      hint: `Look with \`rollout status ${request.rollout}\` and try again.`,
+      data: { expectedStep: request.expectStep, actualStep: state.step },
+    });
+  }
+  const nowMs = context.clock.nowMs();
+  const decision = decide(plan, state, input, nowMs);
+  if (!decision.ok) throw new SluiceError(decision.code, { detail: decision.detail, hint: decision.hint });
+  const events = await commit(context, session, { state: decision.state, memory }, decision.transitions);
+  await publish(context, session, nowMs);
+  return events;
+}
+
+function inputOf(action: Exclude<Action, { kind: 'start' | 'retry' }>, request: ActRequest): RolloutInput {
+  const { actor } = request;
+  switch (action.kind) {
+    case 'pause':
+      return { kind: 'pause', actor, reason: action.reason ?? `paused by ${actor.name}` };
+    case 'resume':
+      return { kind: 'resume', actor };
+    case 'promote':
+      return {
+        kind: 'promote',
+        actor,
+        full: action.full,
+        reason: action.reason ?? promoteReason(action.full, actor.name),
+      };
+    case 'abort':
+      return { kind: 'abort', actor, reason: action.reason };
+    case 'undo':
+      return { kind: 'undo', actor, reason: action.reason ?? `undone by ${actor.name}` };
+  }
+}
+
+function promoteReason(full: boolean, name: string): string {
+  return full ? `promoted in full by ${name}` : `promoted by ${name}`;
+}

@@ -1,0 +1,139 @@
+/**
+ * Asks the metric source for the rules that are judged by it, in the background and at its own pace, and
+ * keeps the newest answer per rule. Never lets a slow source hold up a tick.
+ * @module
+ */
+
+import type { RuleSample } from '../core/analysis/judge.ts';
+import { ruleQueries } from '../core/analysis/rule-queries.ts';
+import { formatDuration } from '../core/domain/duration.ts';
+import type { Plan } from '../core/domain/plan.ts';
+import type { NoEvidenceCause, Rule } from '../core/domain/rule.ts';
+import type { MetricResult, MetricSource } from '../ports/metric-source.ts';
+
+/** An answer this many intervals old is no evidence any more. */
+const STALE_INTERVALS = 3;
+
+export interface RuleSampler {
+  /** Starts what is due; returns at once. */
+  poke(nowMs: number): void;
+  /** By rule of the plan: the newest answer, or null for a rule that telemetry judges. */
+  samples(nowMs: number): readonly (RuleSample | null)[];
+  close(): void;
+}
+
+interface Slot {
+  readonly rule: Rule;
+  sample: RuleSample;
+  askedAtMs: number;
+  answeredAtMs: number;
+  asking: boolean;
+}
+
+export function createRuleSampler(plan: Plan, source: MetricSource | null, intervalMs: number): RuleSampler {
+  const ended = new AbortController();
+  const slots = plan.abort.map((rule): Slot | null => (rule.source === 'prometheus' ? newSlot(rule) : null));
+
+  const ask = async (slot: Slot, nowMs: number): Promise<void> => {
+    slot.asking = true;
+    slot.askedAtMs = nowMs;
+    const startedMs = performance.now();
+    const sample = source
+      ? await sampleRule(slot.rule, plan, source, nowMs, ended.signal)
+      : none('source-down', 'the operator has no Prometheus configured');
+    slot.sample = sample;
+    slot.answeredAtMs = nowMs + (performance.now() - startedMs);
+    slot.asking = false;
+  };
+
+  return {
+    poke(nowMs) {
+      for (const slot of slots) {
+        if (slot && !slot.asking && nowMs - slot.askedAtMs >= intervalMs) void ask(slot, nowMs);
+      }
+    },
+    samples: (nowMs) =>
+      slots.map((slot) => {
+        if (!slot) return null;
+        const ageMs = nowMs - slot.answeredAtMs;
+        if (slot.answeredAtMs === 0 || ageMs <= STALE_INTERVALS * intervalMs) return slot.sample;
+        return none('source-slow', `the newest answer is ${formatDuration(ageMs)} old`);
+      }),
+    close: () => ended.abort(),
+  };
+}
+
+function newSlot(rule: Rule): Slot {
+  const sample = none('not-asked-yet', 'the metric source has not answered yet');
+  return { rule, sample, askedAtMs: 0, answeredAtMs: 0, asking: false };
+}
+
+async function sampleRule(
+  rule: Rule,
+  plan: Plan,
+  source: MetricSource,
+  nowMs: number,
+  signal: AbortSignal,
+): Promise<RuleSample> {
+  const queries = ruleQueries(rule, plan);
+  const results = await Promise.all(queries.map(({ promql }) => source.query(promql, nowMs, signal)));
+  const values = new Map<string, number>();
+  let oldestMs = nowMs;
+  for (const [index, result] of results.entries()) {
+    const id = queries[index]?.id as string;
+    const baselineSilent = id.startsWith('baseline') && (result.kind === 'empty' || result.kind === 'nan');
+    if (baselineSilent) continue;
+    if (result.kind !== 'value') return gapOf(result, id);
+    values.set(id, result.value);
+    oldestMs = Math.min(oldestMs, result.sampledAtMs);
+  }
+  return assemble(rule, values, oldestMs);
+}
+
+function assemble(rule: Rule, values: ReadonlyMap<string, number>, sampledAtMs: number): RuleSample {
+  const { condition } = rule;
+  const value = (id: string): number => values.get(id) ?? 0;
+  if (condition.kind === 'promql') {
+    return { kind: 'scalar', query: condition.query, value: value('scalar'), sampledAtMs };
+  }
+  if (value('canary-total') === 0)
+    return none('no-traffic', 'Prometheus knows no canary request in the window');
+  const hasBaseline = value('baseline-total') > 0;
+  if (!hasBaseline && (condition.kind === 'rate-ratio' || condition.kind === 'quantile-ratio')) {
+    return none('no-baseline', 'Prometheus knows no baseline request in the window');
+  }
+  if (condition.kind === 'rate-limit' || condition.kind === 'rate-ratio') {
+    const canary = { bad: value('canary-bad'), total: value('canary-total') };
+    const baseline = hasBaseline ? { bad: value('baseline-bad'), total: value('baseline-total') } : null;
+    return { kind: 'rate', canary, baseline, sampledAtMs };
+  }
+  const canary = { total: value('canary-total'), valueMs: value('canary-quantile') * 1000 };
+  const baseline = hasBaseline
+    ? { total: value('baseline-total'), valueMs: value('baseline-quantile') * 1000 }
+    : null;
+  return { kind: 'quantile', canary, baseline, sampledAtMs };
+}
+
+function gapOf(result: Exclude<MetricResult, { kind: 'value' }>, id: string): RuleSample {
+  switch (result.kind) {
+    case 'empty':
+      return none('empty', `no series matched (${id})`);
+    case 'nan':
+      return none('nan', `the answer is not a number (${id})`);
+    case 'many-series':
+      return none(
+        'many-series',
+        `${result.count} series matched where one was expected: ${result.examples.join(', ')}`,
+      );
+    case 'slow':
+      return none('source-slow', `no answer within ${formatDuration(result.timeoutMs)}`);
+    case 'down':
+      return none('source-down', result.detail);
+    case 'refused':
+      return none('source-refused', result.detail);
+  }
+}
+
+function none(cause: NoEvidenceCause, detail: string): RuleSample {
+  return { kind: 'none', cause, detail };
+}

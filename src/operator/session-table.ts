@@ -1,0 +1,122 @@
+/**
+ * The sessions of this operator, one per service: taking leases, adopting records, ticking one session safely,
+ * and telling listeners what changed. Knows neither when to look (`operator.ts`) nor what people ask.
+ * @module
+ */
+
+import { SluiceError } from '../core/domain/errors.ts';
+import type { RolloutEvent } from '../core/domain/rollout-event.ts';
+import type { RolloutRecord } from '../core/rollout/state.ts';
+import type { RolloutChange } from '../ports/control.ts';
+import type { OperatorContext } from './operator-context.ts';
+import { openSession, type Session, viewOf } from './session.ts';
+import { tick } from './tick.ts';
+
+/** A lease outlives a slow tick or two, and a dead operator by not much longer. */
+export const LEASE_TTL_MS = 10_000;
+/** Views of an active rollout go out at least this often. */
+const VIEW_EVERY_MS = 1_000;
+const EVENTS_SHOWN = 20;
+
+export interface SessionTable {
+  /** By service. */
+  get(service: string): Session | undefined;
+  all(): readonly Session[];
+  /** Takes or renews the lease of a service; returns its epoch, or throws HELD_ELSEWHERE with `data.contact`. */
+  lease(service: string): Promise<number>;
+  /** Looks after this record from now on, in place of the service's earlier one. */
+  adopt(record: RolloutRecord, epoch: number): Promise<Session>;
+  /** Stops looking after a session. */
+  drop(session: Session): void;
+  /** One tick, serialised with all other work on the session; failures are logged, not thrown. */
+  tickNow(session: Session): Promise<void>;
+  /** Sends the session's view and new events to all listeners. */
+  announce(session: Session, events: readonly RolloutEvent[]): void;
+  readonly listeners: Set<(change: RolloutChange) => void>;
+}
+
+export function createSessionTable(context: OperatorContext): SessionTable {
+  const sessions = new Map<string, Session>();
+  const listeners = new Set<(change: RolloutChange) => void>();
+  const announcedAtMs = new Map<string, number>();
+  const troubled = new Map<string, string>();
+  const { clock, logger, backend } = context;
+
+  const announce = (session: Session, events: readonly RolloutEvent[]): void => {
+    const nowMs = clock.nowMs();
+    announcedAtMs.set(session.record.service, nowMs);
+    const change = { view: viewOf(session, nowMs), events };
+    for (const listener of listeners) listener(change);
+  };
+
+  const drop = (session: Session): void => {
+    if (sessions.get(session.record.service) === session) sessions.delete(session.record.service);
+    session.close();
+  };
+
+  const trouble = (session: Session, error: unknown): void => {
+    const { rollout, service } = session.record;
+    if (error instanceof SluiceError && (error.code === 'STALE_EPOCH' || error.code === 'CONFLICT')) {
+      logger.warn({ rollout, service, err: error }, 'another operator has written; looking again');
+      drop(session);
+      return;
+    }
+    const text = String(error);
+    // A dependency that is down says so once, not on every tick.
+    if (troubled.get(service) !== text)
+      logger.error({ rollout, service, err: error }, 'tick failed; will be repeated');
+    troubled.set(service, text);
+    session.gap = { cause: 'source-down', detail: `the operator cannot work: ${text}` };
+  };
+
+  return {
+    listeners,
+    announce,
+    drop,
+    get: (service) => sessions.get(service),
+    all: () => [...sessions.values()],
+    async lease(service) {
+      const result = await backend.leases.acquire(service, context.holder, context.contact, LEASE_TTL_MS);
+      if (result.ok) return result.grant.epoch;
+      throw new SluiceError('HELD_ELSEWHERE', {
+        detail: `operator ${result.holder} holds the lease of ${service}`,
+        data: { contact: result.contact, holder: result.holder },
+      });
+    },
+    async adopt(record, epoch) {
+      const after = Math.max(0, record.lastSequence - EVENTS_SHOWN);
+      const events = await backend.store.events(record.rollout, after, EVENTS_SHOWN);
+      const previous = sessions.get(record.service);
+      if (previous?.epoch === epoch && isSameRun(previous.record, record)) return previous;
+      if (previous) drop(previous);
+      const session = openSession(context, record, epoch, events);
+      sessions.set(record.service, session);
+      return session;
+    },
+    async tickNow(session) {
+      const { service } = session.record;
+      try {
+        const events = await session.run(() => tick(context, session));
+        if (troubled.delete(service)) logger.info({ service }, 'ticking again');
+        const due = clock.nowMs() - (announcedAtMs.get(service) ?? 0) >= VIEW_EVERY_MS;
+        if (events.length > 0 || (due && listeners.size > 0)) announce(session, events);
+      } catch (error) {
+        trouble(session, error);
+      }
+    },
+  };
+}
+
+function isSameRun(a: RolloutRecord, b: RolloutRecord): boolean {
+  return a.rollout === b.rollout && a.run === b.run;
+}
+
+/** The rollout that says what each service serves: the one that was started last. */
+export function latestByService(records: readonly RolloutRecord[]): readonly RolloutRecord[] {
+  const latest = new Map<string, RolloutRecord>();
+  for (const record of records) {
+    const other = latest.get(record.service);
+    if (!other || record.startedAtMs >= other.startedAtMs) latest.set(record.service, record);
+  }
+  return [...latest.values()];
+}

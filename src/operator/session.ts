@@ -1,0 +1,118 @@
+/**
+ * A rollout as this operator looks after it: its record, its evidence, and what was seen at the last tick.
+ * All work on one session is serialised here; what the work is, is in `tick.ts` and `commands.ts`.
+ * @module
+ */
+
+import type { EvidenceGap } from '../core/analysis/evidence-gap.ts';
+import type { RolloutEvent } from '../core/domain/rollout-event.ts';
+import type { Check } from '../core/domain/rule.ts';
+import { isActive, type RolloutRecord } from '../core/rollout/state.ts';
+import { project, type Sighting } from '../core/view/project.ts';
+import type { RolloutView } from '../core/view/rollout-view.ts';
+import { createEvidenceCollector, type EvidenceCollector } from './evidence-collector.ts';
+import { createGateWatch, type GateWatch } from './gate-watch.ts';
+import type { OperatorContext } from './operator-context.ts';
+import { createRuleSampler, type RuleSampler } from './rule-sampler.ts';
+
+const MAX_EVENTS = 20;
+const MAX_RECENT = 30;
+
+export interface Session {
+  record: RolloutRecord;
+  /** Epoch of the lease under which this operator writes. */
+  epoch: number;
+  readonly collector: EvidenceCollector;
+  readonly sampler: RuleSampler;
+  readonly gate: GateWatch;
+  sighting: Sighting;
+  gap: EvidenceGap | null;
+  /** Newest events, oldest first. */
+  events: readonly RolloutEvent[];
+  /** By rule: canary values of recent checks, for sparklines. */
+  recent: readonly (readonly (number | null)[])[];
+  /** When progress was last written, epoch milliseconds. */
+  savedAtMs: number;
+  /** Whether the end of the run has reached every live gateway. */
+  settled: boolean;
+  /** Runs `work` after everything that was asked before it. */
+  run<T>(work: () => Promise<T>): Promise<T>;
+  close(): void;
+}
+
+const NOTHING_SEEN: Sighting = {
+  split: null,
+  gateways: [],
+  checks: [],
+  gap: null,
+  canaryRequests: 0,
+  totalRequests: 0,
+  closed: null,
+};
+
+export function openSession(
+  context: OperatorContext,
+  record: RolloutRecord,
+  epoch: number,
+  events: readonly RolloutEvent[],
+): Session {
+  const { plan } = record;
+  let tail: Promise<unknown> = Promise.resolve();
+  const sampler = createRuleSampler(plan, context.metrics, context.metricsIntervalMs);
+  const gate = createGateWatch(context.gates, context.logger);
+  return {
+    record,
+    epoch,
+    collector: createEvidenceCollector(plan, record.startedAtMs, context.backend.telemetry),
+    sampler,
+    gate,
+    sighting: NOTHING_SEEN,
+    gap: null,
+    events: events.slice(-MAX_EVENTS),
+    recent: plan.abort.map(() => []),
+    savedAtMs: context.clock.nowMs(),
+    settled: false,
+    run<T>(work: () => Promise<T>): Promise<T> {
+      const result = tail.then(work);
+      tail = result.catch(() => undefined);
+      return result;
+    },
+    close() {
+      sampler.close();
+      gate.close();
+    },
+  };
+}
+
+/** Adds committed events to the ones kept for the view. */
+export function rememberEvents(session: Session, events: readonly RolloutEvent[]): void {
+  session.events = [...session.events, ...events].slice(-MAX_EVENTS);
+}
+
+/** Adds the canary's newest values to the sparklines. */
+export function rememberChecks(session: Session, checks: readonly Check[]): void {
+  session.recent = checks.map((check, index) =>
+    [...(session.recent[index] ?? []), canaryValue(check)].slice(-MAX_RECENT),
+  );
+}
+
+function canaryValue(check: Check): number | null {
+  const { evidence } = check;
+  switch (evidence.kind) {
+    case 'rate':
+      return evidence.canary.bad / evidence.canary.total;
+    case 'quantile':
+      return evidence.canary.valueMs;
+    case 'scalar':
+      return evidence.value;
+    case 'none':
+      return null;
+  }
+}
+
+export function viewOf(session: Session, nowMs: number): RolloutView {
+  const { record, sighting, recent } = session;
+  const checks = sighting.checks.map((check) => ({ ...check, recent: recent[check.rule] ?? [] }));
+  const gap = isActive(record.state) ? session.gap : null;
+  return project(record, { ...sighting, checks, gap }, session.events, nowMs);
+}

@@ -1,0 +1,125 @@
+/**
+ * One look at one rollout, on one page: telemetry → judge → decide → commit → publish. The operator repeats it
+ * for every rollout it looks after; a crash anywhere in it leaves nothing that the next one does not repair.
+ * @module
+ */
+
+import { evidenceGap, isStale } from '../core/analysis/evidence-gap.ts';
+import { recentBuckets, sumArm } from '../core/analysis/evidence-window.ts';
+import { SluiceError } from '../core/domain/errors.ts';
+import type { RolloutEvent } from '../core/domain/rollout-event.ts';
+import { decide } from '../core/rollout/decide.ts';
+import { desiredSplit } from '../core/rollout/desired-split.ts';
+import { isActive } from '../core/rollout/state.ts';
+import { stepAt } from '../core/rollout/transitions.ts';
+import { closedBecause } from './advance-window.ts';
+import { commit } from './commit.ts';
+import type { Collected } from './evidence-collector.ts';
+import type { OperatorContext } from './operator-context.ts';
+import { type Reconciled, reconcile } from './reconcile.ts';
+import { rememberChecks, type Session } from './session.ts';
+
+/** Progress within a step is written this often: a crash costs at most so much of it, never a step. */
+const SAVE_EVERY_MS = 5_000;
+/** The served share is shown over the time at the present weight, between these bounds. */
+const SHARE_WINDOW_MIN_MS = 3_000;
+const SHARE_WINDOW_MAX_MS = 60_000;
+
+/** Returns the events that this tick committed. Throws when a port fails or another operator has taken over. */
+export async function tick(context: OperatorContext, session: Session): Promise<readonly RolloutEvent[]> {
+  const nowMs = context.clock.nowMs();
+  const collected = await session.collector.collect(nowMs);
+  const served = await publish(context, session, nowMs);
+  look(session, collected, served, nowMs);
+  if (!isActive(session.record.state)) {
+    session.settled = served.applied;
+    return [];
+  }
+  const events = await judgeAndDecide(context, session, collected, served, nowMs);
+  // What was just decided reaches the gateways now, not a tick later.
+  if (events.length > 0) look(session, collected, await publish(context, session, nowMs), nowMs);
+  return events;
+}
+
+async function judgeAndDecide(
+  context: OperatorContext,
+  session: Session,
+  collected: Collected,
+  served: Reconciled,
+  nowMs: number,
+): Promise<readonly RolloutEvent[]> {
+  const { plan, state, memory } = session.record;
+  const step = stepAt(plan, state.step);
+  session.sampler.poke(nowMs);
+  const judged = context.judge({
+    plan,
+    weightBp: step.weightBp,
+    window: collected.window,
+    stale: isStale(collected.silentMs),
+    samples: session.sampler.samples(nowMs),
+    memory,
+    nowMs,
+  });
+  session.gap = evidenceGap({
+    plan,
+    weightBp: step.weightBp,
+    holdMs: step.holdMs,
+    ...collected,
+    checks: judged.checks,
+  });
+  const closed = closedBecause(plan.schedule, nowMs);
+  rememberChecks(session, judged.checks);
+  session.sighting = {
+    ...session.sighting,
+    checks: judged.checks.map((check) => ({ ...check, recent: [] })),
+    closed,
+  };
+
+  const observation = {
+    checks: judged.checks,
+    noEvidence: session.gap,
+    applied: served.applied,
+    canaryRequests: collected.canaryRequests,
+    gate: session.gate.poke(session.record, nowMs),
+    mayAdvance: closed === null,
+  };
+  const decision = decide(plan, state, { kind: 'tick', observation }, nowMs);
+  if (!decision.ok) throw new SluiceError(decision.code, { detail: decision.detail });
+  const next = { state: decision.state, memory: judged.memory };
+  if (decision.transitions.length > 0 || nowMs - session.savedAtMs >= SAVE_EVERY_MS) {
+    return commit(context, session, next, decision.transitions);
+  }
+  session.record = { ...session.record, ...next };
+  return [];
+}
+
+/** Brings the gateways to what the record says. Throws STALE_EPOCH when this operator no longer may. */
+export async function publish(
+  context: OperatorContext,
+  session: Session,
+  nowMs: number,
+): Promise<Reconciled> {
+  const served = await reconcile(context.backend.channel, desiredSplit(session.record), session.epoch, nowMs);
+  if (served.split === null) {
+    throw new SluiceError('STALE_EPOCH', {
+      detail: `service ${session.record.service}, epoch ${session.epoch}`,
+    });
+  }
+  return served;
+}
+
+function look(session: Session, collected: Collected, served: Reconciled, nowMs: number): void {
+  const { plan, state } = session.record;
+  const heldMs = nowMs - state.sinceMs;
+  const lookbackMs = Math.min(SHARE_WINDOW_MAX_MS, Math.max(SHARE_WINDOW_MIN_MS, heldMs));
+  const buckets = recentBuckets(collected.window, lookbackMs);
+  const canaryRequests = sumArm(buckets, plan.canary).total;
+  const totalRequests = canaryRequests + sumArm(buckets, plan.baseline).total;
+  session.sighting = {
+    ...session.sighting,
+    split: served.split,
+    gateways: served.gateways,
+    canaryRequests,
+    totalRequests,
+  };
+}
