@@ -1,0 +1,134 @@
+/**
+ * The control API's server: listener, request ids, errors as problems, passing on, and a clean close.
+ * Knows neither the routes' meaning nor how a rollout works.
+ * @module
+ */
+
+import { randomUUID } from 'node:crypto';
+import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import type { ListenAddress } from '../config/primitives.ts';
+import { SluiceError } from '../core/domain/errors.ts';
+import type { Control } from '../ports/control.ts';
+import type { Logger } from '../telemetry/logger.ts';
+import { type ApiToken, createAccess } from './access.ts';
+import { DEFAULT_STREAM_LIMITS, type StreamLimits } from './event-stream.ts';
+import { forward, HOP_HEADER } from './forward.ts';
+import { PROBLEM_TYPE, toProblem } from './problem.ts';
+import { registerRoutes } from './routes.ts';
+
+export interface ControlApiOptions {
+  readonly control: Control;
+  /** Port 0 picks a free one. */
+  readonly address: ListenAddress;
+  readonly tokens: readonly ApiToken[];
+  /** Peers on a loopback address need no token and act as admin. */
+  readonly loopbackWithoutToken: boolean;
+  readonly logger: Logger;
+  readonly streamLimits?: Partial<StreamLimits>;
+}
+
+export interface ControlApi {
+  /** Where a client on this machine reaches it. */
+  readonly url: string;
+  /** Ends streams, lets running requests finish, frees the port. Idempotent. */
+  close(): Promise<void>;
+}
+
+/** Time in which a client must have sent its whole request, milliseconds. */
+const REQUEST_TIMEOUT_MS = 30_000;
+const REQUEST_ID = /^[A-Za-z0-9._-]{1,128}$/;
+
+/** Resolves once it listens; rejects with the listener's own error (such as EADDRINUSE). */
+export async function startControlApi(options: ControlApiOptions): Promise<ControlApi> {
+  const { control, address, logger } = options;
+  const app = fastify({
+    logger: false,
+    requestIdHeader: false,
+    genReqId: (request) => {
+      const given = request.headers['x-request-id'];
+      return typeof given === 'string' && REQUEST_ID.test(given) ? given : randomUUID();
+    },
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    forceCloseConnections: 'idle',
+  });
+  const ending = new AbortController();
+  const check = createAccess(options);
+  addErrorHandling(app, logger);
+  app.addHook('onRequest', async (request, reply) => {
+    reply.headers({
+      'x-request-id': request.id,
+      'cache-control': 'no-store',
+      'x-content-type-options': 'nosniff',
+    });
+  });
+  registerRoutes(app, {
+    control,
+    access: (request, needed) => check(request.raw, needed),
+    streamLimits: { ...DEFAULT_STREAM_LIMITS, ...options.streamLimits },
+    logger,
+    signal: ending.signal,
+  });
+  await app.listen({ host: address.host, port: address.port });
+  const url = urlOf(app, address.host);
+  logger.info({ url }, 'control API listens');
+  let closing: Promise<void> | undefined;
+  return {
+    url,
+    close: () => {
+      ending.abort();
+      closing ??= app.close();
+      return closing;
+    },
+  };
+}
+
+function addErrorHandling(app: FastifyInstance, logger: Logger): void {
+  app.setErrorHandler(async (error, request, reply) => {
+    if (error instanceof SluiceError && error.code === 'HELD_ELSEWHERE') {
+      const passedOn = await passOn(error, request, reply);
+      if (passedOn) return reply;
+    }
+    return sendProblem(error, request, reply, logger);
+  });
+  app.setNotFoundHandler(async (request, reply) =>
+    sendProblem(new SluiceError('NOT_FOUND', { detail: request.url.slice(0, 200) }), request, reply, logger),
+  );
+}
+
+function sendProblem(
+  error: unknown,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  logger: Logger,
+): FastifyReply {
+  const problem = toProblem(error, request.id);
+  if (problem.code === 'INTERNAL') {
+    logger.error({ err: error, request_id: request.id }, 'a request to the control API failed');
+  }
+  if (problem.status === 401) reply.header('www-authenticate', 'Bearer');
+  return reply.code(problem.status).header('content-type', PROBLEM_TYPE).send(JSON.stringify(problem));
+}
+
+/** True when the lease holder has answered in our place. */
+async function passOn(error: SluiceError, request: FastifyRequest, reply: FastifyReply): Promise<boolean> {
+  const { contact } = error.data;
+  if (typeof contact !== 'string' || request.headers[HOP_HEADER] !== undefined) return false;
+  const answer = await forward({
+    contact,
+    method: request.method === 'POST' ? 'POST' : 'GET',
+    path: request.url,
+    headers: { ...request.headers, 'x-request-id': request.id },
+    body: request.body,
+  });
+  if (!answer) return false;
+  reply.code(answer.status).header('content-type', answer.contentType).send(answer.body);
+  return true;
+}
+
+/** A wildcard address is reached through loopback. */
+function urlOf(app: FastifyInstance, host: string): string {
+  const bound = app.server.address();
+  const port = typeof bound === 'object' && bound !== null ? bound.port : 0;
+  const reachable = host === '::' ? '::1' : host === '0.0.0.0' ? '127.0.0.1' : host;
+  return `http://${reachable.includes(':') ? `[${reachable}]` : reachable}:${port}`;
+}
