@@ -20,11 +20,7 @@ import { latestByService, type SessionTable } from './session-table.ts';
 import { planOf, startRun } from './start-run.ts';
 import { publish } from './tick.ts';
 
-export function createControl(
-  context: OperatorContext,
-  sessions: SessionTable,
-  listeners: Set<(change: RolloutChange) => void>,
-): Control {
+export function createControl(context: OperatorContext, sessions: SessionTable): Control {
   const { clock, backend, catalog } = context;
 
   const sessionOf = (record: RolloutRecord): Session | undefined => {
