@@ -1,0 +1,146 @@
+/**
+ * One backend's connections to Redis: a client for commands and one for subscriptions.
+ * Owns their life, their errors and their state; knows no key.
+ * @module
+ */
+
+import { SluiceError } from '../../core/domain/errors.ts';
+import { createRedisClient, type RedisClient } from './connect.ts';
+import { loadScripts, type ScriptName } from './scripts.ts';
+import { parseRedisUrl } from './target.ts';
+
+/** What this adapter needs of a logger. */
+export interface ConnectionLog {
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+}
+
+export interface Subscription {
+  /** Resolves when Redis has confirmed; waits as long as there is no connection, then rejects on close. */
+  readonly subscribed: Promise<void>;
+  stop(): void;
+}
+
+export interface RedisConnection {
+  /** Runs a Lua command. Rejects with `UNAVAILABLE` when Redis cannot be asked. */
+  run(script: ScriptName, keys: readonly string[], args: readonly (string | number)[]): Promise<unknown>;
+  /** Runs a plain command. Rejects with `UNAVAILABLE` when Redis cannot be asked. */
+  call<T>(command: (client: RedisClient) => Promise<T>): Promise<T>;
+  subscribe(channels: readonly string[], onMessage: (message: string) => void): Subscription;
+  /** Calls `hook` when either client has got (true) or lost (false) its connection. Returns the way out. */
+  onChange(hook: (up: boolean) => void): () => void;
+  /** Resolves when commands can be sent, or after `timeoutMs` all the same. */
+  ready(timeoutMs: number): Promise<void>;
+  close(): void;
+}
+
+/** Starts connecting. Throws `BAD_REQUEST` for a URL that cannot be used. */
+export function openConnection(url: string, log: ConnectionLog | undefined): RedisConnection {
+  const { text } = parseRedisUrl(url);
+  const runScript = loadScripts();
+  const commands = createRedisClient(url, 'commands');
+  const subscriber = createRedisClient(url, 'subscriber');
+  const hooks = new Set<(up: boolean) => void>();
+  const handlers = new Map<string, Set<(message: string) => void>>();
+  let closed = false;
+  let lastError = '';
+  let up: boolean | undefined;
+
+  for (const client of [commands, subscriber]) {
+    client.on('error', (error: Error) => {
+      lastError = messageOf(error);
+    });
+    client.on('ready', () => changed(true, client));
+    client.on('close', () => changed(false, client));
+  }
+  subscriber.on('message', (channel: string, message: string) => {
+    for (const handler of handlers.get(channel) ?? []) handler(message);
+  });
+
+  function changed(nowUp: boolean, client: RedisClient): void {
+    if (closed) return;
+    if (client === commands && up !== nowUp) {
+      up = nowUp;
+      if (up) log?.info({ redis: text }, 'connected to Redis');
+      else log?.warn({ redis: text, error: lastError }, 'no connection to Redis, trying again');
+    }
+    for (const hook of hooks) hook(nowUp);
+  }
+
+  async function call<T>(command: (client: RedisClient) => Promise<T>): Promise<T> {
+    if (closed) throw new SluiceError('UNAVAILABLE', { detail: `the connection to ${text} is closed` });
+    try {
+      return await command(commands);
+    } catch (error) {
+      throw explain(error, text, up === true ? '' : lastError);
+    }
+  }
+
+  return {
+    call,
+    run: (script, keys, args) => call((client) => runScript(client, script, keys, args)),
+
+    subscribe(channels, onMessage) {
+      for (const channel of channels) {
+        const set = handlers.get(channel) ?? new Set();
+        handlers.set(channel, set.add(onMessage));
+      }
+      return {
+        subscribed: subscriber.subscribe(...channels).then(() => undefined),
+        stop() {
+          const unused = channels.filter((channel) => {
+            handlers.get(channel)?.delete(onMessage);
+            return handlers.get(channel)?.size === 0;
+          });
+          for (const channel of unused) handlers.delete(channel);
+          // Without a connection there is nothing to unsubscribe from.
+          if (unused.length > 0 && !closed) subscriber.unsubscribe(...unused).catch(() => undefined);
+        },
+      };
+    },
+
+    onChange(hook) {
+      hooks.add(hook);
+      return () => hooks.delete(hook);
+    },
+
+    ready(timeoutMs) {
+      if (commands.status === 'ready') return Promise.resolve();
+      return new Promise((resolve) => {
+        const done = (): void => {
+          clearTimeout(timer);
+          commands.off('ready', done);
+          resolve();
+        };
+        const timer = setTimeout(done, timeoutMs);
+        commands.on('ready', done);
+      });
+    },
+
+    close() {
+      if (closed) return;
+      closed = true;
+      hooks.clear();
+      handlers.clear();
+      commands.disconnect();
+      subscriber.disconnect();
+    },
+  };
+}
+
+/** A mistake in a command is a bug and stays as it is; everything else means that Redis could not be asked. */
+function explain(error: unknown, text: string, lastError: string): unknown {
+  const message = messageOf(error);
+  if (/^(ERR|WRONGTYPE|CROSSSLOT) /.test(message)) return error;
+  return new SluiceError('UNAVAILABLE', {
+    detail: `Redis at ${text} did not answer: ${lastError === '' ? message : lastError}`,
+    hint: 'Check that Redis runs and that its address and password are right.',
+    cause: error,
+  });
+}
+
+/** Node reports a refused connection to several addresses as an AggregateError without a message. */
+function messageOf(error: unknown): string {
+  if (error instanceof AggregateError) return error.errors.map(messageOf).join('; ');
+  return error instanceof Error ? error.message || error.name : String(error);
+}

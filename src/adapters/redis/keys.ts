@@ -1,0 +1,49 @@
+/**
+ * Every Redis key and channel name of Sluice, in one place. Keys that one script touches share a hash tag, so
+ * that they live on one node of a Redis Cluster; knows nothing of what the keys hold beyond their type.
+ * @module
+ */
+
+/** Keys of one service: the data plane, spread over a cluster by service. */
+export function serviceKeys(service: string) {
+  const tag = `sluice:{${service}}`;
+  return {
+    /** Hash: `document`, `epoch`, `revision`, `renewals`. */
+    split: `${tag}:split`,
+    /** Channel: what changes in `split`. */
+    changes: `${tag}:changes`,
+    /** Hash: gateway → `<redis ms>:<acknowledgement>`. */
+    acknowledgements: `${tag}:acks`,
+    /** Stream: one entry per summary, field `s`. */
+    telemetry: `${tag}:telemetry`,
+    /** Hash: `generation` (when counting began) and `added` (number of summaries since). */
+    telemetryCount: `${tag}:telemetry:count`,
+  } as const;
+}
+
+/**
+ * Keys of the control plane. They share one tag because a commit checks a lease's epoch (by service) and
+ * writes a record and its events (by rollout) in one step; a few writes a second need no spreading.
+ */
+const CONTROL = 'sluice:{rollouts}';
+
+export const CONTROL_KEYS = {
+  /** Hash: rollout → record. */
+  records: `${CONTROL}:records`,
+  /** Hash: rollout → version of its record. */
+  versions: `${CONTROL}:versions`,
+  /** Hash: service → epoch of its newest lease. */
+  epochs: `${CONTROL}:epochs`,
+  /** Hash: `<notifier>/<rollout>` → sequence. */
+  cursors: `${CONTROL}:cursors`,
+} as const;
+
+/** Sorted set of events by sequence. */
+export function eventsKey(rollout: string): string {
+  return `${CONTROL}:events:${rollout}`;
+}
+
+/** Hash with `holder` and `contact`; it expires with the lease. */
+export function leaseKey(service: string): string {
+  return `${CONTROL}:lease:${service}`;
+}

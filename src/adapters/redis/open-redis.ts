@@ -1,0 +1,40 @@
+/**
+ * Opens the Redis backend: everything shared by gateways and operators of several machines.
+ * Owns the order of opening and closing; needs Redis 6.2 or newer.
+ * @module
+ */
+
+import type { Backend } from '../../ports/backend.ts';
+import { type ConnectionLog, openConnection } from './connection.ts';
+import { createRedisCursors } from './notification-cursors.ts';
+import { createRedisRolloutStore } from './rollout-store.ts';
+import { createRedisLeases } from './service-leases.ts';
+import { createRedisTelemetryStream } from './telemetry-stream.ts';
+import { createRedisWeightChannel } from './weight-channel.ts';
+
+/** How long opening waits for a first connection. A Redis that is down later or now is not an error. */
+const FIRST_CONNECTION_MS = 2000;
+
+/**
+ * Resolves when Redis is connected, or after two seconds without: calls then reject with `UNAVAILABLE` until
+ * it is. Throws `BAD_REQUEST` for a URL that cannot be used (forms: `target.ts`).
+ */
+export async function openRedis(options: {
+  readonly url: string;
+  readonly logger?: ConnectionLog;
+}): Promise<Backend> {
+  const connection = openConnection(options.url, options.logger);
+  const closing = new AbortController();
+  await connection.ready(FIRST_CONNECTION_MS);
+  return {
+    channel: createRedisWeightChannel(connection, closing.signal),
+    telemetry: createRedisTelemetryStream(connection),
+    store: createRedisRolloutStore(connection),
+    leases: createRedisLeases(connection),
+    cursors: createRedisCursors(connection),
+    async close() {
+      closing.abort();
+      connection.close();
+    },
+  };
+}
