@@ -52,8 +52,14 @@ const service = z.strictObject({
 
 const retryOn = z.enum(['connect', 'reset', 'timeout', '502', '503', '504']);
 
+/** No defaults here: a route that sets one field keeps the others of its policy. Defaults: `gateway-policies.ts`. */
 const retry = z.strictObject({
-  attempts: z.int().min(1).max(5).default(1).meta({ description: 'Further tries after the first.' }),
+  attempts: z
+    .int()
+    .min(1)
+    .max(5)
+    .optional()
+    .meta({ description: 'Further tries after the first. Default 1.' }),
   on: z
     .array(
       z
@@ -61,7 +67,8 @@ const retry = z.strictObject({
         .transform((value) => String(value) as z.output<typeof retryOn>),
     )
     .min(1)
-    .default(['connect', 'reset', '502', '503', '504']),
+    .optional()
+    .meta({ description: 'Outcomes of an attempt that are tried again. Default: all but timeout.' }),
   backoff: z
     .strictObject({ base: duration(1, 10 * SECOND).optional(), max: duration(1, 60 * SECOND).optional() })
     .optional()
@@ -69,12 +76,10 @@ const retry = z.strictObject({
       description:
         'Full jitter: a random time up to base, doubled each time, at most max. Default 25ms, 250ms.',
     }),
-  bufferBytes: z
-    .int()
-    .min(0)
-    .max(16_777_216)
-    .default(65_536)
-    .meta({ description: 'A request body up to this size is kept for a retry; a larger one is sent once.' }),
+  bufferBytes: z.int().min(0).max(16_777_216).optional().meta({
+    description:
+      'A request body up to this size is kept for a retry; a larger one is sent once. Default 64 KiB.',
+  }),
 });
 
 const timeout = z.strictObject({

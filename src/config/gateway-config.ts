@@ -1,0 +1,158 @@
+/**
+ * Loads the text of `proxy/gateway.yaml` to a {@link GatewayConfig}, or to findings with their places.
+ * Owns the relations between its parts and the defaults; reads no file and no secret.
+ * @module
+ */
+
+import { isIP } from 'node:net';
+import type { LoadResult } from './diagnostic.ts';
+import { suggestion } from './edit-distance.ts';
+import type { ConfigFile } from './findings.ts';
+import type { GatewayConfig, JwtProvider, Route, Service } from './gateway-model.ts';
+import { checkPolicyFields, completePolicy, mergePolicy, resolvePolicies } from './gateway-policies.ts';
+import { checkRouteReferences, createDuplicateCheck, readPathMatch } from './gateway-routes.ts';
+import { type GatewayYaml, gatewaySchema, type StickySource } from './gateway-schema.ts';
+import { checkIsMap, checkSchema } from './schema-check.ts';
+import { parseYaml, type YamlSource } from './yaml-source.ts';
+
+const DEFAULT_ADMIN = { host: '127.0.0.1', port: 9090 } as const;
+const DEFAULT_DRAIN_MS = 30_000;
+const DEFAULT_CLOCK_TOLERANCE_MS = 5000;
+const DEFAULT_STICKY: readonly StickySource[] = [{ cookie: 'sluice_id' }, 'ip'];
+
+/** Pure: the same text gives the same result. */
+export function loadGatewayConfig(file: ConfigFile): LoadResult<GatewayConfig> {
+  const source = parseYaml(file);
+  const sources = { [file.name]: file.text };
+  const yaml = checkIsMap(source, 'listeners, services and routes')
+    ? checkSchema(source, gatewaySchema)
+    : undefined;
+  const config = yaml && buildConfig(source, yaml);
+  const value = config && !source.findings.hasErrors() ? config : null;
+  return { value, diagnostics: source.findings.list(), sources };
+}
+
+function buildConfig(source: YamlSource, yaml: GatewayYaml): GatewayConfig {
+  checkTrustedProxies(source, yaml.trustedProxies ?? []);
+  const routes = buildRoutes(source, yaml);
+  const services: Record<string, Service> = {};
+  for (const [name, service] of Object.entries(yaml.services)) {
+    services[name] = buildService(source, name, service);
+    checkSticky(source, name, service.sticky ?? [], routes);
+  }
+  return {
+    path: source.file.absolutePath,
+    name: yaml.name ?? null,
+    listeners: yaml.listeners,
+    admin: yaml.admin ?? { address: DEFAULT_ADMIN },
+    trustedProxies: yaml.trustedProxies ?? [],
+    accessLog:
+      typeof yaml.accessLog === 'string'
+        ? { kind: yaml.accessLog }
+        : { kind: 'file', path: yaml.accessLog.file },
+    drainMs: yaml.drain ?? DEFAULT_DRAIN_MS,
+    jwt: buildProviders(yaml.identity?.jwt ?? {}),
+    services,
+    routes,
+  };
+}
+
+function buildProviders(providers: NonNullable<GatewayYaml['identity']>['jwt']): Record<string, JwtProvider> {
+  const built: Record<string, JwtProvider> = {};
+  for (const [name, { clockTolerance, ...provider }] of Object.entries(providers)) {
+    built[name] = { ...provider, clockToleranceMs: clockTolerance ?? DEFAULT_CLOCK_TOLERANCE_MS };
+  }
+  return built;
+}
+
+function buildService(source: YamlSource, name: string, yaml: GatewayYaml['services'][string]): Service {
+  const versions = Object.keys(yaml.versions);
+  const defaultVersion = yaml.default ?? versions[0] ?? '';
+  if (!versions.includes(defaultVersion)) {
+    source.findings.error(
+      source.valueRange(['services', name, 'default']),
+      `the service "${name}" has no version "${defaultVersion}"`,
+      suggestion(defaultVersion, versions),
+    );
+  }
+  return {
+    name,
+    versions: yaml.versions,
+    defaultVersion,
+    sticky: yaml.sticky ?? DEFAULT_STICKY,
+    salt: yaml.salt ?? name,
+  };
+}
+
+function checkSticky(
+  source: YamlSource,
+  name: string,
+  sticky: readonly StickySource[],
+  routes: readonly Route[],
+): void {
+  const authenticated = routes.some((route) => route.service === name && route.auth !== null);
+  for (const [index, entry] of sticky.entries()) {
+    if (entry === 'ip' || 'cookie' in entry) continue;
+    const path = ['services', name, 'sticky', index];
+    if ('header' in entry) {
+      source.findings.warning(
+        source.valueRange([...path, 'header']),
+        'the client sends this header, so it can choose its version by changing it',
+        'prefer a claim of a validated token, or a cookie',
+      );
+    } else if (!authenticated) {
+      source.findings.warning(
+        source.valueRange([...path, 'claim']),
+        `no route of "${name}" validates a token, so there is never a claim "${entry.claim}"`,
+        'add auth to the route or to its policy',
+      );
+    }
+  }
+}
+
+function buildRoutes(source: YamlSource, yaml: GatewayYaml): readonly Route[] {
+  const policies = yaml.policies ?? {};
+  const providers = Object.keys(yaml.identity?.jwt ?? {});
+  const serviceNames = Object.keys(yaml.services);
+  const policyNames = Object.keys(policies);
+  for (const [name, policy] of Object.entries(policies)) {
+    checkPolicyFields(source, ['policies', name], policy, providers);
+  }
+  const resolved = resolvePolicies(source, policies);
+  const checkDuplicate = createDuplicateCheck(source);
+  const routes: Route[] = [];
+  for (const [index, route] of yaml.routes.entries()) {
+    checkRouteReferences(source, index, route, serviceNames, policyNames);
+    checkPolicyFields(source, ['routes', index], route, providers);
+    const path = readPathMatch(source, index, route.match);
+    checkDuplicate(index, route, path);
+    if (!path) continue;
+    const inherited = route.policy === undefined ? undefined : resolved.get(route.policy);
+    routes.push({
+      name: route.name,
+      methods: route.match.methods ? [...new Set(route.match.methods)] : null,
+      host: route.match.host ?? null,
+      path,
+      service: route.service,
+      ...completePolicy(mergePolicy(inherited ?? {}, route)),
+    });
+  }
+  return routes;
+}
+
+function checkTrustedProxies(source: YamlSource, ranges: readonly string[]): void {
+  for (const [index, range] of ranges.entries()) {
+    if (isAddressRange(range)) continue;
+    source.findings.error(
+      source.valueRange(['trustedProxies', index]),
+      `expected an IP address or a range such as 10.0.0.0/8 or fd00::/8, got "${range}"`,
+    );
+  }
+}
+
+function isAddressRange(text: string): boolean {
+  const [address = '', bits, ...rest] = text.split('/');
+  const version = isIP(address);
+  if (version === 0 || rest.length > 0) return false;
+  return bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (version === 4 ? 32 : 128));
+}

@@ -1,0 +1,137 @@
+/**
+ * Policies: follows `extends`, merges a route's own fields over them, and fills in the defaults.
+ * Owns the rules of merging; what the fields do is the data plane's business.
+ * @module
+ */
+
+import { suggestion } from './edit-distance.ts';
+import type { RetryPolicy, Route } from './gateway-model.ts';
+import type { GatewayYaml } from './gateway-schema.ts';
+import type { Path, YamlSource } from './yaml-source.ts';
+
+type PolicyYaml = NonNullable<GatewayYaml['policies']>[string];
+/** What a policy and a route may both set, as written. */
+export type PolicyFields = Pick<PolicyYaml, 'timeout' | 'retry' | 'auth' | 'maxBodyBytes'>;
+export type RoutePolicy = Pick<Route, 'timeout' | 'retry' | 'auth' | 'maxBodyBytes'>;
+
+const DEFAULT_TIMEOUT = { connectMs: 1000, responseMs: 10_000, idleMs: 60_000, totalMs: 15_000 } as const;
+const DEFAULT_RETRY: RetryPolicy = {
+  attempts: 1,
+  on: ['connect', 'reset', '502', '503', '504'],
+  baseMs: 25,
+  maxMs: 250,
+  bufferBytes: 65_536,
+};
+const DEFAULT_MAX_BODY_BYTES = 10_485_760;
+
+/** Each policy with everything it extends merged in. Unknown names and cycles are errors, then left out. */
+export function resolvePolicies(
+  source: YamlSource,
+  policies: Readonly<Record<string, PolicyYaml>>,
+): Map<string, PolicyFields> {
+  const resolved = new Map<string, PolicyFields>();
+  for (const name of Object.keys(policies)) resolve(name, []);
+  return resolved;
+
+  function resolve(name: string, chain: readonly string[]): PolicyFields {
+    const done = resolved.get(name);
+    if (done) return done;
+    const policy = policies[name];
+    if (!policy) return {};
+    const parent = policy.extends;
+    let base: PolicyFields = {};
+    if (parent !== undefined) {
+      const place = source.valueRange(['policies', name, 'extends']);
+      const path = [...chain, name];
+      if (path.includes(parent)) {
+        const cycle = [...path.slice(path.indexOf(parent)), parent].join(' → ');
+        source.findings.error(place, `policies must not extend each other in a circle: ${cycle}`);
+      } else if (!Object.hasOwn(policies, parent)) {
+        const others = Object.keys(policies).filter((other) => other !== name);
+        source.findings.error(place, `there is no policy "${parent}"`, suggestion(parent, others));
+      } else {
+        base = resolve(parent, path);
+      }
+    }
+    const merged = mergePolicy(base, policy);
+    resolved.set(name, merged);
+    return merged;
+  }
+}
+
+/** `over` wins field by field; `false` switches an inherited retry or auth off. */
+export function mergePolicy(base: PolicyFields, over: PolicyFields): PolicyFields {
+  const timeout = base.timeout || over.timeout ? { ...base.timeout, ...over.timeout } : undefined;
+  const maxBodyBytes = over.maxBodyBytes ?? base.maxBodyBytes;
+  const auth = over.auth ?? base.auth;
+  const retry = mergeRetry(base.retry, over.retry);
+  return {
+    ...(timeout && { timeout }),
+    ...(retry !== undefined && { retry }),
+    ...(auth !== undefined && { auth }),
+    ...(maxBodyBytes !== undefined && { maxBodyBytes }),
+  };
+}
+
+function mergeRetry(base: PolicyFields['retry'], over: PolicyFields['retry']): PolicyFields['retry'] {
+  if (over === undefined || over === false || !base) return over ?? base;
+  const backoff = base.backoff || over.backoff ? { ...base.backoff, ...over.backoff } : undefined;
+  return { ...base, ...over, ...(backoff && { backoff }) };
+}
+
+/** Fills in what neither the route nor its policy sets. */
+export function completePolicy(fields: PolicyFields): RoutePolicy {
+  const { timeout = {}, retry = {}, auth, maxBodyBytes } = fields;
+  return {
+    timeout: {
+      connectMs: timeout.connect ?? DEFAULT_TIMEOUT.connectMs,
+      responseMs: timeout.response ?? DEFAULT_TIMEOUT.responseMs,
+      idleMs: timeout.idle ?? DEFAULT_TIMEOUT.idleMs,
+      totalMs: timeout.total ?? DEFAULT_TIMEOUT.totalMs,
+    },
+    retry: retry === false ? null : completeRetry(retry),
+    auth: auth ? { jwt: auth.jwt, optional: auth.optional } : null,
+    maxBodyBytes: maxBodyBytes ?? DEFAULT_MAX_BODY_BYTES,
+  };
+}
+
+function completeRetry(retry: Exclude<NonNullable<PolicyFields['retry']>, false>): RetryPolicy {
+  const baseMs =
+    retry.backoff?.base ?? Math.min(DEFAULT_RETRY.baseMs, retry.backoff?.max ?? DEFAULT_RETRY.baseMs);
+  return {
+    attempts: retry.attempts ?? DEFAULT_RETRY.attempts,
+    on: [...new Set(retry.on ?? DEFAULT_RETRY.on)],
+    baseMs,
+    maxMs: retry.backoff?.max ?? Math.max(DEFAULT_RETRY.maxMs, baseMs),
+    bufferBytes: retry.bufferBytes ?? DEFAULT_RETRY.bufferBytes,
+  };
+}
+
+/** Checks what can only be judged where it is written: provider names and the order of the two backoff times. */
+export function checkPolicyFields(
+  source: YamlSource,
+  path: Path,
+  written: PolicyFields,
+  providers: readonly string[],
+): void {
+  const { findings } = source;
+  if (written.auth && !providers.includes(written.auth.jwt)) {
+    const { jwt } = written.auth;
+    const hint = providers.length > 0 ? suggestion(jwt, providers) : 'add it to identity.jwt';
+    findings.error(source.valueRange([...path, 'auth', 'jwt']), `there is no JWT provider "${jwt}"`, hint);
+  }
+  const backoff = written.retry ? written.retry.backoff : undefined;
+  if (backoff?.base !== undefined && backoff.max !== undefined && backoff.base > backoff.max) {
+    findings.error(
+      source.valueRange([...path, 'retry', 'backoff', 'max']),
+      `expected at least the base of ${backoff.base}ms, got ${backoff.max}ms`,
+    );
+  }
+  const timeout = written.timeout;
+  if (timeout?.connect !== undefined && timeout.total !== undefined && timeout.connect > timeout.total) {
+    findings.warning(
+      source.valueRange([...path, 'timeout', 'connect']),
+      'the total timeout ends before this one ever does',
+    );
+  }
+}

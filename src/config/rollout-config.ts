@@ -1,0 +1,232 @@
+/**
+ * Loads the text of `rollouts/<name>.yaml` to a {@link Plan}, or to findings with their places.
+ * Owns defaults and the relations to the gateway's and the operator's configuration; reads no file.
+ * @module
+ */
+
+import { basename } from 'node:path';
+import type { Gate, Plan, Step } from '../core/domain/plan.ts';
+import type { Rule } from '../core/domain/rule.ts';
+import type { MatchOverride } from '../core/domain/split-document.ts';
+import { FULL_BP, formatBp } from '../core/domain/weight.ts';
+import type { LoadResult } from './diagnostic.ts';
+import { suggestion } from './edit-distance.ts';
+import type { ConfigFile } from './findings.ts';
+import type { GatewayConfig } from './gateway-model.ts';
+import { readRules } from './rollout-rules.ts';
+import { readSchedule } from './rollout-schedule.ts';
+import { type RolloutYaml, rolloutSchema } from './rollout-schema.ts';
+import { checkIsMap, checkSchema } from './schema-check.ts';
+import { parseYaml, type YamlSource } from './yaml-source.ts';
+
+/** What a plan needs to know of the operator; both its YAML and its loaded configuration have it. */
+export interface OperatorFacts {
+  readonly prometheus?: object | null | undefined;
+  readonly notifiers: Readonly<Record<string, unknown>>;
+}
+
+const DEFAULT_FALSE_ABORT = 0.01;
+const DEFAULT_GATE_INTERVAL_MS = 10_000;
+const DEFAULT_GATE_TIMEOUT_MS = 10_000;
+const DEFAULT_NO_EVIDENCE_AFTER_MS = 60_000;
+const DEFAULT_OPERATOR_LOSS = { afterMs: 30_000, action: 'baseline' } as const;
+
+/** Pure. `gateway` or `operator` null: unknown, so nothing is checked against it. */
+export function loadRolloutPlan(
+  file: ConfigFile,
+  gateway: GatewayConfig | null,
+  operator: OperatorFacts | null,
+): LoadResult<Plan> {
+  const source = parseYaml(file);
+  const sources = { [file.name]: file.text };
+  const yaml = checkIsMap(source, 'rollout, service, steps …')
+    ? checkSchema(source, rolloutSchema)
+    : undefined;
+  const plan = yaml && buildPlan(source, yaml, gateway, operator);
+  const value = plan && !source.findings.hasErrors() ? plan : null;
+  return { value, diagnostics: source.findings.list(), sources };
+}
+
+function buildPlan(
+  source: YamlSource,
+  yaml: RolloutYaml,
+  gateway: GatewayConfig | null,
+  operator: OperatorFacts | null,
+): Plan {
+  checkFileName(source, yaml);
+  checkVersions(source, yaml, gateway);
+  checkWeights(source, yaml.steps);
+  checkNotifiers(source, yaml.notify, operator);
+  const abort = readRules(source, yaml, operator && Boolean(operator.prometheus));
+  if (yaml.abort.length === 0) {
+    const place = Object.hasOwn(Object(source.value), 'abort') ? ['abort'] : ['rollout'];
+    const hint = 'add rules, such as abort: [{ when: 5xx > 2x }]';
+    source.findings.warning(
+      source.keyRange(place),
+      'there are no abort rules, so nothing can stop a bad canary',
+      hint,
+    );
+  }
+  return {
+    rollout: yaml.rollout,
+    service: yaml.service,
+    baseline: yaml.baseline,
+    canary: yaml.canary,
+    steps: buildSteps(yaml.steps, abort),
+    abort,
+    advance: yaml.advance?.when ?? 'proven',
+    falseAbort: readFalseAbort(source, yaml),
+    onNoEvidence: readNoEvidence(yaml.onNoEvidence),
+    onOperatorLoss: yaml.onOperatorLoss
+      ? { afterMs: yaml.onOperatorLoss.after, action: yaml.onOperatorLoss.do }
+      : DEFAULT_OPERATOR_LOSS,
+    schedule: readSchedule(source, yaml.schedule),
+    notify: [...new Set(yaml.notify)],
+    salt: yaml.salt ?? `${yaml.service}/${yaml.rollout}`,
+    matches: readOverrides(source, yaml, gateway),
+  };
+}
+
+function checkFileName(source: YamlSource, yaml: RolloutYaml): void {
+  const actual = basename(source.file.absolutePath);
+  if (actual === `${yaml.rollout}.yaml` || actual === `${yaml.rollout}.yml`) return;
+  source.findings.warning(
+    source.valueRange(['rollout']),
+    `the rollout "${yaml.rollout}" is in a file called ${actual}`,
+    `rename the file to ${yaml.rollout}.yaml`,
+  );
+}
+
+function checkVersions(source: YamlSource, yaml: RolloutYaml, gateway: GatewayConfig | null): void {
+  if (yaml.baseline === yaml.canary) {
+    source.findings.error(
+      source.valueRange(['canary']),
+      `expected another version than the baseline, got "${yaml.canary}" for both`,
+    );
+  }
+  if (!gateway) return;
+  const service = Object.hasOwn(gateway.services, yaml.service) ? gateway.services[yaml.service] : undefined;
+  if (!service) {
+    source.findings.error(
+      source.valueRange(['service']),
+      `the gateway has no service "${yaml.service}"`,
+      suggestion(yaml.service, Object.keys(gateway.services)),
+    );
+    return;
+  }
+  const versions = Object.keys(service.versions);
+  for (const key of ['baseline', 'canary'] as const) {
+    if (!versions.includes(yaml[key])) reportVersion(source, [key], yaml.service, yaml[key], versions);
+  }
+}
+
+function reportVersion(
+  source: YamlSource,
+  path: readonly PropertyKey[],
+  service: string,
+  version: string,
+  versions: readonly string[],
+): void {
+  const message = `the service "${service}" has no version "${version}"`;
+  source.findings.error(source.valueRange(path), message, suggestion(version, versions));
+}
+
+function checkWeights(source: YamlSource, steps: RolloutYaml['steps']): void {
+  let before = 0;
+  for (const [index, { weight }] of steps.entries()) {
+    if (weight <= before) {
+      const than =
+        index === 0 ? 'more than 0%' : `more than ${formatBp(before)}, the weight of steps[${index - 1}]`;
+      const message = `weights must ascend: expected ${than}, got ${formatBp(weight)}`;
+      source.findings.error(source.valueRange(['steps', index, 'weight']), message);
+    }
+    before = Math.max(before, weight);
+  }
+  const last = steps.length - 1;
+  const lastWeight = steps[last]?.weight ?? 0;
+  if (lastWeight < FULL_BP && before < FULL_BP) {
+    source.findings.error(
+      source.valueRange(['steps', last, 'weight']),
+      `expected the last step to have 100%, got ${formatBp(lastWeight)}`,
+      'add a step with weight: 100%',
+    );
+  }
+}
+
+function buildSteps(steps: RolloutYaml['steps'], rules: readonly Rule[]): readonly Step[] {
+  const needed = Math.max(0, ...rules.map((rule) => rule.minRequests));
+  return steps.map((step) => ({
+    weightBp: step.weight,
+    holdMs: step.hold ?? 0,
+    // At 100 % there is no baseline left to compare with: waiting for requests would prove nothing.
+    requests: step.requests ?? (step.weight === FULL_BP ? 0 : needed),
+    gate: buildGate(step.gate),
+  }));
+}
+
+function buildGate(gate: RolloutYaml['steps'][number]['gate']): Gate | null {
+  if (gate === undefined) return null;
+  if (gate === 'manual') return { kind: 'manual' };
+  return {
+    kind: 'webhook',
+    url: gate.webhook,
+    intervalMs: gate.interval ?? DEFAULT_GATE_INTERVAL_MS,
+    timeoutMs: gate.timeout ?? DEFAULT_GATE_TIMEOUT_MS,
+  };
+}
+
+function readFalseAbort(source: YamlSource, yaml: RolloutYaml): number {
+  const bp = yaml.guarantee?.falseAbort;
+  if (bp === undefined) return DEFAULT_FALSE_ABORT;
+  if (bp === 0 || bp >= FULL_BP / 2) {
+    const hint = bp === 0 ? 'at 0% no evidence would ever suffice to abort' : undefined;
+    const place = source.valueRange(['guarantee', 'falseAbort']);
+    source.findings.error(place, `expected more than 0% and less than 50%, got ${formatBp(bp)}`, hint);
+  }
+  return bp / FULL_BP;
+}
+
+function readNoEvidence(policy: RolloutYaml['onNoEvidence']): Plan['onNoEvidence'] {
+  if (typeof policy === 'object') return { afterMs: policy.after, action: policy.do };
+  return { afterMs: DEFAULT_NO_EVIDENCE_AFTER_MS, action: policy ?? 'hold' };
+}
+
+function checkNotifiers(source: YamlSource, notify: readonly string[], operator: OperatorFacts | null): void {
+  if (!operator) return;
+  const known = Object.keys(operator.notifiers);
+  for (const [index, name] of notify.entries()) {
+    if (known.includes(name)) continue;
+    const hint = suggestion(name, known) ?? 'add it to operator.notifiers in rollouts/operator.yaml';
+    source.findings.error(source.valueRange(['notify', index]), `there is no notifier "${name}"`, hint);
+  }
+}
+
+function readOverrides(
+  source: YamlSource,
+  yaml: RolloutYaml,
+  gateway: GatewayConfig | null,
+): readonly MatchOverride[] {
+  const service =
+    gateway && Object.hasOwn(gateway.services, yaml.service) ? gateway.services[yaml.service] : undefined;
+  const versions = service && Object.keys(service.versions);
+  const matches: MatchOverride[] = [];
+  for (const [index, { header, claim, equals, version }] of yaml.overrides.entries()) {
+    const path = ['overrides', index];
+    if (versions && !versions.includes(version)) {
+      reportVersion(source, [...path, 'version'], yaml.service, version, versions);
+    }
+    if (header !== undefined && claim !== undefined) {
+      source.findings.error(source.keyRange([...path, 'claim']), 'expected either header or claim, got both');
+    } else if (header !== undefined) {
+      matches.push({ source: { header }, equals, version });
+    } else if (claim !== undefined) {
+      matches.push({ source: { claim }, equals, version });
+    } else {
+      source.findings.error(
+        source.keyRange([...path, 'equals']),
+        'expected a header or a claim to compare, got neither',
+      );
+    }
+  }
+  return matches;
+}

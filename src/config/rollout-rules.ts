@@ -1,0 +1,127 @@
+/**
+ * Abort rules of a rollout file: parses each expression in place, fills in defaults, checks windows and sources.
+ * Knows the file and whether a Prometheus is configured; not how rules are judged.
+ * @module
+ */
+
+import { formatDuration } from '../core/domain/duration.ts';
+import type { Rule } from '../core/domain/rule.ts';
+import type { RolloutYaml } from './rollout-schema.ts';
+import { parseRuleExpression } from './rule-expression.ts';
+import type { YamlSource } from './yaml-source.ts';
+
+type RuleYaml = RolloutYaml['abort'][number];
+
+const DEFAULT_OVER_MS = 300_000;
+const DEFAULT_MIN_REQUESTS = 50;
+/** A rate in Prometheus needs two scrapes in its window; 15 s between them is the usual setting. */
+const MIN_PROMETHEUS_OVER_MS = 30_000;
+
+/** The sound rules in order; the others are reported. `hasPrometheus` is null when that is not known. */
+export function readRules(
+  source: YamlSource,
+  yaml: RolloutYaml,
+  hasPrometheus: boolean | null,
+): readonly Rule[] {
+  const rules: Rule[] = [];
+  const holdMs = yaml.steps.reduce((sum, step) => sum + (step.hold ?? 0), 0);
+  for (const [index, rule] of yaml.abort.entries()) {
+    const parsed = parseRuleExpression(rule.when);
+    if (!parsed.ok) {
+      const { offset, length, message, hint } = parsed.problem;
+      source.findings.error(
+        source.partRange(['abort', index, 'when'], offset, length),
+        message,
+        hint ?? undefined,
+      );
+      continue;
+    }
+    const built: Rule = {
+      text: rule.when,
+      condition: parsed.condition,
+      overMs: rule.over ?? DEFAULT_OVER_MS,
+      forMs: rule.for ?? 0,
+      minRequests: rule.requests ?? DEFAULT_MIN_REQUESTS,
+      source: parsed.condition.kind === 'promql' ? 'prometheus' : (rule.source ?? 'telemetry'),
+    };
+    checkSource(source, index, rule, built, hasPrometheus);
+    checkWindows(source, index, rule, built, holdMs);
+    rules.push(built);
+  }
+  checkRepeated(source, rules, yaml.abort);
+  return rules;
+}
+
+function checkSource(
+  source: YamlSource,
+  index: number,
+  yaml: RuleYaml,
+  rule: Rule,
+  hasPrometheus: boolean | null,
+): void {
+  const promql = rule.condition.kind === 'promql';
+  if (promql && yaml.source === 'telemetry') {
+    source.findings.error(
+      source.valueRange(['abort', index, 'source']),
+      'a promql rule always asks Prometheus',
+      'remove the source',
+    );
+  }
+  if (rule.source !== 'prometheus') return;
+  const place = source.valueRange(['abort', index, promql ? 'when' : 'source']);
+  if (hasPrometheus === false) {
+    source.findings.error(
+      place,
+      'this rule needs Prometheus, and none is configured',
+      'add operator.prometheus.url to rollouts/operator.yaml',
+    );
+  }
+  if (!promql && rule.overMs < MIN_PROMETHEUS_OVER_MS) {
+    source.findings.warning(
+      yaml.over === undefined ? place : source.valueRange(['abort', index, 'over']),
+      `a window of ${formatDuration(rule.overMs)} may hold fewer than two scrapes of Prometheus, and then no rate`,
+      'use 1m or more, or the telemetry source',
+    );
+  }
+}
+
+/** A rule that cannot breach before the rollout is over protects nobody. */
+function checkWindows(source: YamlSource, index: number, yaml: RuleYaml, rule: Rule, holdMs: number): void {
+  if (holdMs === 0) return;
+  if (rule.forMs > holdMs) {
+    source.findings.warning(
+      source.valueRange(['abort', index, 'for']),
+      `all holds together are ${formatDuration(holdMs)}, so this rule may never act`,
+      'shorten it, or lengthen the holds',
+    );
+  }
+  if (yaml.over !== undefined && rule.condition.kind !== 'promql' && rule.overMs > holdMs) {
+    source.findings.warning(
+      source.valueRange(['abort', index, 'over']),
+      `all holds together are ${formatDuration(holdMs)}, so this window is never full`,
+    );
+  }
+  if (rule.condition.kind === 'promql' && yaml.over !== undefined) {
+    source.findings.warning(
+      source.keyRange(['abort', index, 'over']),
+      'the window of a promql rule is the one inside its query',
+      'remove it',
+    );
+  }
+}
+
+function checkRepeated(source: YamlSource, rules: readonly Rule[], yaml: RolloutYaml['abort']): void {
+  if (rules.length !== yaml.length) return;
+  const seen = new Map<string, number>();
+  for (const [index, rule] of rules.entries()) {
+    const { text: _, ...meaning } = rule;
+    const key = JSON.stringify(meaning);
+    const earlier = seen.get(key);
+    if (earlier === undefined) seen.set(key, index);
+    else
+      source.findings.warning(
+        source.valueRange(['abort', index, 'when']),
+        `abort[${earlier}] is the same rule`,
+      );
+  }
+}
