@@ -36,6 +36,7 @@ export interface ControlApi {
 
 /** Time in which a client must have sent its whole request, milliseconds. */
 const REQUEST_TIMEOUT_MS = 30_000;
+const CLOSE_GRACE_MS = 1000;
 const REQUEST_ID = /^[A-Za-z0-9._-]{1,128}$/;
 
 /** Resolves once it listens; rejects with the listener's own error (such as EADDRINUSE). */
@@ -76,10 +77,20 @@ export async function startControlApi(options: ControlApiOptions): Promise<Contr
     url,
     close: () => {
       ending.abort();
-      closing ??= app.close();
+      closing ??= closeWithin(app, CLOSE_GRACE_MS);
       return closing;
     },
   };
+}
+
+/** Requests under way may finish; a connection that is merely open may not keep the process alive. */
+async function closeWithin(app: FastifyInstance, graceMs: number): Promise<void> {
+  const force = setTimeout(() => app.server.closeAllConnections(), graceMs);
+  try {
+    await app.close();
+  } finally {
+    clearTimeout(force);
+  }
 }
 
 function addErrorHandling(app: FastifyInstance, logger: Logger): void {

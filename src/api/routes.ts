@@ -120,14 +120,11 @@ function rolloutOf(request: FastifyRequest): string {
 }
 
 async function runsOf(control: Control, rollout: string): Promise<readonly RunSummary[]> {
-  const view = await control.view(rollout);
   const events: RolloutEvent[] = [];
   while (events.length < RUNS_MAX_EVENTS) {
     const page = await control.events(rollout, events.at(-1)?.sequence ?? 0, RUNS_PAGE);
     events.push(...page);
     if (page.length < RUNS_PAGE) break;
   }
-  const messages = new Map<number, string>();
-  if (view.message !== null) messages.set(view.run, view.message);
-  return summariseRuns(events, messages);
+  return summariseRuns(events);
 }

@@ -67,9 +67,9 @@ describe('reading', () => {
       event({ sequence: 3, run: 2, type: 'started', by: 'ben', atMs: NOON + 9000 }),
       event({ sequence: 4, run: 2, type: 'promoted', atMs: NOON + 20_000 }),
       event({ sequence: 5, run: 2, type: 'undone', by: 'ana', atMs: NOON + 30_000, reason: 'complaints' }),
-      event({ sequence: 6, run: 3, type: 'started', by: 'ana', atMs: NOON + 40_000 }),
+      event({ sequence: 6, run: 3, type: 'started', by: 'ana', atMs: NOON + 40_000, reason: 'third try' }),
     ];
-    control.put({ ...readyView(), run: 3, message: 'third try', events: log });
+    control.put({ ...readyView(), run: 3, events: log });
     const { json } = await call('GET', '/api/v1/rollouts/orders-v2/runs');
     expect(json.runs).toMatchObject([
       { run: 3, outcome: 'running', endedAtMs: null, reason: null, message: 'third try' },

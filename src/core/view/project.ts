@@ -8,6 +8,7 @@ import type { EvidenceGap } from '../analysis/evidence-gap.ts';
 import { formatDuration } from '../domain/duration.ts';
 import type { Plan } from '../domain/plan.ts';
 import type { RolloutEvent } from '../domain/rollout-event.ts';
+import type { Rule } from '../domain/rule.ts';
 import type { SplitDocument } from '../domain/split-document.ts';
 import { formatBp } from '../domain/weight.ts';
 import { canaryWeightBp, isActive, type RolloutRecord, type RolloutState } from '../rollout/state.ts';
@@ -44,12 +45,25 @@ export function projectDeclared(plan: Plan, nowMs: number): RolloutView {
     weight: { setBp: 0, revision: 0, servedBp: null, canaryRequests: 0, totalRequests: 0 },
     gateways: [],
     evidence: { flowing: false, cause: null, sinceMs: null },
-    checks: [],
+    checks: plan.abort.map(uncheckedRule),
     startedAtMs: null,
     sinceMs: null,
     remainingMs: plan.steps.reduce((sum, step) => sum + step.holdMs, 0),
     events: [],
     nowMs,
+  };
+}
+
+/** So that readers can show which rules will watch. */
+function uncheckedRule(rule: Rule, index: number): CheckView {
+  return {
+    rule: index,
+    text: rule.text,
+    verdict: 'no-evidence',
+    breachedSinceMs: null,
+    evidence: { kind: 'none', cause: 'not-asked-yet' },
+    summary: 'checked once the rollout has started',
+    recent: [],
   };
 }
 

@@ -22,20 +22,17 @@ export interface RunSummary {
   readonly endedBy: Actor | null;
   /** Why it ended; null while it runs. */
   readonly reason: string | null;
-  /** Note given at `start` or `retry`, where it is still known. */
-  readonly message: string | null;
+  /** The note given at `start` or `retry`; without one, what the operator wrote instead. */
+  readonly message: string;
 }
 
-/** Rows newest first. `messages` holds the notes by run; events before a run's `started` are left out. */
-export function summariseRuns(
-  events: readonly RolloutEvent[],
-  messages: ReadonlyMap<number, string>,
-): readonly RunSummary[] {
+/** Rows newest first; events of a run whose `started` is not among them are left out. */
+export function summariseRuns(events: readonly RolloutEvent[]): readonly RunSummary[] {
   const rows = new Map<number, RunSummary>();
   for (const event of events) {
     const row = rows.get(event.run);
     if (row === undefined) {
-      if (event.type === 'started') rows.set(event.run, startOf(event, messages.get(event.run) ?? null));
+      if (event.type === 'started') rows.set(event.run, startOf(event));
     } else if (event.type === 'promoted' || event.type === 'aborted' || event.type === 'undone') {
       rows.set(event.run, {
         ...row,
@@ -49,7 +46,7 @@ export function summariseRuns(
   return [...rows.values()].sort((a, b) => b.run - a.run);
 }
 
-function startOf(event: RolloutEvent, message: string | null): RunSummary {
+function startOf(event: RolloutEvent): RunSummary {
   return {
     run: event.run,
     baseline: event.baseline,
@@ -60,6 +57,6 @@ function startOf(event: RolloutEvent, message: string | null): RunSummary {
     startedBy: event.actor,
     endedBy: null,
     reason: null,
-    message,
+    message: event.reason,
   };
 }
