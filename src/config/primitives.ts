@@ -1,6 +1,6 @@
 /**
  * The scalar vocabulary of the YAML files: durations, percentages, names, addresses, secrets.
- * Each message says what was expected; positions are added by `diagnostics.ts`.
+ * Each message says what was expected; positions are added by `schema-check.ts`.
  * @module
  */
 
@@ -15,6 +15,7 @@ export function duration(minMs: number, maxMs: number) {
     .meta({
       description: `A duration from ${formatDuration(minMs)} to ${formatDuration(maxMs)}, such as 250ms, 10s, 5m.`,
       examples: ['10s'],
+      pattern: '^\\s*(0|(\\d+(\\.\\d+)?(ms|s|m|h|d))+)\\s*$',
     })
     .transform((text, context) => {
       const ms = parseDurationMs(text);
@@ -39,7 +40,11 @@ export function duration(minMs: number, maxMs: number) {
 /** `1%`, `0.01%` → basis points. The sign is required: a bare 0.5 could mean half or half a percent. */
 export const percentBp = z
   .string({ error: 'expected a percentage with its sign, such as 5% or 0.5%' })
-  .meta({ description: 'A percentage with its sign, from 0% to 100%, in steps of 0.01%.', examples: ['5%'] })
+  .meta({
+    description: 'A percentage with its sign, from 0% to 100%, in steps of 0.01%.',
+    examples: ['5%'],
+    pattern: '^\\s*\\d{1,3}(\\.\\d{1,2})?\\s*%\\s*$',
+  })
   .transform((text, context) => {
     const bp = parsePercentBp(text);
     if (bp === undefined) {

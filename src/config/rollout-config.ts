@@ -133,14 +133,15 @@ function reportVersion(
 
 function checkWeights(source: YamlSource, steps: RolloutYaml['steps']): void {
   let before = 0;
+  let holder = '';
   for (const [index, { weight }] of steps.entries()) {
     if (weight <= before) {
-      const than =
-        index === 0 ? 'more than 0%' : `more than ${formatBp(before)}, the weight of steps[${index - 1}]`;
-      const message = `weights must ascend: expected ${than}, got ${formatBp(weight)}`;
+      const message = `weights must ascend: expected more than ${formatBp(before)}${holder}, got ${formatBp(weight)}`;
       source.findings.error(source.valueRange(['steps', index, 'weight']), message);
+    } else {
+      before = weight;
+      holder = `, the weight of steps[${index}]`;
     }
-    before = Math.max(before, weight);
   }
   const last = steps.length - 1;
   const lastWeight = steps[last]?.weight ?? 0;

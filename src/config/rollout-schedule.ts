@@ -11,6 +11,9 @@ import type { RolloutYaml } from './rollout-schema.ts';
 import type { YamlSource } from './yaml-source.ts';
 import { isTimeZone, knownTimeZones, parseMoment } from './zoned-time.ts';
 
+const CRON_FIELDS = ['minutes', 'hours', 'days', 'months', 'weekdays'] as const;
+const CRON_EXAMPLE = 'such as "* 9-17 * * 1-5" for working hours';
+
 /** Null when the file has none. Problems are reported at their place. */
 export function readSchedule(source: YamlSource, yaml: RolloutYaml['schedule']): Schedule | null {
   if (!yaml) return null;
@@ -31,16 +34,24 @@ export function readSchedule(source: YamlSource, yaml: RolloutYaml['schedule']):
 
 function checkCron(source: YamlSource, cron: string | undefined): void {
   if (cron === undefined) return;
-  const place = source.valueRange(['schedule', 'advance']);
-  const fields = cron.trim().split(/\s+/).length;
+  const at = ['schedule', 'advance'];
+  const fields = [...cron.matchAll(/\S+/g)];
   // node-cron also takes a leading field of seconds, but steps advance or not by the minute.
-  if (fields !== 5) {
-    const message = `expected a cron expression of five fields (minute hour day month weekday), got ${fields}`;
-    source.findings.error(place, message, 'such as "* 9-17 * * 1-5" for working hours');
-  } else if (!validate(cron)) {
-    const message = `expected a cron expression (minute hour day month weekday), got "${cron}"`;
-    source.findings.error(place, message, 'such as "* 9-17 * * 1-5" for working hours');
+  if (fields.length !== CRON_FIELDS.length) {
+    const message = `expected a cron expression of five fields (minute hour day month weekday), got ${fields.length}`;
+    source.findings.error(source.valueRange(at), message, CRON_EXAMPLE);
+    return;
   }
+  if (validate(cron)) return;
+  // One field at a time, so that the finding is at the field that is wrong.
+  for (const [index, field] of fields.entries()) {
+    const alone = CRON_FIELDS.map((_, other) => (other === index ? field[0] : '*')).join(' ');
+    if (validate(alone)) continue;
+    const message = `expected a cron field for ${CRON_FIELDS[index]}, got "${field[0]}"`;
+    source.findings.error(source.partRange(at, field.index, field[0].length), message, CRON_EXAMPLE);
+    return;
+  }
+  source.findings.error(source.valueRange(at), `expected a cron expression, got "${cron}"`, CRON_EXAMPLE);
 }
 
 function readFreeze(

@@ -15,10 +15,10 @@ import {
   type Pair,
   parseDocument,
   type Scalar,
-  type YAMLError,
 } from 'yaml';
 import { type ConfigFile, createFindings, type Findings, type TextRange } from './findings.ts';
 import { type ScalarStyle, scalarRange } from './scalar-offsets.ts';
+import { reportYamlErrors } from './yaml-errors.ts';
 
 /** Keys and indices from the root. */
 export type Path = readonly PropertyKey[];
@@ -55,9 +55,8 @@ export function parseYaml(file: ConfigFile): YamlSource {
   let value: unknown;
   try {
     document = parseDocument(file.text, { uniqueKeys: true, prettyErrors: false, strict: true });
-    for (const error of document.errors) reportYamlError(file.text, findings, error);
-    // A duplicate key leaves a usable tree, so the other problems are found in the same pass.
-    if (document.errors.some((error) => error.code !== 'DUPLICATE_KEY')) return unreadable(file, findings);
+    const broken = reportYamlErrors(file.text, findings, document);
+    if (broken) return unreadable(file, findings);
     value = document.toJS({ maxAliasCount: MAX_ALIASES });
   } catch (error) {
     const aliases = error instanceof ReferenceError;
@@ -186,54 +185,4 @@ function styleOf(node: Scalar): ScalarStyle {
     default:
       return 'plain';
   }
-}
-
-function reportYamlError(text: string, findings: Findings, error: YAMLError): void {
-  const [start, end] = error.pos;
-  if (error.code === 'DUPLICATE_KEY') {
-    const key = /^(?:"[^"\n]*"|'[^'\n]*'|[^\s:,{}[\]]+)/.exec(text.slice(start, start + 200))?.[0] ?? '';
-    const shown = key.replace(/^["']|["']$/g, '');
-    findings.error(
-      { start, end: start + key.length },
-      `the key "${shown}" is here twice`,
-      'remove one of the two',
-    );
-    return;
-  }
-  const { message, hint } = yamlMessage(error);
-  findings.error({ start, end: Math.max(start, Math.min(end, endOfLine(text, start))) }, message, hint);
-}
-
-function yamlMessage(error: YAMLError): { message: string; hint?: string } {
-  switch (error.code) {
-    case 'MULTIPLE_DOCS':
-      return {
-        message: 'expected one YAML document in this file, got another one',
-        hint: 'put it in a file of its own',
-      };
-    case 'TAB_AS_INDENT':
-      return { message: 'this line is indented by a tab', hint: 'YAML is indented by spaces' };
-    case 'BLOCK_AS_IMPLICIT_KEY':
-      return { message: 'a colon and a space inside a value start a new key', hint: 'quote the value' };
-    case 'BAD_ALIAS':
-      return {
-        message: 'this alias (*name) has no anchor (&name) before it',
-        hint: 'quote the value if it starts with * on purpose',
-      };
-    case 'BAD_SCALAR_START':
-      return { message: 'a value cannot start with this character', hint: 'quote the value' };
-    case 'BAD_INDENT':
-      return { message: 'this line is not indented like its neighbours' };
-    case 'RESOURCE_EXHAUSTION':
-      return { message: 'this YAML is nested too deeply' };
-    default:
-      return {
-        message: `this is not valid YAML: ${error.message.replace(/\s+/g, ' ').replace(/^[A-Z](?=[a-z])/, (first) => first.toLowerCase())}`,
-      };
-  }
-}
-
-function endOfLine(text: string, offset: number): number {
-  const newline = text.indexOf('\n', offset);
-  return newline < 0 ? text.length : newline;
 }
