@@ -161,14 +161,15 @@ function joinTo(lines: readonly string[], max: number): string {
 
 /** Escapes the three characters that Slack reads as markup and cuts between characters, never inside one. */
 function escapeTo(text: string, max: number): string {
-  let escaped = '';
-  for (const character of text) {
-    const next = ESCAPES[character] ?? character;
-    // Room is kept for the ellipsis unless the rest fits, which is only known at the end.
-    if (escaped.length + next.length > max - 1) return `${escaped}…`;
-    escaped += next;
+  const characters = Array.from(text, (character) => ESCAPES[character] ?? character);
+  const whole = characters.join('');
+  if (whole.length <= max) return whole;
+  let cut = '';
+  for (const character of characters) {
+    if (cut.length + character.length > max - 1) break;
+    cut += character;
   }
-  return escaped;
+  return `${cut}…`;
 }
 
 const ESCAPES: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;' };

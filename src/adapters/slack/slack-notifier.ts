@@ -4,6 +4,7 @@
  * @module
  */
 
+import { SluiceError } from '../../core/domain/errors.ts';
 import type { Notifier } from '../../ports/notifier.ts';
 import { deliveryOf, postOnce } from '../webhook/post-once.ts';
 import { slackMessage } from './slack-message.ts';
@@ -15,14 +16,24 @@ export interface SlackOptions {
   readonly timeoutMs: number;
 }
 
-/** Slack takes about one message a second per webhook and answers 429 with `Retry-After` beyond that. */
+/**
+ * Throws CONFIG_INVALID when the address is no http(s) URL. Slack takes about one message a second per webhook and answers 429 with
+ * `Retry-After` beyond that.
+ */
 export function createSlackNotifier({ name, webhookUrl, timeoutMs }: SlackOptions): Notifier {
+  const url = webhookUrl.trim();
+  if (!URL.canParse(url) || !/^https?:$/.test(new URL(url).protocol)) {
+    throw new SluiceError('CONFIG_INVALID', {
+      detail: `the webhook URL of the notifier ${name} is not an http(s) URL`,
+      hint: 'Copy it from the app’s Incoming Webhooks page into the file or variable that webhookUrl names.',
+    });
+  }
   return {
     name,
     async deliver(event, signal) {
       const body = JSON.stringify(slackMessage(event));
       const headers = { 'content-type': 'application/json; charset=utf-8', 'user-agent': 'sluice' };
-      return deliveryOf(await postOnce({ url: webhookUrl, headers, body, timeoutMs }, signal));
+      return deliveryOf(await postOnce({ url, headers, body, timeoutMs }, signal));
     },
   };
 }
