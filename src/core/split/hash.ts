@@ -9,56 +9,69 @@ const C2 = 0x1b873593;
 
 /** MurmurHash3_x86_32 of the UTF-8 bytes of `text`, as an unsigned 32-bit integer. */
 export function murmur3(text: string, seed: number): number {
+  // One character per byte: ASCII, as sticky keys mostly are, is that already.
+  const bytes = isAscii(text) ? text : utf8(text);
+  const { length } = bytes;
+  const blocksEnd = length - (length % 4);
   let hash = seed | 0;
-  let block = 0;
-  let filled = 0;
-  let byteLength = 0;
-  const push = (byte: number): void => {
-    block |= byte << (filled * 8);
-    filled += 1;
-    byteLength += 1;
-    if (filled === 4) {
-      hash ^= scramble(block);
-      hash = (hash << 13) | (hash >>> 19);
-      hash = (Math.imul(hash, 5) + 0xe6546b64) | 0;
-      block = 0;
-      filled = 0;
-    }
-  };
+  for (let i = 0; i < blocksEnd; i += 4) {
+    hash ^= scramble(block(bytes, i));
+    hash = (hash << 13) | (hash >>> 19);
+    hash = (Math.imul(hash, 5) + 0xe6546b64) | 0;
+  }
+  if (blocksEnd < length) hash ^= scramble(tail(bytes, blocksEnd));
+  return finalise(hash ^ length);
+}
+
+function block(bytes: string, at: number): number {
+  return (
+    bytes.charCodeAt(at) |
+    (bytes.charCodeAt(at + 1) << 8) |
+    (bytes.charCodeAt(at + 2) << 16) |
+    (bytes.charCodeAt(at + 3) << 24)
+  );
+}
+
+function tail(bytes: string, from: number): number {
+  let value = 0;
+  for (let i = bytes.length - 1; i >= from; i -= 1) value = (value << 8) | bytes.charCodeAt(i);
+  return value;
+}
+
+function isAscii(text: string): boolean {
   for (let i = 0; i < text.length; i += 1) {
-    let code = text.charCodeAt(i);
-    if (code < 0x80) {
-      push(code);
-      continue;
-    }
-    if (code >= 0xd800 && code <= 0xdfff) {
-      code = text.codePointAt(i) as number;
-      if (code > 0xffff) i += 1;
-      else code = 0xfffd; // A lone surrogate encodes as U+FFFD, as TextEncoder does.
-    }
-    pushUtf8(code, push);
+    if (text.charCodeAt(i) > 0x7f) return false;
   }
-  if (filled > 0) hash ^= scramble(block);
-  return finalise(hash ^ byteLength);
+  return true;
 }
 
-function pushUtf8(code: number, push: (byte: number) => void): void {
-  if (code < 0x800) {
-    push(0xc0 | (code >> 6));
-  } else {
-    if (code < 0x10000) {
-      push(0xe0 | (code >> 12));
+/** The UTF-8 bytes of a text as characters 0–255; a lone surrogate becomes U+FFFD, as in any encoder. */
+function utf8(text: string): string {
+  let bytes = '';
+  for (const character of text.toWellFormed()) {
+    const code = character.codePointAt(0) as number;
+    if (code < 0x80) bytes += character;
+    else if (code < 0x800) bytes += String.fromCharCode(0xc0 | (code >> 6), continuation(code));
+    else if (code < 0x10000) {
+      bytes += String.fromCharCode(0xe0 | (code >> 12), continuation(code >> 6), continuation(code));
     } else {
-      push(0xf0 | (code >> 18));
-      push(0x80 | ((code >> 12) & 0x3f));
+      bytes += String.fromCharCode(
+        0xf0 | (code >> 18),
+        continuation(code >> 12),
+        continuation(code >> 6),
+        continuation(code),
+      );
     }
-    push(0x80 | ((code >> 6) & 0x3f));
   }
-  push(0x80 | (code & 0x3f));
+  return bytes;
 }
 
-function scramble(block: number): number {
-  const mixed = Math.imul(block, C1);
+function continuation(code: number): number {
+  return 0x80 | (code & 0x3f);
+}
+
+function scramble(value: number): number {
+  const mixed = Math.imul(value, C1);
   return Math.imul((mixed << 15) | (mixed >>> 17), C2);
 }
 
