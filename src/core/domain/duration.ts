@@ -25,7 +25,8 @@ export function parseDurationMs(text: string): number | undefined {
 export function formatDuration(durationMs: number): string {
   const ms = Math.max(0, Math.round(durationMs));
   if (ms < 1000) return `${ms}ms`;
-  if (ms < 60_000) return `${trim(ms / 1000)}s`;
+  // From 59.95 s on, one decimal would round to 60s.
+  if (ms < 59_950) return `${trim(ms / 1000)}s`;
   const seconds = Math.round(ms / 1000);
   if (seconds < 3600) return join(Math.floor(seconds / 60), 'm', seconds % 60, 's');
   const minutes = Math.round(seconds / 60);

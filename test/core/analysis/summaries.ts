@@ -1,0 +1,44 @@
+/** Telemetry summaries for tests of the analysis. */
+
+import { Histogram } from '../../../src/core/analysis/histogram.ts';
+import {
+  NO_OUTCOMES,
+  type TelemetrySummary,
+  type Traffic,
+  type VersionSummary,
+} from '../../../src/core/domain/telemetry.ts';
+
+export interface ArmSecond {
+  readonly ok?: number;
+  readonly bad?: number;
+  /** Latency of every request in it, milliseconds. */
+  readonly latencyMs?: number;
+}
+
+export function traffic({ ok = 0, bad = 0, latencyMs = 10 }: ArmSecond): Traffic {
+  const histogram = new Histogram();
+  for (let i = 0; i < ok + bad; i += 1) histogram.record(latencyMs * 1000);
+  return { outcomes: { ...NO_OUTCOMES, status2xx: ok, status5xx: bad }, latencyUs: histogram.toWire() };
+}
+
+function version(arm: ArmSecond): VersionSummary {
+  return { attempts: traffic(arm), responses: traffic(arm), forced: 0 };
+}
+
+/** One second of one gateway; `second` is also the sequence unless given. */
+export function summary(
+  second: number,
+  arms: Readonly<Record<string, ArmSecond>>,
+  changes: Partial<TelemetrySummary> = {},
+): TelemetrySummary {
+  return {
+    gateway: 'gw-1',
+    incarnation: 'a',
+    service: 'orders',
+    sequence: second,
+    secondMs: second * 1000,
+    revision: 1,
+    versions: Object.fromEntries(Object.entries(arms).map(([name, arm]) => [name, version(arm)])),
+    ...changes,
+  };
+}
