@@ -34,8 +34,9 @@ type Arms = Pick<Plan, 'service' | 'baseline' | 'canary'>;
  *
  * What the numbers are, and are not:
  * - `increase` extrapolates to the edges of the window, so counts are estimates and rarely whole.
- * - It needs two samples of a series in the window: what a series counted before its first sample is not seen,
- *   and a window shorter than two scrapes is empty.
+ * - It needs two samples of a series in the window: a window shorter than two scrapes is empty, and what a series
+ *   counted before its first sample is seen only where Prometheus was scraping its gateway a window ago (by the
+ *   labels `job` and `instance`).
  * - A version without series is `empty`, never 0; a version with requests and no bad ones has 0 bad ones.
  * - With series but no requests in the window, counts are 0 and the quantile is NaN.
  * - A quantile beyond the last bucket's bound (10 s) reads as that bound.
@@ -91,17 +92,36 @@ const STATUS_5XX = `${LABEL.status}=~"5.."`;
 const NO_STATUS = `${LABEL.error}=~"connect|reset|timeout"`;
 
 function totalQuery(scope: Scope): string {
-  return `sum(increase(${selector('count', scope, NOT_ABORTED)}[${scope.window}]))`;
+  return countQuery([selector('count', scope, NOT_ABORTED)], scope.window);
 }
 
 /**
- * `or` unites the two sets of series, so that a 503 whose body was then reset counts once. As long as no attempt
- * has failed there is no such series at all; zero times the total stands in, which an absent version lacks too.
+ * As long as no attempt has failed there is no series to count at all; zero times the total stands in, which an
+ * absent version lacks too.
  */
 function badQuery(scope: Scope): string {
-  const with5xx = `increase(${selector('count', scope, NOT_ABORTED, STATUS_5XX)}[${scope.window}])`;
-  const without = `increase(${selector('count', scope, NO_STATUS)}[${scope.window}])`;
-  return `sum(${with5xx} or ${without}) or 0 * ${totalQuery(scope)}`;
+  const with5xx = selector('count', scope, NOT_ABORTED, STATUS_5XX);
+  const without = selector('count', scope, NO_STATUS);
+  return `${countQuery([with5xx, without], scope.window)} or 0 * ${totalQuery(scope)}`;
+}
+
+/**
+ * What the series counted in the window. `or` unites by labels, so that a series that several selectors match, as
+ * a 503 whose body was then reset, counts once.
+ */
+function countQuery(selectors: readonly string[], window: string): string {
+  const born = selectors.map((series) => `(${bornIn(series, window)})`);
+  const grown = selectors.map((series) => `increase(${series}[${window}])`);
+  return `sum(${[...born, ...grown].join(' or ')})`;
+}
+
+/**
+ * Series that a gateway lacked a window ago, when it was being scraped already: they began at 0 since then, so
+ * their value is their increase. Without this the first errors of a version, often the only ones at a small
+ * weight, would go unseen: a series that appears with 20 and stays there has, to `increase`, not grown.
+ */
+function bornIn(series: string, window: string): string {
+  return `${series} unless ${series} offset ${window} and on (job, instance) (up offset ${window} == 1)`;
 }
 
 function selector(series: 'count' | 'bucket', scope: Scope, ...matchers: readonly string[]): string {

@@ -247,6 +247,19 @@ describe('createPrometheusSource on servers that misbehave', () => {
     expect(elsewhere).toBe(0);
   });
 
+  it('asks the server itself, whatever proxy the environment names', async () => {
+    const url = await answering(200, '{"status":"success","data":{"resultType":"scalar","result":[1,"4"]}}');
+    vi.stubEnv('HTTP_PROXY', 'http://127.0.0.1:1');
+    vi.stubEnv('http_proxy', 'http://127.0.0.1:1');
+    vi.stubEnv('NO_PROXY', '');
+    vi.stubEnv('no_proxy', '');
+    try {
+      expect(await ask(url)).toMatchObject({ kind: 'value', value: 4 });
+    } finally {
+      vi.unstubAllEnvs();
+    }
+  });
+
   it('stops reading an answer that is too large', async () => {
     let sentBytes = 0;
     let closed = false;

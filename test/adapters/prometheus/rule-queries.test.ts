@@ -72,11 +72,11 @@ const GROWTH: Readonly<Record<string, readonly [number, number, number]>> = {
   'spotless 200 ': [50, 50, 50],
 };
 
-function after(): readonly Series[] {
+function grown(): readonly Series[] {
   return BEFORE.map((series) => {
-    const grown = GROWTH[`${series.version} ${series.status} ${series.error}`] ?? [0, 0, 0];
+    const growth = GROWTH[`${series.version} ${series.status} ${series.error}`] ?? [0, 0, 0];
     const [fast, medium, all] = series.counts;
-    return { ...series, counts: [fast + grown[0], medium + grown[1], all + grown[2]] };
+    return { ...series, counts: [fast + growth[0], medium + growth[1], all + growth[2]] };
   });
 }
 
@@ -91,7 +91,7 @@ describe('ruleQueries on a real Prometheus', () => {
     target.expose(exposition(BEFORE));
     prometheus = await startPrometheus({ targets: [target.address], scrapeIntervalMs: SCRAPE_MS });
     await scraped(10);
-    target.expose(exposition(after()));
+    target.expose(exposition(grown()));
     // The scrape after the last one that counts has begun, so that one has been stored.
     await scraped(11);
   });
@@ -183,6 +183,31 @@ describe('ruleQueries on a real Prometheus', () => {
     const result = await answers({ kind: 'rate-limit', limit: 0.01 }, undefined, 1);
     expect(result['canary-total']).toEqual({ kind: 'empty' });
     expect(result['canary-bad']).toEqual({ kind: 'empty' });
+  });
+
+  it('sees errors whose series appears with them and never grows, which increase alone does not', async () => {
+    const burst: Series = { version: 'idle', status: '503', error: '', counts: [20, 20, 20] };
+    const windowMs = 4000;
+    // From here on Prometheus has been scraping for more than a window.
+    await scraped(11 + windowMs / SCRAPE_MS);
+    const before = await ask(windowMs);
+    expect(numberOf(before['canary-bad'])).toBe(0);
+    target.expose(exposition([...grown(), burst]));
+    await vi.waitFor(async () => expect(numberOf((await ask(windowMs))['canary-bad'])).toBe(20), 10_000);
+    await scraped(3);
+    const during = await ask(windowMs);
+    expect(numberOf(during['canary-bad'])).toBe(20);
+    expect(numberOf(during['canary-total'])).toBe(20);
+    const series = `${CLIENT_DURATION}_count{${LABEL.version}="idle",${LABEL.status}="503"}`;
+    const source = createPrometheusSource({ url: prometheus.url, timeoutMs: 5000, bearerToken: null });
+    const naive = await source.query(`sum(increase(${series}[4s]))`, Date.now(), NEVER);
+    expect(naive).toMatchObject({ kind: 'value', value: 0 });
+    // A window later they are past.
+    await vi.waitFor(async () => expect(numberOf((await ask(windowMs))['canary-bad'])).toBe(0), 20_000);
+
+    function ask(overMs: number) {
+      return answers({ kind: 'rate-limit', limit: 0.01 }, { baseline: 'v1', canary: 'idle' }, overMs);
+    }
   });
 
   it('is one value for a promql rule whatever the window', async () => {

@@ -45,8 +45,10 @@ describe('ruleQueries', () => {
   });
 
   it('counts attempts of one version of one service over the window, without those the client gave up', () => {
+    const series =
+      'http_client_request_duration_seconds_count{sluice_service="orders",sluice_version="v2",error_type!="client_abort"}';
     expect(promqlOf(ruleOf({ kind: 'rate-limit', limit: 0.01 }), 'canary-total')).toBe(
-      'sum(increase(http_client_request_duration_seconds_count{sluice_service="orders",sluice_version="v2",error_type!="client_abort"}[5m]))',
+      `sum((${series} unless ${series} offset 5m and on (job, instance) (up offset 5m == 1)) or increase(${series}[5m]))`,
     );
   });
 
