@@ -29,7 +29,7 @@ export interface OperatorContext {
   /** Unique name of this operator process: holder of leases. */
   readonly holder: string;
   /** Base URL of this operator's control API, for operators that do not hold a lease. */
-  readonly contact: string;
+  contact(): string;
   /** Between two ticks, milliseconds. */
   readonly tickMs: number;
 }

@@ -14,21 +14,26 @@ const DISCOVER_EVERY_MS = 2_000;
 
 export interface Operator {
   readonly control: Control;
+  /** Begins to look after rollouts. `contact` is where its control API can be reached by then. */
+  start(): void;
   /** Stops ticking, waits for what is under way and gives up the leases. Idempotent. */
   close(): Promise<void>;
 }
 
-export function startOperator(context: OperatorContext): Operator {
+export function createOperator(context: OperatorContext): Operator {
   const ended = new AbortController();
   const sessions = createSessionTable(context);
   const pump = createNotificationPump(context, () => sessions.all().map((session) => session.record));
   sessions.listeners.add((change) => {
     if (change.events.length > 0) pump.poke();
   });
-  const running = loop(context, sessions, ended.signal);
+  let running: Promise<void> = Promise.resolve();
 
   return {
     control: createControl(context, sessions),
+    start() {
+      running = loop(context, sessions, ended.signal);
+    },
     async close() {
       ended.abort();
       await running;
@@ -66,11 +71,11 @@ async function loop(context: OperatorContext, sessions: SessionTable, signal: Ab
 
 /** Takes what nobody looks after, renews what this operator holds, lets go of what another has taken. */
 async function discover(context: OperatorContext, sessions: SessionTable): Promise<void> {
-  const { backend, holder, contact, logger } = context;
+  const { backend, holder, logger } = context;
   for (const record of latestByService(await backend.store.list())) {
     const { service } = record;
     const session = sessions.get(service);
-    const result = await backend.leases.acquire(service, holder, contact, LEASE_TTL_MS);
+    const result = await backend.leases.acquire(service, holder, context.contact(), LEASE_TTL_MS);
     if (!result.ok) {
       if (session) sessions.drop(session);
       continue;

@@ -76,7 +76,7 @@ export function createSessionTable(context: OperatorContext): SessionTable {
     get: (service) => sessions.get(service),
     all: () => [...sessions.values()],
     async lease(service) {
-      const result = await backend.leases.acquire(service, context.holder, context.contact, LEASE_TTL_MS);
+      const result = await backend.leases.acquire(service, context.holder, context.contact(), LEASE_TTL_MS);
       if (result.ok) return result.grant.epoch;
       throw new SluiceError('HELD_ELSEWHERE', {
         detail: `operator ${result.holder} holds the lease of ${service}`,

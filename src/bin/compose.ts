@@ -1,0 +1,146 @@
+/**
+ * Puts the parts together: which backend, which notifiers, which operator, from files, flags and environment.
+ * The only folder that may know every other one.
+ * @module
+ */
+
+import { createHash, randomUUID } from 'node:crypto';
+import { hostname } from 'node:os';
+import { dirname } from 'node:path';
+import { openEmbedded } from '../adapters/embedded/open-embedded.ts';
+import { createLogNotifier } from '../adapters/log/log-notifier.ts';
+import { createPrometheusSource } from '../adapters/prometheus/prometheus-source.ts';
+import { openRedis } from '../adapters/redis/open-redis.ts';
+import { createSlackNotifier } from '../adapters/slack/slack-notifier.ts';
+import { webhookGates } from '../adapters/webhook/webhook-gate.ts';
+import { createWebhookNotifier } from '../adapters/webhook/webhook-notifier.ts';
+import { type ControlApi, startControlApi } from '../api/control-api.ts';
+import type { ProjectPaths } from '../config/load-project.ts';
+import type { NotifierConfig, OperatorConfig } from '../config/operator-model.ts';
+import type { ListenAddress, Secret } from '../config/primitives.ts';
+import { readSecret } from '../config/read-secret.ts';
+import { judgeByPointEstimate } from '../core/analysis/point-judge.ts';
+import { SluiceError } from '../core/domain/errors.ts';
+import { createFileCatalog } from '../operator/file-catalog.ts';
+import { createOperator, type Operator } from '../operator/operator.ts';
+import type { Backend } from '../ports/backend.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { Notifier } from '../ports/notifier.ts';
+import type { Logger } from '../telemetry/logger.ts';
+
+export const systemClock: Clock = { nowMs: () => Date.now() };
+
+const TICK_MS = 500;
+const SLACK_TIMEOUT_MS = 10_000;
+const WEBHOOK_TIMEOUT_MS = 10_000;
+
+export interface BackendChoice {
+  /** Null: embedded. */
+  readonly redisUrl: string | null;
+  /** Directory of the embedded backend. */
+  readonly stateDir: string;
+}
+
+export async function openBackend(choice: BackendChoice, logger: Logger): Promise<Backend> {
+  return choice.redisUrl === null
+    ? openEmbedded({ dir: choice.stateDir, clock: systemClock })
+    : openRedis({ url: choice.redisUrl, logger });
+}
+
+export interface RunningOperator {
+  readonly operator: Operator;
+  readonly api: ControlApi;
+  close(): Promise<void>;
+}
+
+export interface OperatorOptions {
+  readonly config: OperatorConfig;
+  readonly paths: ProjectPaths;
+  readonly backend: Backend;
+  readonly logger: Logger;
+  /** Overrides the configured address of the control API. */
+  readonly address: ListenAddress | null;
+  /** Base URL by which other operators reach this one's control API; null: as it listens. */
+  readonly advertiseUrl: string | null;
+  readonly env: Readonly<Record<string, string | undefined>>;
+}
+
+/** Starts an operator with its control API. */
+export async function startOperatorWithApi(options: OperatorOptions): Promise<RunningOperator> {
+  const { config, paths, backend, logger, env } = options;
+  const reveal = (secret: Secret, what: string): string => revealSecret(secret, what, config, env);
+  let contact = '';
+  const operator = createOperator({
+    backend,
+    catalog: createFileCatalog(paths),
+    judge: judgeByPointEstimate,
+    metrics: config.prometheus
+      ? createPrometheusSource({
+          url: config.prometheus.url,
+          timeoutMs: config.prometheus.timeoutMs,
+          bearerToken:
+            config.prometheus.bearerToken && reveal(config.prometheus.bearerToken, 'prometheus.bearerToken'),
+        })
+      : null,
+    metricsIntervalMs: config.prometheus?.intervalMs ?? 10_000,
+    gates: webhookGates,
+    notifiers: Object.entries(config.notifiers).map(([name, notifier]) =>
+      createNotifier(name, notifier, reveal, logger),
+    ),
+    clock: systemClock,
+    digest: (text) => createHash('sha256').update(text).digest('hex'),
+    logger,
+    holder: `${hostname()}-${randomUUID().slice(0, 8)}`,
+    contact: () => contact,
+    tickMs: TICK_MS,
+  });
+  const tokens = config.api.tokens.map(({ name, role, token }) => ({
+    name,
+    role,
+    token: reveal(token, `token of ${name}`),
+  }));
+  const api = await startControlApi({
+    control: operator.control,
+    address: options.address ?? config.api.address,
+    tokens,
+    loopbackWithoutToken: tokens.length === 0,
+    logger,
+  });
+  contact = options.advertiseUrl ?? api.url;
+  operator.start();
+  return {
+    operator,
+    api,
+    async close() {
+      await api.close();
+      await operator.close();
+    },
+  };
+}
+
+function createNotifier(
+  name: string,
+  config: NotifierConfig,
+  reveal: (secret: Secret, what: string) => string,
+  logger: Logger,
+): Notifier {
+  if (config === 'log') return createLogNotifier({ name, logger });
+  if ('slack' in config) {
+    const webhookUrl = reveal(config.slack.webhookUrl, `webhookUrl of ${name}`);
+    return createSlackNotifier({ name, webhookUrl, timeoutMs: SLACK_TIMEOUT_MS });
+  }
+  const { url, signingKey, timeout } = config.webhook;
+  const key = reveal(signingKey, `signingKey of ${name}`);
+  return createWebhookNotifier({ name, url, signingKey: key, timeoutMs: timeout ?? WEBHOOK_TIMEOUT_MS });
+}
+
+function revealSecret(
+  secret: Secret,
+  what: string,
+  config: OperatorConfig,
+  env: Readonly<Record<string, string | undefined>>,
+): string {
+  const result = readSecret(secret, dirname(config.path), env);
+  if (result.ok) return result.secret;
+  throw new SluiceError('CONFIG_INVALID', { detail: `${what}: ${result.message}`, hint: result.hint });
+}
