@@ -1,0 +1,214 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { parseRuleExpression } from '../../src/config/rule-expression.ts';
+import type { Comparison, Condition } from '../../src/core/domain/rule.ts';
+
+describe('parseRuleExpression', () => {
+  const good: readonly (readonly [string, Condition])[] = [
+    ['5xx > 2x', { kind: 'rate-ratio', factor: 2 }],
+    ['5xx>1.5x', { kind: 'rate-ratio', factor: 1.5 }],
+    ['5xx > +100%', { kind: 'rate-ratio', factor: 2 }],
+    ['5xx > +7%', { kind: 'rate-ratio', factor: 1.07 }],
+    ['5xx > 1%', { kind: 'rate-limit', limit: 0.01 }],
+    ['  5xx  >  0.05 %  ', { kind: 'rate-limit', limit: 0.0005 }],
+    ['p95 > +50%', { kind: 'quantile-ratio', quantile: 0.95, factor: 1.5 }],
+    ['p99.9 > 1.5x', { kind: 'quantile-ratio', quantile: 0.999, factor: 1.5 }],
+    ['p99 > 200ms', { kind: 'quantile-limit', quantile: 0.99, limitMs: 200 }],
+    ['p50 > 1.5s', { kind: 'quantile-limit', quantile: 0.5, limitMs: 1500 }],
+    ['p5 > 10ms', { kind: 'quantile-limit', quantile: 0.05, limitMs: 10 }],
+  ];
+  it.each(good)('reads %s', (text, condition) => {
+    expect(parseRuleExpression(text)).toEqual({ ok: true, condition });
+  });
+
+  const promql: readonly (readonly [string, string, Comparison, number])[] = [
+    ['promql: sum(rate(a[5m])) > 0.5', 'sum(rate(a[5m]))', '>', 0.5],
+    ['promql: a{x="> 1"} >= 2e-3', 'a{x="> 1"}', '>=', 0.002],
+    ['promql: a{x=~\'b > 1\', y!="2"} < -1', 'a{x=~\'b > 1\', y!="2"}', '<', -1],
+    ['promql: count(up == 0) != 0', 'count(up == 0)', '!=', 0],
+    ['promql: a > bool 0.5', 'a', '>', 0.5],
+    ['promql: a / on(job) group_left b > 0.5', 'a / on(job) group_left b', '>', 0.5],
+    ['promql: a > on(job) b > 3', 'a > on(job) b', '>', 3],
+    ['promql: (a > 1 and on() b) > 0', '(a > 1 and on() b)', '>', 0],
+    ['promql: max_over_time(a[1h:5m] offset 1d) <= 1', 'max_over_time(a[1h:5m] offset 1d)', '<=', 1],
+    ['promql: a{x=`\\`} == 1', 'a{x=`\\`}', '==', 1],
+    ['promql: a # > 9\n > 1 # end', 'a', '>', 1],
+  ];
+  it.each(promql)('splits %s', (text, query, operator, limit) => {
+    expect(parseRuleExpression(text)).toEqual({
+      ok: true,
+      condition: { kind: 'promql', query, operator, limit },
+    });
+  });
+
+  /** Text, the part that the finding points at, message, hint. */
+  const bad: readonly (readonly [string, string, RegExp, RegExp | null])[] = [
+    ['', '', /expected a metric/, /5xx > 2x/],
+    ['> 2x', '', /expected a metric/, /5xx > 2x/],
+    ['5xx', '', /expected ">" after 5xx/, /such as/],
+    ['5xx >', '', /expected a limit after ">"/, /such as/],
+    ['5xx 2x', '2x', /expected ">" after 5xx/, /such as/],
+    ['5xx > 2', '2', /expected a factor .* got "2"/, /did you mean 2x or 2%\?/],
+    ['5xx > 0.01', '0.01', /got "0.01"/, /did you mean 1%\?/],
+    ['5xx < 2x', '<', /expected ">" after 5xx, got "<"/, /what is bad/],
+    ['5xx >= 2x', '>=', /got ">="/, /did you mean ">"/],
+    ['5xx > 1x', '1x', /expected a factor above 1/, /not worse/],
+    ['5xx > 0.5x', '0.5x', /expected a factor above 1/, /not worse/],
+    ['5xx > 2000x', '2000x', /at most 1000/, null],
+    ['5xx > +0%', '+0%', /expected an increase above 0%/, /not worse/],
+    ['5xx > 0%', '0%', /above 0% and below 100%/, null],
+    ['5xx > 100%', '100%', /above 0% and below 100%/, null],
+    ['5xx > 200ms', '200ms', /got "200ms"/, /for a latency use p95/],
+    ['5xx > 2 times', '2 times', /got "2 times"/, /did you mean 2x/],
+    ['5xx > x2', 'x2', /got "x2"/, /did you mean 2x/],
+    ['5xx > +50', '+50', /got "\+50"/, /did you mean \+50%/],
+    ['5xx > -50%', '-50%', /got "-50%"/, /what is bad/],
+    ['4xx > 2x', '4xx', /unknown metric "4xx"/, /did you mean 5xx/],
+    ['5XX > 2x', '5XX', /unknown metric "5XX"/, /did you mean 5xx/],
+    ['errors > 2x', 'errors', /unknown metric "errors"/, /did you mean 5xx/],
+    ['latency > 200ms', 'latency', /unknown metric/, /did you mean p95/],
+    ['P95 > 200ms', 'P95', /unknown metric/, /did you mean p95/],
+    ['95p > 200ms', '95p', /unknown metric/, /did you mean p95/],
+    ['frobnication > 2x', 'frobnication', /unknown metric/, null],
+    ['p101 > 200ms', 'p101', /above p0 and below p100/, null],
+    ['p100 > 200ms', 'p100', /above p0 and below p100/, /p99.9/],
+    ['p0 > 200ms', 'p0', /above p0 and below p100/, null],
+    ['p99 > 200', '200', /expected a latency/, /did you mean 200ms\?/],
+    ['p99 > 2', '2', /expected a latency/, /did you mean 2x or 2s\?/],
+    ['p99 > 50%', '50%', /expected a latency/, /did you mean \+50%/],
+    ['p99 > 2h', '2h', /from 1ms to 1h/, null],
+    ['p99 > 0ms', '0ms', /from 1ms to 1h/, null],
+    ['promql:', '', /expected a PromQL query/, /such as/],
+    ['promql: up', 'up', /expected a comparison with a number/, /"no data"/],
+    ['promql: a > b', 'b', /expected a plain number after ">"/, /"no data"/],
+    ['promql: a > 2 * 3', '2 * 3', /expected a plain number/, /"no data"/],
+    ['promql: 0.5 < a', 'a', /expected a plain number after "<"/, /write the number on the right: a > 0.5/],
+    ['promql: a > 1 and b > 2', 'and', /"and" outside parentheses/, /in parentheses/],
+    ['promql: a > 1 unless on() b > 2', 'unless', /"unless" outside/, /in parentheses/],
+    ['promql: > 1', '>', /expected a query before ">"/, null],
+    ['promql: a >', '>', /expected a number after ">"/, null],
+    ['promql: a = 1', '=', /got "="/, /did you mean "=="/],
+    ['promql: sum(a > 1', '(', /"\(" is not closed/, null],
+    ['promql: sum(a]) > 1', ']', /"\]" closes nothing/, null],
+    ['promql: a{x="b} > 1', '"b} > 1', /string is not closed/, null],
+    ['promql: 1 > 0', '1', /got a number: this rule would never change/, null],
+    ['promql: a > Inf', 'Inf', /expected a plain number/, /"no data"/],
+  ];
+  it.each(bad)('refuses %s at "%s"', (text, part, message, hint) => {
+    const result = parseRuleExpression(text);
+    if (result.ok) expect.fail(`parsed to ${JSON.stringify(result.condition)}`);
+    const { problem } = result;
+    expect(text.slice(problem.offset, problem.offset + problem.length)).toBe(part);
+    expect(problem.message).toMatch(message);
+    if (hint) expect(problem.hint).toMatch(hint);
+    else expect(problem.hint).toBeNull();
+  });
+
+  it('refuses a text of unreasonable length instead of scanning it', () => {
+    expect(parseRuleExpression(`promql: ${'('.repeat(10_000)}`)).toMatchObject({ ok: false });
+  });
+
+  it('property: a printed condition reads back as itself', () => {
+    fc.assert(
+      fc.property(condition(), (expected) => {
+        expect(parseRuleExpression(print(expected))).toEqual({ ok: true, condition: expected });
+      }),
+      { numRuns: 1000 },
+    );
+  });
+
+  it('property: never throws, and a problem is always inside the text', () => {
+    const pieces = fc.constantFrom(
+      ...[
+        '5xx',
+        'p95',
+        'p',
+        'promql:',
+        ' ',
+        '>',
+        '<',
+        '=',
+        '!',
+        '2',
+        'x',
+        '%',
+        '+',
+        '-',
+        '.',
+        'ms',
+        '(',
+        ')',
+        '{',
+        '}',
+      ],
+      ...['[', ']', '"', "'", '`', '\\', '#', '\n', 'and', 'bool', 'on()', 'e', '💥'],
+    );
+    const text = fc.oneof(
+      fc.string({ unit: 'binary' }),
+      fc.array(pieces, { maxLength: 20 }).map((parts) => parts.join('')),
+    );
+    fc.assert(
+      fc.property(text, (expression) => {
+        const result = parseRuleExpression(expression);
+        if (result.ok) return;
+        const { offset, length, message } = result.problem;
+        expect(offset).toBeGreaterThanOrEqual(0);
+        expect(length).toBeGreaterThanOrEqual(0);
+        expect(offset + length).toBeLessThanOrEqual(expression.length);
+        expect(message).not.toBe('');
+      }),
+      { numRuns: 3000 },
+    );
+  });
+});
+
+function print(condition: Condition): string {
+  switch (condition.kind) {
+    case 'rate-ratio':
+      return `5xx > ${condition.factor}x`;
+    case 'rate-limit':
+      return `5xx > ${percent(condition.limit)}%`;
+    case 'quantile-ratio':
+      return `p${percent(condition.quantile)} > ${condition.factor}x`;
+    case 'quantile-limit':
+      return `p${percent(condition.quantile)} > ${condition.limitMs}ms`;
+    case 'promql':
+      return `promql: ${condition.query} ${condition.operator} ${condition.limit}`;
+  }
+}
+
+function percent(fraction: number): number {
+  return Number((fraction * 100).toPrecision(8));
+}
+
+function condition(): fc.Arbitrary<Condition> {
+  const factor = fc.integer({ min: 101, max: 100_000 }).map((hundredths) => hundredths / 100);
+  const quantile = fc.integer({ min: 1, max: 999 }).map((tenths) => Number(`${tenths}e-3`));
+  const query = fc.constantFrom(
+    'sum(rate(a[5m]))',
+    'a{b="> 3 and"}',
+    '(a or b) / on(x) c',
+    'a > on() b',
+    'sum by (and) (x == bool 1)',
+    "label_replace(a, 'x', '$1', 'y', '(.*)')",
+  );
+  return fc.oneof(
+    fc.record({ kind: fc.constant('rate-ratio' as const), factor }),
+    fc.record({
+      kind: fc.constant('rate-limit' as const),
+      limit: fc.integer({ min: 1, max: 9999 }).map((bp) => Number(`${bp}e-4`)),
+    }),
+    fc.record({ kind: fc.constant('quantile-ratio' as const), quantile, factor }),
+    fc.record({
+      kind: fc.constant('quantile-limit' as const),
+      quantile,
+      limitMs: fc.integer({ min: 1, max: 3_600_000 }),
+    }),
+    fc.record({
+      kind: fc.constant('promql' as const),
+      query,
+      operator: fc.constantFrom<Comparison>('>', '>=', '<', '<=', '==', '!='),
+      limit: fc.double({ noNaN: true, noDefaultInfinity: true }).filter((value) => !Object.is(value, -0)),
+    }),
+  );
+}
