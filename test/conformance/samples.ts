@@ -74,6 +74,7 @@ export function sampleRecord(version: number, change: Partial<RolloutRecord> = {
       matches: [],
     },
     state: { phase: 'aborted', step: 0, sinceMs: version, reason: 'naïve “canary”' },
+    memory: { breachedSinceMs: [], checkedAtMs: null },
     message: null,
     startedAtMs: 1,
     version,

@@ -24,22 +24,29 @@ export interface RedisServer {
   kill(): Promise<void>;
   /** Starts it again on the same port, with what is on disk. Kills it first when it still runs. */
   restart(): Promise<void>;
+  /** SIGSTOP: connections stay open and nothing is answered, until `thaw` or `kill`. */
+  freeze(): void;
+  thaw(): void;
   /** One command, outside of every adapter; the raw reply. */
   command(...words: string[]): Promise<string>;
 }
 
 /** `persistent`: every write is on disk before it is answered; otherwise a restart comes back empty. */
-export async function startRedis(options: { readonly persistent?: boolean } = {}): Promise<RedisServer> {
+export async function startRedis(
+  options: { readonly persistent?: boolean; readonly password?: string } = {},
+): Promise<RedisServer> {
   const port = await freePort();
   const dir = await mkdtemp(join(tmpdir(), 'sluice-redis-'));
   const durable = options.persistent ? ['--appendonly', 'yes', '--appendfsync', 'always'] : [];
   const args = ['--port', String(port), '--bind', '127.0.0.1', '--dir', dir, '--save', '', ...durable];
+  if (options.password !== undefined) args.push('--requirepass', options.password);
   let child = await launch(args, port);
 
   async function end(signal: NodeJS.Signals): Promise<void> {
     if (child.exitCode !== null || child.signalCode !== null) return;
     const exited = once(child, 'exit');
     child.kill(signal);
+    child.kill('SIGCONT');
     await exited;
   }
 
@@ -55,12 +62,16 @@ export async function startRedis(options: { readonly persistent?: boolean } = {}
       await end('SIGKILL');
       child = await launch(args, port);
     },
+    freeze: () => void child.kill('SIGSTOP'),
+    thaw: () => void child.kill('SIGCONT'),
     command: (...words) => command(port, words),
   };
 }
 
 export interface RedisCluster {
   readonly url: string;
+  /** Removes all keys of all nodes. */
+  clear(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -85,6 +96,9 @@ export async function startRedisCluster(): Promise<RedisCluster> {
   }
   return {
     url: `redis+cluster://${hosts.join(',')}`,
+    async clear() {
+      for (const port of ports) await command(port, ['FLUSHALL']);
+    },
     async stop() {
       for (const child of children) {
         const exited = once(child, 'exit');
@@ -105,7 +119,7 @@ async function launch(args: readonly string[], port: number): Promise<ChildProce
   // After the start nobody waits for it any more, and an exit is no failure of its own.
   failed.catch(() => undefined);
   const answers = eventually(
-    async () => (await command(port, ['PING'])).startsWith('+PONG'),
+    async () => /^(\+PONG|-NOAUTH)/.test(await command(port, ['PING'])),
     START_TIMEOUT_MS,
   );
   await Promise.race([answers, failed]);

@@ -1,11 +1,11 @@
 /**
  * The lock of an embedded directory: at most one live process of this machine uses it at a time.
- * Owns the `lock` file; knows nothing of the other files.
+ * Owns the `lock.<number>` files; knows nothing of the other files.
  * @module
  */
 
 import { randomUUID } from 'node:crypto';
-import { link, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { link, readdir, rm, truncate, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { SluiceError } from '../../core/domain/errors.ts';
 import { isMissing, makeDirectory, readFileIfAny } from './durable-file.ts';
@@ -23,31 +23,68 @@ const held = new Set<string>();
 /**
  * Creates the directory when needed and locks it. A lock whose process is gone is taken over. Throws
  * `UNAVAILABLE` when a live process has it. Returns the function that unlocks (idempotent).
+ *
+ * Locks are numbered and only the highest counts. Taking over means creating the next number, which the file
+ * system lets only one process do; the highest is never removed, so nobody can win with an outdated number.
  */
 export async function openEmbeddedDirectory(dir: string): Promise<() => Promise<void>> {
   await makeDirectory(dir);
-  const path = join(dir, 'lock');
   const token = randomUUID();
   const owner: LockOwner = { pid: process.pid, started: await startOf(process.pid), token };
-  const mine = join(dir, `lock.${token}`);
+  const mine = join(dir, `opening.${token}`);
   await writeFile(mine, JSON.stringify(owner));
+  // Before the lock exists, or a second opening in this process could take it for a leftover.
+  held.add(token);
   try {
-    // Each round either takes the lock, throws, or clears one leftover; rounds beyond two need a rival.
-    for (let round = 0; round < 10; round += 1) {
-      if (await linkIfFree(mine, path)) {
-        held.add(token);
-        return () => unlock(path, token);
-      }
-      await clearIfStale(dir, path);
-    }
+    const number = await takeNext(dir, mine);
+    await removeBelow(dir, number);
+    return () => unlock(lockPath(dir, number), token);
+  } catch (error) {
+    held.delete(token);
+    throw error;
   } finally {
     await rm(mine, { force: true });
   }
+}
+
+/** Number of the lock that is now ours. */
+async function takeNext(dir: string, mine: string): Promise<number> {
+  const highest = Math.max(0, ...(await lockNumbers(dir)));
+  const text = (await readFileIfAny(lockPath(dir, highest))) ?? '';
+  const owner = parseOwner(text);
+  if (owner && (await isLive(owner))) throw inUse(dir, `process ${owner.pid}`);
+  const next = highest + 1;
+  const created = await linkIfFree(mine, lockPath(dir, next));
+  // Our number may have been used and removed since we looked; then there is a higher one.
+  if (created && Math.max(...(await lockNumbers(dir))) === next) return next;
+  if (created) await rm(lockPath(dir, next), { force: true });
   throw inUse(dir, 'another process that is starting');
 }
 
+function lockPath(dir: string, number: number): string {
+  return join(dir, `lock.${number}`);
+}
+
+async function lockNumbers(dir: string): Promise<number[]> {
+  const files = await readdir(dir);
+  return files.flatMap((file) => (/^lock\.\d{1,15}$/.test(file) ? [Number(file.slice(5))] : []));
+}
+
+async function removeBelow(dir: string, number: number): Promise<void> {
+  for (const lower of await lockNumbers(dir)) {
+    if (lower < number) await rm(lockPath(dir, lower), { force: true });
+  }
+}
+
+/** An empty lock is nobody's; the file itself stays, since the highest number must not come back. */
 async function unlock(path: string, token: string): Promise<void> {
-  if (held.delete(token)) await rm(path, { force: true });
+  if (!held.delete(token)) return;
+  try {
+    await truncate(path);
+  } catch (error) {
+    // Somebody removed the directory: nothing is left to unlock.
+    if (!isMissing(error)) throw error;
+  }
 }
 
 /** `link` fails when the name exists, so of two rivals one gets it, with its content already in place. */
@@ -59,23 +96,6 @@ async function linkIfFree(from: string, to: string): Promise<boolean> {
     if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return false;
     throw error;
   }
-}
-
-async function clearIfStale(dir: string, path: string): Promise<void> {
-  const text = await readFileIfAny(path);
-  if (text === null) return;
-  const owner = parseOwner(text);
-  if (owner && (await isLive(owner))) throw inUse(dir, `process ${owner.pid}`);
-  const aside = join(dir, `lock.stale.${randomUUID()}`);
-  try {
-    await rename(path, aside);
-  } catch (error) {
-    if (isMissing(error)) return;
-    throw error;
-  }
-  // A rival may have put its own lock there between our read and our rename: then it goes back.
-  if ((await readFile(aside, 'utf8')) !== text) await linkIfFree(aside, path);
-  await rm(aside, { force: true });
 }
 
 function parseOwner(text: string): LockOwner | undefined {

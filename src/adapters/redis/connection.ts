@@ -61,6 +61,7 @@ export function openConnection(url: string, log: ConnectionLog | undefined): Red
     if (closed) return;
     if (client === commands && up !== nowUp) {
       up = nowUp;
+      if (up) lastError = '';
       if (up) log?.info({ redis: text }, 'connected to Redis');
       else log?.warn({ redis: text, error: lastError }, 'no connection to Redis, trying again');
     }
@@ -72,7 +73,7 @@ export function openConnection(url: string, log: ConnectionLog | undefined): Red
     try {
       return await command(commands);
     } catch (error) {
-      throw explain(error, text, up === true ? '' : lastError);
+      throw explain(error, text, up === true ? messageOf(error) : lastError || 'there is no connection');
     }
   }
 
@@ -129,11 +130,10 @@ export function openConnection(url: string, log: ConnectionLog | undefined): Red
 }
 
 /** A mistake in a command is a bug and stays as it is; everything else means that Redis could not be asked. */
-function explain(error: unknown, text: string, lastError: string): unknown {
-  const message = messageOf(error);
-  if (/^(ERR|WRONGTYPE|CROSSSLOT) /.test(message)) return error;
+function explain(error: unknown, text: string, reason: string): unknown {
+  if (/^(ERR|WRONGTYPE|CROSSSLOT) /.test(messageOf(error))) return error;
   return new SluiceError('UNAVAILABLE', {
-    detail: `Redis at ${text} did not answer: ${lastError === '' ? message : lastError}`,
+    detail: `Redis at ${text} did not answer: ${reason}`,
     hint: 'Check that Redis runs and that its address and password are right.',
     cause: error,
   });
