@@ -6,7 +6,7 @@
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createConnection, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -100,14 +100,58 @@ export async function startRedisCluster(): Promise<RedisCluster> {
       for (const port of ports) await command(port, ['FLUSHALL']);
     },
     async stop() {
-      for (const child of children) {
-        const exited = once(child, 'exit');
-        child.kill('SIGKILL');
-        await exited;
-      }
+      for (const child of children) await killNow(child);
       await rm(dir, { recursive: true, force: true });
     },
   };
+}
+
+export interface RedisSentinel {
+  readonly url: string;
+  /** SIGKILL of the current master; the sentinel promotes the replica. */
+  killMaster(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+/** A master, a replica and one sentinel, whose word is enough. */
+export async function startRedisSentinel(): Promise<RedisSentinel> {
+  const dir = await mkdtemp(join(tmpdir(), 'sluice-sentinel-'));
+  const [masterPort, replicaPort, port] = [await freePort(), await freePort(), await freePort()];
+  const server = (own: number): string[] => ['--port', String(own), '--bind', '127.0.0.1', '--save', ''];
+  const place = ['--dir', dir];
+  const master = await launch([...server(masterPort), ...place], masterPort);
+  const follow = ['--replicaof', '127.0.0.1', String(masterPort), '--repl-diskless-sync-delay', '0'];
+  const replica = await launch([...server(replicaPort), ...place, ...follow], replicaPort);
+  const config = join(dir, 'sentinel.conf');
+  const settings = [
+    `port ${port}`,
+    'bind 127.0.0.1',
+    `dir ${dir}`,
+    `sentinel monitor main 127.0.0.1 ${masterPort} 1`,
+    'sentinel down-after-milliseconds main 500',
+    'sentinel failover-timeout main 3000',
+  ];
+  await writeFile(config, `${settings.join('\n')}\n`);
+  const sentinel = await launch([config, '--sentinel'], port);
+  await eventually(async () => /slaves=1/.test(await command(port, ['INFO', 'sentinel'])), 15_000);
+  await eventually(async () =>
+    /master_link_status:up/.test(await command(replicaPort, ['INFO', 'replication'])),
+  );
+  return {
+    url: `redis+sentinel://127.0.0.1:${port}/main`,
+    killMaster: () => killNow(master),
+    async stop() {
+      for (const child of [sentinel, replica, master]) await killNow(child);
+      await rm(dir, { recursive: true, force: true });
+    },
+  };
+}
+
+async function killNow(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const exited = once(child, 'exit');
+  child.kill('SIGKILL');
+  await exited;
 }
 
 async function launch(args: readonly string[], port: number): Promise<ChildProcess> {

@@ -1,7 +1,8 @@
-import { cp, mkdtemp, readFile, rename, rm, truncate, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { openCommitJournal } from '../../../src/adapters/embedded/commit-journal.ts';
 import { openEmbedded } from '../../../src/adapters/embedded/open-embedded.ts';
 import type { Backend } from '../../../src/ports/backend.ts';
 import { createRecordingListener } from '../../conformance/recording-listener.ts';
@@ -101,27 +102,22 @@ describe('a crash during a commit', () => {
     await writeHistory();
     const text = await readFile(log());
     const lastLine = text.lastIndexOf('\n', text.length - 2) + 1;
-    const snapshotOfTwo = sampleRecord(2);
+    const directory = join(dir, 'rollouts', 'orders-v2');
     for (let bytes = lastLine; bytes <= text.length; bytes += 1) {
-      const at = join(root, 'cut');
-      await rm(at, { recursive: true, force: true });
-      await cp(dir, at, { recursive: true });
-      await truncate(log(at), bytes);
-      const { store, close } = await open(at);
+      await writeFile(log(), text.subarray(0, bytes));
       const whole = bytes === text.length;
-      const [record, events] = [await store.load('orders-v2'), await store.events('orders-v2', 0, 10)];
-      expect(record, `cut at ${bytes}`).toEqual(whole ? sampleRecord(3) : snapshotOfTwo);
-      expect(events.map(({ sequence }) => sequence)).toEqual(whole ? [1, 2, 3, 4] : [1, 2]);
-      if (bytes % 97 === 0) {
-        const next = { record: sampleRecord(whole ? 4 : 3), events: [sampleEvent(whole ? 5 : 3)], epoch: 0 };
-        expect(await store.commit(next)).toEqual({ ok: true });
-        await close();
-        const again = await open(at);
-        expect(await again.store.load('orders-v2')).toEqual(next.record);
-        expect(await again.store.events('orders-v2', 2, 1)).toMatchObject([{ sequence: 3 }]);
-        await again.close();
-      }
-      await close();
+      const expected = {
+        record: sampleRecord(whole ? 3 : 2),
+        events: [1, 2, 3, 4].slice(0, whole ? 4 : 2).map((sequence) => sampleEvent(sequence)),
+      };
+      const journal = await openCommitJournal(directory);
+      expect(journal.recovered, `cut at ${bytes}`).toEqual(expected);
+      // Writing costs a sync of the disk each time: every 97th place is enough.
+      if (bytes % 97 !== 0 && !whole) continue;
+      const [record, event] = [sampleRecord(whole ? 4 : 3), sampleEvent(whole ? 5 : 3)];
+      await journal.write(record, [event]);
+      const again = await openCommitJournal(directory);
+      expect(again.recovered).toEqual({ record, events: [...expected.events, event] });
     }
   });
 
