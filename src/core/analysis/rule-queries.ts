@@ -79,10 +79,10 @@ function rateQueries(arm: 'canary' | 'baseline', scope: Scope): readonly RuleQue
 }
 
 function quantileQueries(arm: 'canary' | 'baseline', scope: Scope, quantile: number): readonly RuleQuery[] {
-  const buckets = `rate(${selector('bucket', scope, NOT_ABORTED)}[${scope.window}])`;
+  const buckets = `sum by (le) (${counted([selector('bucket', scope, NOT_ABORTED)], scope.window)})`;
   return [
     { id: `${arm}-total`, promql: totalQuery(scope) },
-    { id: `${arm}-quantile`, promql: `histogram_quantile(${quantile}, sum by (le) (${buckets}))` },
+    { id: `${arm}-quantile`, promql: `histogram_quantile(${quantile}, ${buckets})` },
   ];
 }
 
@@ -92,7 +92,7 @@ const STATUS_5XX = `${LABEL.status}=~"5.."`;
 const NO_STATUS = `${LABEL.error}=~"connect|reset|timeout"`;
 
 function totalQuery(scope: Scope): string {
-  return countQuery([selector('count', scope, NOT_ABORTED)], scope.window);
+  return `sum(${counted([selector('count', scope, NOT_ABORTED)], scope.window)})`;
 }
 
 /**
@@ -102,17 +102,17 @@ function totalQuery(scope: Scope): string {
 function badQuery(scope: Scope): string {
   const with5xx = selector('count', scope, NOT_ABORTED, STATUS_5XX);
   const without = selector('count', scope, NO_STATUS);
-  return `${countQuery([with5xx, without], scope.window)} or 0 * ${totalQuery(scope)}`;
+  return `sum(${counted([with5xx, without], scope.window)}) or 0 * ${totalQuery(scope)}`;
 }
 
 /**
- * What the series counted in the window. `or` unites by labels, so that a series that several selectors match, as
+ * What each series counted in the window. `or` unites by labels, so that a series that several selectors match, as
  * a 503 whose body was then reset, counts once.
  */
-function countQuery(selectors: readonly string[], window: string): string {
+function counted(selectors: readonly string[], window: string): string {
   const born = selectors.map((series) => `(${bornIn(series, window)})`);
   const grown = selectors.map((series) => `increase(${series}[${window}])`);
-  return `sum(${[...born, ...grown].join(' or ')})`;
+  return [...born, ...grown].join(' or ');
 }
 
 /**

@@ -54,8 +54,10 @@ describe('ruleQueries', () => {
 
   it('takes the quantile over the buckets of all series of the version', () => {
     const rule = ruleOf({ kind: 'quantile-ratio', quantile: 0.999, factor: 1.5 });
+    const series =
+      'http_client_request_duration_seconds_bucket{sluice_service="orders",sluice_version="v1",error_type!="client_abort"}';
     expect(promqlOf(rule, 'baseline-quantile')).toBe(
-      'histogram_quantile(0.999, sum by (le) (rate(http_client_request_duration_seconds_bucket{sluice_service="orders",sluice_version="v1",error_type!="client_abort"}[5m])))',
+      `histogram_quantile(0.999, sum by (le) ((${series} unless ${series} offset 5m and on (job, instance) (up offset 5m == 1)) or increase(${series}[5m])))`,
     );
   });
 
