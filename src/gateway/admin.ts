@@ -1,0 +1,152 @@
+/**
+ * The admin listener: liveness, readiness and metrics, apart from the traffic. Knows what to show, not how it
+ * came about.
+ * @module
+ */
+
+import { createServer, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
+import type { ListenAddress } from '../config/primitives.ts';
+import { FULL_BP } from '../core/domain/weight.ts';
+import type { GatewayMetrics } from './metrics.ts';
+import type { AppliedSplit } from './split-table.ts';
+
+export interface AdminFacts {
+  readonly metrics: GatewayMetrics;
+  readonly splits: () => readonly AppliedSplit[];
+  /** Empty: ready; else why not. */
+  readonly notReady: () => string;
+  readonly droppedLogLines: () => number;
+  readonly droppedSummaries: () => number;
+  readonly inFlight: () => number;
+  readonly channelConnected: () => boolean;
+}
+
+export interface AdminListener {
+  readonly address: ListenAddress;
+  close(): Promise<void>;
+}
+
+export async function openAdmin(address: ListenAddress, facts: AdminFacts): Promise<AdminListener> {
+  const registry = createRegistry(facts);
+  const server = createServer({ headersTimeout: 5_000, requestTimeout: 10_000 }, (request, response) => {
+    const path = request.url?.split('?')[0];
+    if (request.method !== 'GET' && request.method !== 'HEAD') answer(response, 405, 'method not allowed\n');
+    else if (path === '/healthz') answer(response, 200, 'ok\n');
+    else if (path === '/readyz') {
+      const reason = facts.notReady();
+      answer(response, reason === '' ? 200 : 503, reason === '' ? 'ready\n' : `${reason}\n`);
+    } else if (path === '/metrics') {
+      registry.metrics().then(
+        (text) => answer(response, 200, facts.metrics.render() + text, registry.contentType),
+        () => answer(response, 500, 'metrics cannot be collected\n'),
+      );
+    } else answer(response, 404, 'not found; try /metrics, /healthz or /readyz\n');
+  });
+  server.maxConnections = 256;
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(address, () => {
+      server.off('error', reject);
+      resolve();
+    });
+  });
+  server.on('error', () => {});
+  const bound = server.address() as AddressInfo; // Listening on TCP, so neither null nor a path.
+  return {
+    address: { host: bound.address, port: bound.port },
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+        registry.clear();
+      }),
+  };
+}
+
+function answer(
+  response: ServerResponse,
+  status: number,
+  body: string,
+  type = 'text/plain; charset=utf-8',
+): void {
+  response.writeHead(status, { 'Content-Type': type, 'Content-Length': Buffer.byteLength(body) });
+  response.end(body);
+}
+
+function createRegistry(facts: AdminFacts): Registry {
+  const registry = new Registry();
+  const registers = [registry];
+  collectDefaultMetrics({ register: registry });
+  new Gauge({
+    name: 'sluice_split_revision',
+    help: 'Revision of the split in force.',
+    labelNames: ['service'],
+    registers,
+    collect() {
+      this.reset();
+      for (const { service, split } of facts.splits()) this.set({ service }, split.revision);
+    },
+  });
+  new Gauge({
+    name: 'sluice_split_lease_expired',
+    help: '1 while the canary is not served because nobody confirmed or renewed its weight.',
+    labelNames: ['service'],
+    registers,
+    collect() {
+      this.reset();
+      for (const { service, state } of facts.splits()) this.set({ service }, state === 'applied' ? 0 : 1);
+    },
+  });
+  new Gauge({
+    name: 'sluice_weight_ratio',
+    help: 'Share of traffic by version as served now, 0 to 1.',
+    labelNames: ['service', 'version'],
+    registers,
+    collect() {
+      this.reset();
+      for (const { service, served } of facts.splits()) {
+        for (const [version, weightBp] of Object.entries(served)) {
+          this.set({ service, version }, weightBp / FULL_BP);
+        }
+      }
+    },
+  });
+  gauge('sluice_channel_connected', '1 while the weight channel answers.', registers, () =>
+    facts.channelConnected() ? 1 : 0,
+  );
+  gauge('sluice_requests_in_flight', 'Requests that have not ended.', registers, facts.inFlight);
+  counter('sluice_access_log_dropped_total', 'Access-log lines dropped.', registers, facts.droppedLogLines);
+  counter(
+    'sluice_telemetry_dropped_total',
+    'Telemetry summaries dropped.',
+    registers,
+    facts.droppedSummaries,
+  );
+  return registry;
+}
+
+function gauge(name: string, help: string, registers: Registry[], read: () => number): void {
+  new Gauge({
+    name,
+    help,
+    registers,
+    collect() {
+      this.set(read());
+    },
+  });
+}
+
+/** `read` returns the total so far. */
+function counter(name: string, help: string, registers: Registry[], read: () => number): void {
+  new Counter({
+    name,
+    help,
+    registers,
+    collect() {
+      this.reset();
+      this.inc(read());
+    },
+  });
+}

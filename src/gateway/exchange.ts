@@ -1,0 +1,106 @@
+/**
+ * One request and its response on their way through the pipeline: what every stage reads and writes.
+ * Fields only, always the same ones in the same order, so that the engine compiles stages once; the stages own
+ * the meaning.
+ * @module
+ */
+
+import { type IncomingMessage, ServerResponse } from 'node:http';
+import type { JWTPayload } from 'jose';
+import type { GatewayErrorCode } from './gateway-errors.ts';
+import type { Runtime } from './runtime.ts';
+import type { CompiledRoute, ServiceVersion, Snapshot } from './snapshot.ts';
+import type { Attempt } from './upstream/attempt.ts';
+import type { Backoff } from './upstream/backoff.ts';
+import type { RequestBody } from './upstream/request-body.ts';
+
+/** A response that knows its exchange, so that its events need no closure of their own. */
+export class GatewayResponse extends ServerResponse<IncomingMessage> {
+  exchange: Exchange | null = null;
+}
+
+/** Goes on (true) or stops here (false): answered, or `proceed` will be called when there is more to do. */
+export type Stage = (exchange: Exchange) => boolean;
+
+export class Exchange {
+  readonly request: IncomingMessage;
+  readonly response: GatewayResponse;
+  readonly runtime: Runtime;
+  /** The configuration that this request lives by, whatever is reloaded meanwhile. */
+  readonly snapshot: Snapshot;
+  /** Monotonic milliseconds. */
+  readonly startedMs: number;
+  /** Index of the next stage. */
+  stage = 0;
+
+  // admit
+  /** Upper case. */
+  method = '';
+  path = '';
+  /** With its `?`, or empty. */
+  query = '';
+  /** The Host field as sent. */
+  authority = '';
+  /** Bytes of the body by Content-Length; −1 when it is chunked; 0 when there is none. */
+  bodyLength = 0;
+  /** The client waits for 100 (Continue) before it sends the body. */
+  expectsContinue = false;
+  authorization: string | null = null;
+  /** Name, value, name, value …: what the upstream will get; stages append. */
+  upstreamFields: string[] = [];
+  clientIp = '';
+  /** As sent; empty when absent or repeated. */
+  incomingTraceparent = '';
+  incomingTracestate = '';
+
+  // identify
+  /** Until `identify`: as sent by the client. */
+  requestId = '';
+  traceId = '';
+  traceFlags = '01';
+  /** Where the value of `traceparent` stands in `upstreamFields`: each attempt writes its own span there. */
+  traceparentAt = -1;
+
+  // route, authenticate, assign
+  route: CompiledRoute | null = null;
+  claims: JWTPayload | null = null;
+  version: ServiceVersion | null = null;
+  /** A match override chose the version: not a random sample, so not evidence. */
+  forced = false;
+  stickySource = '';
+  /** Value of a Set-Cookie field that goes with the response, or null. */
+  setCookie: string | null = null;
+
+  // attempt, relay
+  body: RequestBody | null = null;
+  /** The whole body, when it was read before the attempt. */
+  wholeBody: Buffer | null = null;
+  /** No response byte may be asked for after this, monotonic milliseconds. */
+  totalDeadlineMs = Number.POSITIVE_INFINITY;
+  attempt: Attempt | null = null;
+  backoff: Backoff | null = null;
+  attempts = 0;
+  /** The attempt's response is on its way to the client. */
+  relaying = false;
+  /** Content-Length of that response; −1 when it has none. */
+  expectedBytes = -1;
+
+  // record
+  errorCode: GatewayErrorCode | '' = '';
+  bytesOut = 0;
+  recorded = false;
+
+  constructor(runtime: Runtime, request: IncomingMessage, response: GatewayResponse, startedMs: number) {
+    this.runtime = runtime;
+    this.snapshot = runtime.snapshot;
+    this.request = request;
+    this.response = response;
+    this.startedMs = startedMs;
+    response.exchange = this;
+  }
+
+  /** Runs the stages from where the exchange stands. */
+  proceed(): void {
+    this.runtime.runStages(this);
+  }
+}

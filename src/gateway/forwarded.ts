@@ -1,0 +1,78 @@
+/**
+ * Who the client is behind trusted proxies, and the X-Forwarded-* fields that tell the upstream.
+ * Knows addresses and field values only.
+ * @module
+ */
+
+import { BlockList, isIP } from 'node:net';
+import { MAX_FORWARDED_HOPS } from './limits.ts';
+
+export type TrustCheck = (address: string) => boolean;
+
+const MAX_REMEMBERED_PEERS = 4_096;
+
+/** Compiles addresses and CIDR ranges; an entry that is neither throws, naming it. */
+export function compileTrust(entries: readonly string[]): TrustCheck {
+  if (entries.length === 0) return () => false;
+  const list = new BlockList();
+  for (const entry of entries) addTo(list, entry);
+  const remembered = new Map<string, boolean>();
+  return (address) => {
+    const known = remembered.get(address);
+    if (known !== undefined) return known;
+    const family = isIP(address);
+    const trusted = family !== 0 && list.check(address, family === 6 ? 'ipv6' : 'ipv4');
+    if (remembered.size >= MAX_REMEMBERED_PEERS) remembered.clear();
+    remembered.set(address, trusted);
+    return trusted;
+  };
+}
+
+function addTo(list: BlockList, entry: string): void {
+  const [address = '', prefix] = entry.split('/');
+  const family = isIP(address);
+  const bits = prefix === undefined ? undefined : Number(prefix);
+  const sound = bits === undefined || (/^\d+$/.test(prefix ?? '') && bits <= (family === 6 ? 128 : 32));
+  if (family === 0 || !sound)
+    throw new RangeError(`trusted proxy "${entry}" is not an address or CIDR range`);
+  const kind = family === 6 ? 'ipv6' : 'ipv4';
+  if (bits === undefined) list.addAddress(address, kind);
+  else list.addSubnet(address, bits, kind);
+}
+
+/** `::ffff:192.0.2.1`, as dual-stack sockets report IPv4 peers, is `192.0.2.1`. */
+export function plainAddress(address: string): string {
+  return address.startsWith('::ffff:') && address.includes('.') ? address.slice(7) : address;
+}
+
+/**
+ * The client's address: the peer, or, behind a trusted peer, the first address from the right of
+ * X-Forwarded-For that is not a trusted proxy. A malformed entry ends the walk: what is left of it is hearsay.
+ */
+export function clientAddress(peer: string, forwardedFor: string, isTrusted: TrustCheck): string {
+  let client = peer;
+  const hops = forwardedFor.split(',');
+  const end = Math.max(0, hops.length - MAX_FORWARDED_HOPS);
+  for (let i = hops.length - 1; i >= end; i -= 1) {
+    const hop = addressOfHop(hops[i] ?? '');
+    if (hop === undefined) return client;
+    client = hop;
+    if (!isTrusted(hop)) return client;
+  }
+  return client;
+}
+
+/** `192.0.2.1`, `192.0.2.1:80`, `2001:db8::1`, `[2001:db8::1]:80`. */
+function addressOfHop(text: string): string | undefined {
+  const hop = text.trim();
+  if (isIP(hop) !== 0) return plainAddress(hop);
+  const match = /^(?:\[([0-9A-Fa-f:.]+)\]|([0-9.]+))(?::\d{1,5})?$/.exec(hop);
+  const address = match?.[1] ?? match?.[2];
+  return address !== undefined && isIP(address) !== 0 ? plainAddress(address) : undefined;
+}
+
+/** One element of `Forwarded` (RFC 7239 §4) for this hop. */
+export function forwardedElement(peer: string, host: string, proto: string): string {
+  const node = peer.includes(':') ? `"[${peer}]"` : peer;
+  return `for=${node};host="${host}";proto=${proto}`;
+}

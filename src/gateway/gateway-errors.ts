@@ -1,0 +1,54 @@
+/**
+ * Every answer that the gateway itself gives instead of an upstream: code, status and title (RFC 9457).
+ * Codes are stable and also stand in the access log; knows neither requests nor sockets.
+ * @module
+ */
+
+/** `close`: the connection cannot be trusted to be in step, or has a body that will not be read. */
+export interface GatewayErrorKind {
+  readonly status: number;
+  readonly title: string;
+  readonly close: boolean;
+}
+
+export const GATEWAY_ERRORS = {
+  MALFORMED_REQUEST: { status: 400, title: 'The request is not well-formed HTTP', close: true },
+  BAD_FRAMING: { status: 400, title: 'The framing of the request body is ambiguous', close: true },
+  BAD_HOST: { status: 400, title: 'The Host field is missing, repeated or malformed', close: true },
+  BAD_PATH: { status: 400, title: 'The request path is not in a form that is accepted', close: false },
+  BAD_CONNECTION_FIELD: {
+    status: 400,
+    title: 'The Connection field names a field that is not hop-by-hop',
+    close: true,
+  },
+  DUPLICATE_AUTHORIZATION: { status: 400, title: 'There is more than one Authorization field', close: false },
+  BAD_VERSION: { status: 505, title: 'Only HTTP/1.0 and HTTP/1.1 are spoken here', close: true },
+  REQUEST_TIMEOUT: { status: 408, title: 'The request was not sent in time', close: true },
+  HEADERS_TOO_LARGE: { status: 431, title: 'The request fields are too large or too many', close: true },
+  BODY_TOO_LARGE: { status: 413, title: 'The request body is larger than this route accepts', close: true },
+  EXPECTATION_FAILED: { status: 417, title: 'Only 100-continue can be expected', close: false },
+  UPGRADE_REFUSED: { status: 501, title: 'Protocol upgrades are not supported', close: true },
+  ROUTE_UNKNOWN: { status: 404, title: 'No route matches this request', close: false },
+  METHOD_NOT_ALLOWED: { status: 405, title: 'The route does not accept this method', close: false },
+  TOKEN_MISSING: { status: 401, title: 'A bearer token is required', close: false },
+  TOKEN_INVALID: { status: 401, title: 'The bearer token is not valid', close: false },
+  KEYS_UNAVAILABLE: { status: 503, title: 'The keys that verify tokens cannot be read now', close: false },
+  UPSTREAM_CONNECT: { status: 502, title: 'The upstream cannot be reached', close: false },
+  UPSTREAM_RESET: { status: 502, title: 'The upstream broke off before it answered', close: false },
+  UPSTREAM_BAD_RESPONSE: {
+    status: 502,
+    title: 'The answer of the upstream cannot be passed on',
+    close: false,
+  },
+  UPSTREAM_TIMEOUT: { status: 504, title: 'The upstream did not answer in time', close: false },
+  /** Only in the access log: the client was gone, or the response broke off half-way. */
+  CLIENT_ABORTED: { status: 499, title: 'The client went away', close: true },
+  RESPONSE_BROKEN_OFF: {
+    status: 502,
+    title: 'The upstream broke off in the middle of its answer',
+    close: true,
+  },
+  INTERNAL: { status: 500, title: 'Something went wrong inside the gateway', close: true },
+} as const satisfies Record<string, GatewayErrorKind>;
+
+export type GatewayErrorCode = keyof typeof GATEWAY_ERRORS;

@@ -1,0 +1,308 @@
+/**
+ * A gateway from start to close: builds the parts, swaps configurations, drains. Owns every socket and timer of
+ * the data plane; knows neither command line nor environment.
+ * @module
+ */
+
+import { hostname } from 'node:os';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { GatewayConfig } from '../config/gateway-model.ts';
+import type { ListenAddress } from '../config/primitives.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { TelemetryStream } from '../ports/telemetry-stream.ts';
+import type { WeightChannel } from '../ports/weight-channel.ts';
+import type { Logger } from '../telemetry/logger.ts';
+import { openAccessLog } from './access-log.ts';
+import { type AdminListener, openAdmin } from './admin.ts';
+import { DeadlineWheel } from './deadlines.ts';
+import { Exchange, type GatewayResponse } from './exchange.ts';
+import { createTokenVerifier, type TokenVerifier } from './jwt-verifier.ts';
+import { type Listener, openListener, type RequestHandler } from './listeners.ts';
+import { GatewayMetrics } from './metrics.ts';
+import { runStages } from './pipeline.ts';
+import { Recorder } from './recorder.ts';
+import type { Runtime } from './runtime.ts';
+import { compileSnapshot, releaseExchange, type Snapshot, type SnapshotParts } from './snapshot.ts';
+import { openSplitFiles } from './split-files.ts';
+import { type AppliedSplit, type SplitService, SplitTable } from './split-table.ts';
+import { record } from './stages/record.ts';
+import { EndpointRegistry } from './upstream/endpoint.ts';
+
+export interface GatewayOptions {
+  readonly config: GatewayConfig;
+  readonly channel: WeightChannel;
+  readonly telemetry: TelemetryStream;
+  readonly clock: Clock;
+  /** Folder for the last good splits; null: none are kept. */
+  readonly stateDir: string | null;
+  readonly logger: Logger;
+  /** Random per process start. */
+  readonly incarnation: string;
+}
+
+export type ReloadResult =
+  | { readonly ok: true }
+  /** The old configuration stays in force. */
+  | { readonly ok: false; readonly cause: 'restart-needed' | 'failed'; readonly detail: string };
+
+export interface Gateway {
+  /** Configured, or host name and first port. */
+  readonly name: string;
+  /** Actual addresses, in the order of the configuration. */
+  readonly addresses: readonly ListenAddress[];
+  readonly adminAddress: ListenAddress;
+  splits(): readonly AppliedSplit[];
+  /** Swaps the configuration; requests under way end by the one that they began with. */
+  reload(config: GatewayConfig): Promise<ReloadResult>;
+  /** What SIGTERM means: fails readiness, lets requests in flight end for `drainMs`, then closes. */
+  drain(): Promise<void>;
+  /** Ends everything at once. Idempotent. */
+  close(): Promise<void>;
+}
+
+/** A wait for the channel longer than this serves what is known instead. */
+const FIRST_WEIGHTS_MS = 5_000;
+/** While draining, idle connections stay open this long: a request may be on its way on any of them. */
+const IDLE_GRACE_MS = 1_000;
+const LOG_FLUSH_MS = 1_000;
+
+export async function startGateway(options: GatewayOptions): Promise<Gateway> {
+  const running = new RunningGateway(options);
+  try {
+    await running.start();
+    return running;
+  } catch (error) {
+    await running.close();
+    throw error;
+  }
+}
+
+class RunningGateway implements Gateway {
+  readonly #options: GatewayOptions;
+  readonly #monotonicMs = (): number => performance.now();
+  readonly #wheel = new DeadlineWheel(this.#monotonicMs);
+  readonly #metrics = new GatewayMetrics();
+  readonly #endpoints = new EndpointRegistry();
+  #config: GatewayConfig;
+  #listeners: Listener[] = [];
+  #admin: AdminListener | null = null;
+  #parts: Omit<SnapshotParts, 'verifiers'> | null = null;
+  #runtime: Runtime | null = null;
+  /** Requests that came before the first weights were tried; null once they were. */
+  #early: [Parameters<RequestHandler>[0], GatewayResponse][] | null = [];
+  #inFlight = 0;
+  #onIdle: (() => void) | null = null;
+  #reloading: Promise<unknown> = Promise.resolve();
+  #draining: Promise<void> | null = null;
+  #closing: Promise<void> | null = null;
+  name = '';
+  addresses: readonly ListenAddress[] = [];
+  adminAddress: ListenAddress = { host: '', port: 0 };
+
+  constructor(options: GatewayOptions) {
+    this.#options = options;
+    this.#config = options.config;
+  }
+
+  async start(): Promise<void> {
+    const { config, channel, telemetry, clock, stateDir, logger, incarnation } = this.#options;
+    // Sockets first: the name may need the port. Requests wait until there are weights to serve them by.
+    for (const { address } of config.listeners) {
+      this.#listeners.push(
+        await openListener(address, (request, response) => this.#onRequest(request, response)),
+      );
+    }
+    this.addresses = this.#listeners.map(({ address }) => address);
+    this.name = config.name ?? `${hostname()}:${this.addresses[0]?.port ?? 0}`;
+    const onFileProblem = (service: string, error: unknown): void =>
+      logger.warn({ err: error, service }, 'the last good split on disk cannot be used');
+    const splits = new SplitTable({
+      channel,
+      files: stateDir === null ? null : openSplitFiles(stateDir, onFileProblem),
+      monotonicMs: this.#monotonicMs,
+      logger,
+      gateway: this.name,
+      incarnation,
+    });
+    const recorder = new Recorder({
+      gateway: this.name,
+      incarnation,
+      stream: telemetry,
+      clock,
+      logger,
+      revisionOf: (service) => splits.slot(service).revision,
+    });
+    this.#parts = { splits, recorder, metrics: this.#metrics, endpoints: this.#endpoints };
+    const verifiers = await openVerifiers(config, clock);
+    const accessLog = openAccessLog(config.accessLog);
+    const watched = splits.start(splitServices(config));
+    await within(watched, FIRST_WEIGHTS_MS);
+    recorder.replaceServices(Object.keys(config.services));
+    const snapshot = compileSnapshot(config, { ...this.#parts, verifiers });
+    this.#runtime = {
+      snapshot,
+      draining: false,
+      wheel: this.#wheel,
+      accessLog,
+      metrics: this.#metrics,
+      clock,
+      monotonicMs: this.#monotonicMs,
+      logger,
+      runStages,
+      onRecorded: (exchange) => this.#onRecorded(exchange.snapshot),
+    };
+    this.#admin = await openAdmin(config.admin.address, {
+      metrics: this.#metrics,
+      splits: () => splits.snapshot(),
+      notReady: () => (this.#draining !== null ? 'draining' : ''),
+      droppedLogLines: () => accessLog.dropped,
+      droppedSummaries: () => recorder.dropped,
+      inFlight: () => this.#inFlight,
+      channelConnected: () => splits.connected,
+    });
+    this.adminAddress = this.#admin.address;
+    recorder.start();
+    this.#serveEarly();
+  }
+
+  splits(): readonly AppliedSplit[] {
+    return this.#parts?.splits.snapshot() ?? [];
+  }
+
+  reload(config: GatewayConfig): Promise<ReloadResult> {
+    // One at a time, so that the last configuration asked for is the one in force.
+    const result = this.#reloading.then(() => this.#swap(config));
+    this.#reloading = result;
+    return result;
+  }
+
+  drain(): Promise<void> {
+    this.#draining ??= this.#drain();
+    return this.#draining;
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  #onRequest(request: Parameters<RequestHandler>[0], response: GatewayResponse): void {
+    const runtime = this.#runtime;
+    if (this.#early !== null || runtime === null) {
+      this.#early?.push([request, response]);
+      return;
+    }
+    const exchange = new Exchange(runtime, request, response, runtime.monotonicMs());
+    exchange.snapshot.inFlight += 1;
+    this.#inFlight += 1;
+    response.on('close', onResponseClose);
+    exchange.proceed();
+  }
+
+  #serveEarly(): void {
+    const early = this.#early ?? [];
+    this.#early = null;
+    for (const [request, response] of early) {
+      if (!response.destroyed) this.#onRequest(request, response);
+    }
+  }
+
+  #onRecorded(snapshot: Snapshot): void {
+    this.#inFlight -= 1;
+    releaseExchange(snapshot, this.#endpoints);
+    if (this.#inFlight === 0) this.#onIdle?.();
+  }
+
+  async #swap(config: GatewayConfig): Promise<ReloadResult> {
+    const runtime = this.#runtime;
+    const parts = this.#parts;
+    if (runtime === null || parts === null || this.#closing !== null) {
+      return { ok: false, cause: 'failed', detail: 'the gateway is not running' };
+    }
+    const fixed = restartReason(this.#config, config);
+    if (fixed !== undefined) return { ok: false, cause: 'restart-needed', detail: fixed };
+    try {
+      const verifiers = await openVerifiers(config, this.#options.clock);
+      await parts.splits.adoptServices(splitServices(config));
+      const next = compileSnapshot(config, { ...parts, verifiers });
+      const old = runtime.snapshot;
+      runtime.snapshot = next;
+      this.#config = config;
+      old.superseded = true;
+      if (old.inFlight === 0) this.#endpoints.release(old.endpoints);
+      parts.recorder.replaceServices(Object.keys(config.services));
+      await parts.splits.retainServices(Object.keys(config.services));
+      return { ok: true };
+    } catch (error) {
+      await parts.splits.adoptServices(splitServices(this.#config));
+      return { ok: false, cause: 'failed', detail: error instanceof Error ? error.message : String(error) };
+    }
+  }
+
+  async #drain(): Promise<void> {
+    if (this.#runtime !== null) this.#runtime.draining = true;
+    for (const listener of this.#listeners) listener.stopAccepting();
+    const { drainMs } = this.#config;
+    const untilMs = this.#monotonicMs() + drainMs;
+    await sleep(Math.min(IDLE_GRACE_MS, drainMs));
+    for (const listener of this.#listeners) listener.closeIdleConnections();
+    if (this.#inFlight > 0) {
+      const idle = new Promise<void>((resolve) => {
+        this.#onIdle = resolve;
+      });
+      await within(idle, Math.max(0, untilMs - this.#monotonicMs()));
+    }
+    await this.close();
+  }
+
+  async #close(): Promise<void> {
+    await Promise.all(this.#listeners.map((listener) => listener.close()));
+    await this.#endpoints.close();
+    this.#wheel.close();
+    await this.#parts?.recorder.close();
+    await this.#parts?.splits.close();
+    await this.#runtime?.accessLog.close(LOG_FLUSH_MS);
+    await this.#admin?.close();
+  }
+}
+
+function onResponseClose(this: GatewayResponse): void {
+  if (this.exchange !== null) record(this.exchange);
+}
+
+async function openVerifiers(config: GatewayConfig, clock: Clock): Promise<Map<string, TokenVerifier>> {
+  const verifiers = new Map<string, TokenVerifier>();
+  for (const [name, provider] of Object.entries(config.jwt)) {
+    verifiers.set(name, await createTokenVerifier(provider, config.path, clock));
+  }
+  return verifiers;
+}
+
+function splitServices(config: GatewayConfig): SplitService[] {
+  return Object.values(config.services).map(({ name, versions, defaultVersion, salt }) => ({
+    name,
+    versions: Object.keys(versions),
+    defaultVersion,
+    salt,
+  }));
+}
+
+/** What cannot change while running. */
+function restartReason(old: GatewayConfig, next: GatewayConfig): string | undefined {
+  const same = (a: unknown, b: unknown): boolean => JSON.stringify(a) === JSON.stringify(b);
+  if (!same(old.listeners, next.listeners))
+    return 'listeners have changed; restart the gateway to apply that';
+  if (!same(old.admin, next.admin)) return 'the admin address has changed; restart the gateway to apply that';
+  if (!same(old.accessLog, next.accessLog)) return 'accessLog has changed; restart the gateway to apply that';
+  if (old.name !== next.name) return 'the name has changed; restart the gateway to apply that';
+  return undefined;
+}
+
+/** Waits for `work`, at most `ms`. */
+function within(work: Promise<void>, ms: number): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, ms);
+  });
+  return Promise.race([work, late]).finally(() => clearTimeout(timer));
+}

@@ -1,0 +1,44 @@
+/**
+ * Every fixed limit of the data plane in one place, with its reason. Limits that users set are in the
+ * configuration; these guard the process itself.
+ * @module
+ */
+
+/** Time to send the request head; slow heads hold a socket and nothing else (Slowloris). */
+export const HEADERS_TIMEOUT_MS = 10_000;
+/** Time to send a whole request, head and body. */
+export const REQUEST_TIMEOUT_MS = 300_000;
+/** How often the two above are enforced; Node's default of 30 s would treble them. */
+export const CONNECTIONS_CHECK_MS = 1_000;
+/** Longer than common load balancers keep theirs (60 s), so that they, not we, close an idle connection. */
+export const KEEP_ALIVE_MS = 75_000;
+/** Request line and fields together, bytes. */
+export const MAX_HEADER_BYTES = 16_384;
+/** Fields per request. */
+export const MAX_FIELDS = 100;
+/** Open client connections per listener. */
+export const MAX_CONNECTIONS = 16_384;
+/** Connections per endpoint; more requests queue until their connect time-out. */
+export const MAX_UPSTREAM_CONNECTIONS = 1_024;
+/** Head of an upstream's response, bytes. */
+export const MAX_UPSTREAM_HEADER_BYTES = 65_536;
+/** Idle upstream connections are closed before most servers (5 s) close theirs. */
+export const UPSTREAM_KEEP_ALIVE_MS = 4_000;
+/** Interim responses (1xx) that one attempt may send. */
+export const MAX_INTERIM_RESPONSES = 8;
+/** Body of a failed response that is read to keep the connection, instead of closing it, bytes. */
+export const MAX_DISCARD_BYTES = 65_536;
+/** A request body with a known length up to this is read before the attempt, so that it is one write. */
+export const EAGER_BODY_BYTES = 65_536;
+/** Verified tokens that are remembered per provider. */
+export const MAX_CACHED_TOKENS = 10_000;
+/** A remembered token is checked again after this, so that a withdrawn key stops working. */
+export const TOKEN_RECHECK_MS = 300_000;
+/** A longer token is refused unread, characters. */
+export const MAX_TOKEN_LENGTH = 8_192;
+/** Access-log text that waits for the disk, characters; more is dropped and counted. */
+export const MAX_LOG_BACKLOG = 4_194_304;
+/** Telemetry summaries that wait for the stream; older ones are dropped. */
+export const MAX_TELEMETRY_BACKLOG = 900;
+/** Hops of X-Forwarded-For that are looked at, from the right. */
+export const MAX_FORWARDED_HOPS = 32;

@@ -1,0 +1,151 @@
+/**
+ * The gateway's series for Prometheus: plain counters that requests write to, rendered as text per scrape.
+ * Names and labels come from `core/domain/metric-names.ts`; prom-client would hash every label per request.
+ * @module
+ */
+
+import { CLIENT_DURATION, DURATION_BUCKETS_S, LABEL, SERVER_DURATION } from '../core/domain/metric-names.ts';
+
+/** Error label of an attempt, by index. */
+export const ATTEMPT_ERRORS = ['', 'connect', 'reset', 'timeout', 'client_abort'] as const;
+const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', '_OTHER'] as const;
+const METHOD_INDEX: ReadonlyMap<string, number> = new Map(METHODS.map((method, index) => [method, index]));
+const OTHER_METHOD = METHODS.length - 1;
+const BOUNDS_MS = Float64Array.from(DURATION_BUCKETS_S, (seconds) => seconds * 1000);
+
+/** One histogram with fixed labels. */
+class DurationSeries {
+  readonly labels: string;
+  readonly buckets = new Float64Array(BOUNDS_MS.length);
+  count = 0;
+  sumMs = 0;
+
+  constructor(labels: string) {
+    this.labels = labels;
+  }
+
+  observe(durationMs: number): void {
+    this.count += 1;
+    this.sumMs += durationMs;
+    for (let i = 0; i < BOUNDS_MS.length; i += 1) {
+      if (durationMs <= (BOUNDS_MS[i] ?? 0)) {
+        this.buckets[i] = (this.buckets[i] ?? 0) + 1;
+        return;
+      }
+    }
+  }
+}
+
+/** Attempts at one version, told apart by status and error. */
+export class ClientSeries {
+  readonly #labels: string;
+  readonly byKind = new Map<number, DurationSeries>();
+
+  constructor(service: string, version: string) {
+    this.#labels = `${LABEL.service}="${escapeLabel(service)}",${LABEL.version}="${escapeLabel(version)}"`;
+  }
+
+  /** `status` 0: none. `error`: index into {@link ATTEMPT_ERRORS}. */
+  observe(status: number, error: number, durationMs: number): void {
+    const key = status * 8 + error;
+    let series = this.byKind.get(key);
+    if (series === undefined) {
+      const statusText = status === 0 ? '' : String(status);
+      series = new DurationSeries(
+        `${this.#labels},${LABEL.status}="${statusText}",${LABEL.error}="${ATTEMPT_ERRORS[error] ?? ''}"`,
+      );
+      this.byKind.set(key, series);
+    }
+    series.observe(durationMs);
+  }
+}
+
+/** Responses of one route, told apart by version, method and status. */
+export class ServerSeries {
+  readonly #byVersion: Map<string, Map<number, DurationSeries>>;
+  readonly #labels: string;
+
+  constructor(metrics: GatewayMetrics, service: string, pattern: string) {
+    this.#labels = `${LABEL.service}="${escapeLabel(service)}",${LABEL.route}="${escapeLabel(pattern)}"`;
+    this.#byVersion = metrics.serverSeries(this.#labels);
+  }
+
+  /** `version` is empty when none was assigned. */
+  observe(version: string, method: string, status: number, durationMs: number): void {
+    let byKind = this.#byVersion.get(version);
+    if (byKind === undefined) {
+      byKind = new Map();
+      this.#byVersion.set(version, byKind);
+    }
+    const methodIndex = METHOD_INDEX.get(method) ?? OTHER_METHOD;
+    const key = status * METHODS.length + methodIndex;
+    let series = byKind.get(key);
+    if (series === undefined) {
+      series = new DurationSeries(
+        `${this.#labels},${LABEL.version}="${escapeLabel(version)}",${LABEL.method}="${METHODS[methodIndex] ?? ''}",` +
+          `${LABEL.status}="${status}"`,
+      );
+      byKind.set(key, series);
+    }
+    series.observe(durationMs);
+  }
+}
+
+/** All series of a gateway. They outlive reloads, so that counters never fall. */
+export class GatewayMetrics {
+  readonly #server = new Map<string, Map<string, Map<number, DurationSeries>>>();
+  readonly #client = new Map<string, ClientSeries>();
+
+  /** Shared by all routes with the same labels. */
+  serverSeries(labels: string): Map<string, Map<number, DurationSeries>> {
+    const series = this.#server.get(labels) ?? new Map<string, Map<number, DurationSeries>>();
+    this.#server.set(labels, series);
+    return series;
+  }
+
+  clientSeries(service: string, version: string): ClientSeries {
+    const key = JSON.stringify([service, version]);
+    const series = this.#client.get(key) ?? new ClientSeries(service, version);
+    this.#client.set(key, series);
+    return series;
+  }
+
+  /** Prometheus text format 0.0.4. */
+  render(): string {
+    const server = [...this.#server.values()].flatMap((versions) =>
+      [...versions.values()].flatMap((kinds) => [...kinds.values()]),
+    );
+    const client = [...this.#client.values()].flatMap(({ byKind }) => [...byKind.values()]);
+    return (
+      renderHistogram(
+        SERVER_DURATION,
+        'Time from request to the end of the response, per response.',
+        server,
+      ) +
+      renderHistogram(
+        CLIENT_DURATION,
+        'Time from the start of an attempt to its last byte, per attempt.',
+        client,
+      )
+    );
+  }
+}
+
+function renderHistogram(name: string, help: string, series: readonly DurationSeries[]): string {
+  const lines = [`# HELP ${name} ${help}`, `# TYPE ${name} histogram`];
+  for (const { labels, buckets, count, sumMs } of series) {
+    let cumulative = 0;
+    for (let i = 0; i < buckets.length; i += 1) {
+      cumulative += buckets[i] ?? 0;
+      lines.push(`${name}_bucket{${labels},le="${DURATION_BUCKETS_S[i]}"} ${cumulative}`);
+    }
+    lines.push(`${name}_bucket{${labels},le="+Inf"} ${count}`);
+    lines.push(`${name}_sum{${labels}} ${sumMs / 1000}`);
+    lines.push(`${name}_count{${labels}} ${count}`);
+  }
+  return `${lines.join('\n')}\n`;
+}
+
+function escapeLabel(value: string): string {
+  return value.replace(/["\\\n]/g, (character) => (character === '\n' ? '\\n' : `\\${character}`));
+}

@@ -1,0 +1,46 @@
+/**
+ * What happens to a request, in this order. To understand the gateway, read this list, then the stage of
+ * interest; a new policy is one more file in `stages/` and one more line here.
+ * @module
+ */
+
+import type { Exchange, Stage } from './exchange.ts';
+import { replyProblem } from './problem.ts';
+import { admit } from './stages/admit.ts';
+import { assign } from './stages/assign.ts';
+import { attempt } from './stages/attempt.ts';
+import { authenticate } from './stages/authenticate.ts';
+import { identify } from './stages/identify.ts';
+import { relay } from './stages/relay.ts';
+import { route } from './stages/route.ts';
+
+const STAGES: readonly Stage[] = [
+  /** Refuses what is ambiguous or oversized; sorts the fields. */
+  admit,
+  /** Request id and trace. */
+  identify,
+  /** Method, host and path → route; the size of the body against its limit. */
+  route,
+  /** Bearer token → claims. May wait for keys. */
+  authenticate,
+  /** Sticky key → version. */
+  assign,
+  /** One or more tries of an endpoint of that version. Waits for the upstream. */
+  attempt,
+  /** The response that was settled on → the client. */
+  relay,
+  // `stages/record.ts` runs when the response is closed, whatever happened above.
+];
+
+/** Runs the stages from `exchange.stage` until one stops. A bug in a stage becomes a 500 for this request only. */
+export function runStages(exchange: Exchange): void {
+  try {
+    for (let stage = STAGES[exchange.stage]; stage !== undefined; stage = STAGES[exchange.stage]) {
+      exchange.stage += 1;
+      if (!stage(exchange)) return;
+    }
+  } catch (error) {
+    exchange.runtime.logger.error({ err: error, requestId: exchange.requestId }, 'a stage failed');
+    replyProblem(exchange, 'INTERNAL', '');
+  }
+}

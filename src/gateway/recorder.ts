@@ -1,0 +1,211 @@
+/**
+ * Counts what every version did, per attempt and per response, and reports it once a second. Owns the counters
+ * and the backlog of summaries that could not be delivered; knows neither requests nor the stream's transport.
+ * @module
+ */
+
+import { Histogram } from '../core/analysis/histogram.ts';
+import type {
+  Outcome,
+  OutcomeCounts,
+  TelemetrySummary,
+  Traffic,
+  VersionSummary,
+} from '../core/domain/telemetry.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { TelemetryStream } from '../ports/telemetry-stream.ts';
+import type { Logger } from '../telemetry/logger.ts';
+import { MAX_TELEMETRY_BACKLOG } from './limits.ts';
+
+const OUTCOMES = [
+  'status2xx',
+  'status3xx',
+  'status4xx',
+  'status5xx',
+  'connectError',
+  'reset',
+  'timeout',
+  'clientAborted',
+] as const satisfies readonly Outcome[];
+
+/** Index into the counters. */
+export const OUTCOME = {
+  status2xx: 0,
+  status3xx: 1,
+  status4xx: 2,
+  status5xx: 3,
+  connectError: 4,
+  reset: 5,
+  timeout: 6,
+  clientAborted: 7,
+} as const satisfies Record<Outcome, number>;
+
+export type OutcomeIndex = (typeof OUTCOME)[Outcome];
+
+/** Outcome of a final status (200–599). */
+export function outcomeOfStatus(status: number): OutcomeIndex {
+  if (status < 300) return OUTCOME.status2xx;
+  if (status < 400) return OUTCOME.status3xx;
+  return status < 500 ? OUTCOME.status4xx : OUTCOME.status5xx;
+}
+
+/** One view (attempts or responses) of one version in the current second. */
+class TrafficCounter {
+  readonly #counts = new Float64Array(OUTCOMES.length);
+  readonly #latencyUs = new Histogram();
+
+  record(outcome: OutcomeIndex, latencyMs: number): void {
+    this.#counts[outcome] = (this.#counts[outcome] ?? 0) + 1;
+    // An aborted attempt has no latency of the version's own.
+    if (outcome !== OUTCOME.clientAborted) this.#latencyUs.record(latencyMs * 1000);
+  }
+
+  get isEmpty(): boolean {
+    return this.#counts.every((count) => count === 0);
+  }
+
+  /** The second's traffic; starts the next second. */
+  take(): Traffic {
+    const counts = this.#counts;
+    const outcomes: OutcomeCounts = {
+      status2xx: counts[OUTCOME.status2xx] ?? 0,
+      status3xx: counts[OUTCOME.status3xx] ?? 0,
+      status4xx: counts[OUTCOME.status4xx] ?? 0,
+      status5xx: counts[OUTCOME.status5xx] ?? 0,
+      connectError: counts[OUTCOME.connectError] ?? 0,
+      reset: counts[OUTCOME.reset] ?? 0,
+      timeout: counts[OUTCOME.timeout] ?? 0,
+      clientAborted: counts[OUTCOME.clientAborted] ?? 0,
+    };
+    const traffic = { outcomes, latencyUs: this.#latencyUs.toWire() };
+    counts.fill(0);
+    this.#latencyUs.clear();
+    return traffic;
+  }
+}
+
+/** What requests write to. Stays the same object while the service has the version. */
+export class VersionCounter {
+  readonly attempts = new TrafficCounter();
+  readonly responses = new TrafficCounter();
+  forced = 0;
+
+  take(): VersionSummary | null {
+    if (this.forced === 0 && this.attempts.isEmpty && this.responses.isEmpty) return null;
+    const forced = this.forced;
+    this.forced = 0;
+    return { attempts: this.attempts.take(), responses: this.responses.take(), forced };
+  }
+}
+
+interface ServiceCounter {
+  sequence: number;
+  readonly versions: Map<string, VersionCounter>;
+}
+
+export interface RecorderOptions {
+  readonly gateway: string;
+  readonly incarnation: string;
+  readonly stream: TelemetryStream;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Revision in force of a service. */
+  readonly revisionOf: (service: string) => number;
+}
+
+export class Recorder {
+  readonly #options: RecorderOptions;
+  readonly #services = new Map<string, ServiceCounter>();
+  readonly #backlog: TelemetrySummary[] = [];
+  #timer: NodeJS.Timeout | null = null;
+  #delivering: Promise<void> | null = null;
+  #failing = false;
+  /** Summaries that were given up because the stream was away for too long. */
+  dropped = 0;
+
+  constructor(options: RecorderOptions) {
+    this.#options = options;
+  }
+
+  /** Declares the services that are reported. Counters of services and versions that stay are kept. */
+  replaceServices(names: readonly string[]): void {
+    for (const name of this.#services.keys()) if (!names.includes(name)) this.#services.delete(name);
+    for (const name of names) {
+      if (!this.#services.has(name)) this.#services.set(name, { sequence: 0, versions: new Map() });
+    }
+  }
+
+  counter(service: string, version: string): VersionCounter {
+    const counters = this.#services.get(service) ?? {
+      sequence: 0,
+      versions: new Map<string, VersionCounter>(),
+    };
+    this.#services.set(service, counters);
+    const counter = counters.versions.get(version) ?? new VersionCounter();
+    counters.versions.set(version, counter);
+    return counter;
+  }
+
+  start(): void {
+    const { clock } = this.#options;
+    const untilNextMs = 1000 - (clock.nowMs() % 1000);
+    this.#timer = setTimeout(() => {
+      this.#close(Math.floor(clock.nowMs() / 1000) * 1000 - 1000);
+      this.start();
+    }, untilNextMs);
+    this.#timer.unref();
+  }
+
+  /** Reports the unfinished second and waits for what is under way. */
+  async close(): Promise<void> {
+    if (this.#timer === null) return;
+    clearTimeout(this.#timer);
+    this.#timer = null;
+    this.#close(Math.floor(this.#options.clock.nowMs() / 1000) * 1000);
+    await this.#delivering;
+  }
+
+  #close(secondMs: number): void {
+    const { gateway, incarnation, revisionOf } = this.#options;
+    for (const [service, counters] of this.#services) {
+      counters.sequence += 1;
+      const versions: Record<string, VersionSummary> = {};
+      for (const [version, counter] of counters.versions) {
+        const summary = counter.take();
+        if (summary !== null) versions[version] = summary;
+      }
+      this.#backlog.push({
+        gateway,
+        incarnation,
+        service,
+        sequence: counters.sequence,
+        secondMs,
+        revision: revisionOf(service),
+        versions,
+      });
+    }
+    const excess = this.#backlog.length - MAX_TELEMETRY_BACKLOG;
+    if (excess > 0) {
+      this.#backlog.splice(0, excess);
+      this.dropped += excess;
+    }
+    if (this.#backlog.length > 0) this.#delivering ??= this.#deliver();
+  }
+
+  /** Oldest first and one at a time, so that sequences arrive in order; the rest waits for the next second. */
+  async #deliver(): Promise<void> {
+    try {
+      for (let summary = this.#backlog[0]; summary !== undefined; summary = this.#backlog[0]) {
+        await this.#options.stream.emit(summary);
+        if (this.#backlog[0] === summary) this.#backlog.shift();
+      }
+      this.#failing = false;
+    } catch (error) {
+      if (!this.#failing)
+        this.#options.logger.warn({ err: error }, 'telemetry cannot be delivered; it is kept');
+      this.#failing = true;
+    } finally {
+      this.#delivering = null;
+    }
+  }
+}

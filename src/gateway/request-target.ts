@@ -1,0 +1,79 @@
+/**
+ * Request targets and authorities in their one accepted form: what is routed is, byte for byte, what is sent on.
+ * Pure; knows neither routes nor upstreams.
+ * @module
+ */
+
+export interface Target {
+  /** Starts with `/`; no empty or dot segments; unreserved characters unescaped. */
+  readonly path: string;
+  /** With its `?`, or empty. Passed on as it came. */
+  readonly query: string;
+  /** Authority of an absolute-form target (RFC 9112 §3.2.2), else null. */
+  readonly authority: string | null;
+}
+
+/** Segments of safe characters that do not start with a dot: most paths, accepted without a second look. */
+const PLAIN_PATH = /^(?:\/[\w~!$&'()*+,;=:@-][\w.~!$&'()*+,;=:@-]*)+\/?$/;
+/** RFC 3986 pchar and `/`, escapes checked apart. */
+const PATH_CHARACTERS = /^[\w.~!$&'()*+,;=:@/%-]*$/;
+const ESCAPE = /%(.{0,2})/g;
+const HEX_PAIR = /^[0-9A-Fa-f]{2}$/;
+const UNRESERVED = /^[\w.~-]$/;
+/** `.` and `..`, also with the path parameters that some servers cut off before they resolve dots. */
+const DOT_SEGMENT = /\/\.{1,2}(?:;[^/]*)?(?=\/|$)/;
+const QUERY = /^[^\s#\\]*$/;
+/** reg-name or IPv4, or an IPv6 literal; optional port (RFC 3986 §3.2.2). User info is refused. */
+const AUTHORITY = /^(?:[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9.])?|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?$/;
+
+/** Parses a request target; undefined when it is refused. `*` and authority-form are refused too. */
+export function parseTarget(url: string): Target | undefined {
+  if (url.charCodeAt(0) === 0x2f) return originForm(url, null);
+  const match = /^https?:\/\/([^/?#]+)(.*)$/is.exec(url);
+  if (match === null) return undefined;
+  const [, authority = '', rest = ''] = match;
+  return originForm(rest.startsWith('/') ? rest : `/${rest}`, authority);
+}
+
+/** Whether a Host value or the authority of a target has the only form that is accepted. */
+export function isSoundAuthority(authority: string): boolean {
+  return AUTHORITY.test(authority);
+}
+
+/** Host name without port, lower case, without the dot of the DNS root: what routes are matched by. */
+export function hostName(authority: string): string {
+  const end = authority.endsWith(']') ? -1 : authority.lastIndexOf(':');
+  const name = (end < 0 ? authority : authority.slice(0, end)).toLowerCase();
+  return name.endsWith('.') ? name.slice(0, -1) : name;
+}
+
+function originForm(target: string, authority: string | null): Target | undefined {
+  const mark = target.indexOf('?');
+  const rawPath = mark < 0 ? target : target.slice(0, mark);
+  const query = mark < 0 ? '' : target.slice(mark);
+  if (!QUERY.test(query)) return undefined;
+  const path = PLAIN_PATH.test(rawPath) || rawPath === '/' ? rawPath : normalisePath(rawPath);
+  return path === undefined ? undefined : { path, query, authority };
+}
+
+/**
+ * Unescapes unreserved characters once, writes other escapes in upper case and merges slashes. Refuses what
+ * servers read in two ways: escaped `/`, `\` and NUL, broken escapes, and dot segments after unescaping.
+ */
+function normalisePath(rawPath: string): string | undefined {
+  if (!PATH_CHARACTERS.test(rawPath)) return undefined;
+  let sound = true;
+  const unescaped = rawPath.replace(ESCAPE, (escape, pair: string) => {
+    if (!HEX_PAIR.test(pair)) {
+      sound = false;
+      return escape;
+    }
+    const code = Number.parseInt(pair, 16);
+    if (code === 0 || code === 0x2f || code === 0x5c) sound = false;
+    const character = String.fromCharCode(code);
+    return UNRESERVED.test(character) ? character : `%${pair.toUpperCase()}`;
+  });
+  if (!sound) return undefined;
+  const merged = unescaped.replace(/\/{2,}/g, '/');
+  return DOT_SEGMENT.test(merged) ? undefined : merged;
+}

@@ -1,0 +1,156 @@
+/**
+ * One configuration, compiled: a router over flat route objects whose every reference is resolved. Immutable;
+ * a reload makes a new one. Owns the endpoints it uses until its last exchange has ended.
+ * @module
+ */
+
+import type { GatewayConfig, Route, Service } from '../config/gateway-model.ts';
+import { RetryBudget } from '../core/policy/retry-budget.ts';
+import { compileTrust, type TrustCheck } from './forwarded.ts';
+import type { TokenVerifier } from './jwt-verifier.ts';
+import { type ClientSeries, type GatewayMetrics, ServerSeries } from './metrics.ts';
+import type { Recorder, VersionCounter } from './recorder.ts';
+import { compileRouter, type Router } from './router.ts';
+import type { SplitSlot, SplitTable } from './split-table.ts';
+import { compileStickySources, type StickyRead } from './sticky.ts';
+import type { Endpoint, EndpointRegistry } from './upstream/endpoint.ts';
+
+export interface ServiceVersion {
+  readonly name: string;
+  readonly endpoints: readonly Endpoint[];
+  /** Index of the endpoint that the next attempt goes to. */
+  next: number;
+  readonly counter: VersionCounter;
+  readonly series: ClientSeries;
+}
+
+export interface CompiledService {
+  readonly name: string;
+  readonly versions: ReadonlyMap<string, ServiceVersion>;
+  readonly defaultVersion: ServiceVersion;
+  readonly split: SplitSlot;
+  readonly sticky: readonly StickyRead[];
+  readonly retryBudget: RetryBudget;
+}
+
+export interface CompiledRoute extends Omit<Route, 'service' | 'auth'> {
+  /** What logs and metrics call the path: the template or prefix, never the path itself. */
+  readonly pattern: string;
+  readonly service: CompiledService;
+  readonly auth: { readonly verify: TokenVerifier; readonly optional: boolean } | null;
+  readonly series: ServerSeries;
+}
+
+export interface Snapshot {
+  readonly config: GatewayConfig;
+  readonly find: Router<CompiledRoute>;
+  readonly isTrusted: TrustCheck;
+  /** Series for requests without a route. */
+  readonly unrouted: ServerSeries;
+  inFlight: number;
+  /** A newer snapshot took over: the endpoints are let go when `inFlight` reaches 0. */
+  superseded: boolean;
+  readonly endpoints: readonly Endpoint[];
+}
+
+export interface SnapshotParts {
+  readonly splits: SplitTable;
+  readonly recorder: Recorder;
+  readonly metrics: GatewayMetrics;
+  readonly endpoints: EndpointRegistry;
+  /** By name of the provider, one for each of `config.jwt`. */
+  readonly verifiers: ReadonlyMap<string, TokenVerifier>;
+}
+
+/** Compiles a checked configuration. Throws on one that the loader would have refused. */
+export function compileSnapshot(config: GatewayConfig, parts: SnapshotParts): Snapshot {
+  const used: Endpoint[] = [];
+  try {
+    return compile(config, parts, used);
+  } catch (error) {
+    parts.endpoints.release(used);
+    throw error;
+  }
+}
+
+function compile(config: GatewayConfig, parts: SnapshotParts, used: Endpoint[]): Snapshot {
+  const isTrusted = compileTrust(config.trustedProxies);
+  const services = new Map<string, CompiledService>();
+  for (const service of Object.values(config.services)) {
+    const connectMs = config.routes.reduce(
+      (longest, route) =>
+        route.service === service.name ? Math.max(longest, route.timeout.connectMs) : longest,
+      0,
+    );
+    services.set(service.name, compileService(service, connectMs, parts, used));
+  }
+  const routes = config.routes.map((route) => compileRoute(route, services, parts));
+  return {
+    config,
+    find: compileRouter(routes),
+    isTrusted,
+    unrouted: new ServerSeries(parts.metrics, '', ''),
+    inFlight: 0,
+    superseded: false,
+    endpoints: used,
+  };
+}
+
+function compileService(
+  service: Service,
+  connectMs: number,
+  parts: SnapshotParts,
+  used: Endpoint[],
+): CompiledService {
+  const versions = new Map<string, ServiceVersion>();
+  for (const [name, { endpoints }] of Object.entries(service.versions)) {
+    const held = endpoints.map(({ url }) => parts.endpoints.acquire(url, connectMs));
+    used.push(...held);
+    versions.set(name, {
+      name,
+      endpoints: held,
+      next: 0,
+      counter: parts.recorder.counter(service.name, name),
+      series: parts.metrics.clientSeries(service.name, name),
+    });
+  }
+  const defaultVersion = versions.get(service.defaultVersion);
+  if (defaultVersion === undefined) {
+    throw new Error(`service ${service.name} has no version ${service.defaultVersion}`);
+  }
+  return {
+    name: service.name,
+    versions,
+    defaultVersion,
+    split: parts.splits.slot(service.name),
+    sticky: compileStickySources(service.sticky),
+    retryBudget: new RetryBudget(),
+  };
+}
+
+function compileRoute(
+  route: Route,
+  services: ReadonlyMap<string, CompiledService>,
+  parts: SnapshotParts,
+): CompiledRoute {
+  const service = services.get(route.service);
+  if (service === undefined) throw new Error(`route ${route.name} names no service: ${route.service}`);
+  const pattern = route.path.kind === 'prefix' ? `${route.path.path.replace(/\/$/, '')}/*` : route.path.path;
+  const verify = route.auth === null ? undefined : parts.verifiers.get(route.auth.jwt);
+  if (route.auth !== null && verify === undefined) {
+    throw new Error(`route ${route.name} names no JWT provider: ${route.auth.jwt}`);
+  }
+  return {
+    ...route,
+    pattern,
+    service,
+    auth: route.auth === null || verify === undefined ? null : { verify, optional: route.auth.optional },
+    series: new ServerSeries(parts.metrics, service.name, pattern),
+  };
+}
+
+/** Counts an exchange out; the last one of a superseded snapshot lets its endpoints go. */
+export function releaseExchange(snapshot: Snapshot, endpoints: EndpointRegistry): void {
+  snapshot.inFlight -= 1;
+  if (snapshot.superseded && snapshot.inFlight === 0) endpoints.release(snapshot.endpoints);
+}

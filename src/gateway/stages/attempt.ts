@@ -1,0 +1,168 @@
+/**
+ * Tries endpoints of the assigned version until one response is settled on: the first that is not worth a retry.
+ * Knows when to try again (by `core/policy`), not how a try works.
+ * @module
+ */
+
+import { type AttemptFailure, retryDelayMs } from '../../core/policy/retry.ts';
+import { formatTraceParent } from '../../telemetry/trace-context.ts';
+import type { Exchange } from '../exchange.ts';
+import type { GatewayErrorCode } from '../gateway-errors.ts';
+import { EAGER_BODY_BYTES } from '../limits.ts';
+import { replyProblem } from '../problem.ts';
+import { randomFraction, randomHex16 } from '../random-ids.ts';
+import type { ServiceVersion } from '../snapshot.ts';
+import { Attempt, type AttemptSink } from '../upstream/attempt.ts';
+import { Backoff } from '../upstream/backoff.ts';
+import type { Endpoint } from '../upstream/endpoint.ts';
+import { type BodyFailure, RequestBody } from '../upstream/request-body.ts';
+import { relayEnd, relayPiece } from './relay.ts';
+
+export function attempt(exchange: Exchange): boolean {
+  const { route, runtime, bodyLength } = exchange;
+  if (route === null) throw new Error('attempt runs after route');
+  const nowMs = runtime.monotonicMs();
+  route.service.retryBudget.countRequest(nowMs);
+  if (bodyLength === 0) {
+    exchange.totalDeadlineMs = nowMs + route.timeout.totalMs;
+    start(exchange, nowMs);
+    return false;
+  }
+  const body = new RequestBody({
+    source: exchange.request,
+    limit: route.maxBodyBytes,
+    replayLimit: route.retry?.bufferBytes ?? 0,
+    coarseNowMs: () => runtime.wheel.coarseNowMs,
+    onFailure: (failure) => onBodyFailure(exchange, failure),
+  });
+  exchange.body = body;
+  if (exchange.expectsContinue) exchange.response.writeContinue();
+  if (bodyLength < 0 || bodyLength > EAGER_BODY_BYTES) {
+    if (bodyLength > 0) exchange.upstreamFields.push('Content-Length', String(bodyLength));
+    start(exchange, nowMs);
+    return false;
+  }
+  body.collect((whole) => {
+    const sinceMs = runtime.monotonicMs();
+    exchange.wholeBody = whole;
+    exchange.totalDeadlineMs = sinceMs + route.timeout.totalMs;
+    start(exchange, sinceMs);
+  });
+  return false;
+}
+
+const sink: AttemptSink = {
+  head(current) {
+    const { exchange } = current;
+    const failure = failureOfStatus(current.status);
+    if (failure !== null) {
+      const delayMs = retryDelay(exchange, failure);
+      if (delayMs !== null) {
+        current.discard();
+        retryAfter(exchange, delayMs);
+        return;
+      }
+    }
+    exchange.proceed();
+  },
+  piece: relayPiece,
+  end: relayEnd,
+  fail(current, failure) {
+    const { exchange } = current;
+    if (exchange.relaying) {
+      replyProblem(exchange, failure === 'client-stalled' ? 'CLIENT_ABORTED' : 'RESPONSE_BROKEN_OFF', '');
+      return;
+    }
+    if (failure === 'bad-response' || failure === 'client-stalled') {
+      replyProblem(exchange, failure === 'bad-response' ? 'UPSTREAM_BAD_RESPONSE' : 'REQUEST_TIMEOUT', '');
+      return;
+    }
+    const delayMs = retryDelay(exchange, failure);
+    if (delayMs === null) replyProblem(exchange, ERROR_OF_FAILURE[failure], '');
+    else retryAfter(exchange, delayMs);
+  },
+};
+
+const ERROR_OF_FAILURE: Readonly<Record<AttemptFailure, GatewayErrorCode>> = {
+  connect: 'UPSTREAM_CONNECT',
+  reset: 'UPSTREAM_RESET',
+  timeout: 'UPSTREAM_TIMEOUT',
+  '502': 'UPSTREAM_BAD_RESPONSE',
+  '503': 'UPSTREAM_BAD_RESPONSE',
+  '504': 'UPSTREAM_TIMEOUT',
+};
+
+function start(exchange: Exchange, nowMs: number): void {
+  const { route, version } = exchange;
+  if (route === null || version === null) throw new Error('attempt runs after assign');
+  exchange.attempts += 1;
+  const endpoint = nextEndpoint(version, exchange.attempt?.endpoint ?? null);
+  exchange.upstreamFields[exchange.traceparentAt] = formatTraceParent(
+    exchange.traceId,
+    randomHex16(),
+    exchange.traceFlags,
+  );
+  const current = new Attempt(exchange, route, version, endpoint, sink, nowMs);
+  exchange.attempt = current;
+  current.send();
+}
+
+/** Round robin; a retry goes to another endpoint than the one that has just failed, if there is one. */
+function nextEndpoint(version: ServiceVersion, failed: Endpoint | null): Endpoint {
+  const { endpoints } = version;
+  const first = takeNext(version);
+  return first === failed && endpoints.length > 1 ? takeNext(version) : first;
+}
+
+function takeNext(version: ServiceVersion): Endpoint {
+  const endpoint = version.endpoints[version.next];
+  if (endpoint === undefined) throw new Error(`version ${version.name} has no endpoint`);
+  version.next = (version.next + 1) % version.endpoints.length;
+  return endpoint;
+}
+
+function failureOfStatus(status: number): AttemptFailure | null {
+  if (status < 502 || status > 504) return null;
+  return status === 502 ? '502' : status === 503 ? '503' : '504';
+}
+
+/** Milliseconds until the next attempt, or null when this one is the last. Takes the retry out of the budget. */
+function retryDelay(exchange: Exchange, failure: AttemptFailure): number | null {
+  const { route, runtime } = exchange;
+  if (route === null || route.retry === null) return null;
+  const nowMs = runtime.monotonicMs();
+  const delayMs = retryDelayMs(
+    route.retry,
+    {
+      method: exchange.method,
+      failure,
+      attemptsMade: exchange.attempts,
+      replayable: exchange.body === null || exchange.wholeBody !== null || exchange.body.replayable,
+      responseStarted: exchange.relaying,
+      remainingMs: exchange.totalDeadlineMs - nowMs,
+    },
+    randomFraction(),
+  );
+  return delayMs !== null && route.service.retryBudget.tryRetry(nowMs) ? delayMs : null;
+}
+
+function retryAfter(exchange: Exchange, delayMs: number): void {
+  const { runtime } = exchange;
+  const again = (): void => {
+    exchange.backoff = null;
+    if (!exchange.recorded) start(exchange, runtime.monotonicMs());
+  };
+  if (delayMs < 1) {
+    again();
+    return;
+  }
+  exchange.backoff = new Backoff(again);
+  runtime.wheel.arm(exchange.backoff, runtime.monotonicMs() + delayMs);
+}
+
+function onBodyFailure(exchange: Exchange, failure: BodyFailure): void {
+  exchange.attempt?.abandon();
+  if (failure === 'too-large') {
+    replyProblem(exchange, 'BODY_TOO_LARGE', `The limit is ${exchange.route?.maxBodyBytes} bytes.`);
+  }
+}

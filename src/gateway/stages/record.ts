@@ -1,0 +1,54 @@
+/**
+ * Records a request once its response is closed, however it ended: access log, metrics, telemetry, bookkeeping.
+ * Runs for every exchange exactly once and changes nothing about it.
+ * @module
+ */
+
+import type { Exchange } from '../exchange.ts';
+import { isoTime } from '../iso-time.ts';
+import { OUTCOME, type OutcomeIndex, outcomeOfStatus } from '../recorder.ts';
+
+export function record(exchange: Exchange): void {
+  if (exchange.recorded) return;
+  exchange.recorded = true;
+  const { response, runtime, route, version } = exchange;
+  if (exchange.backoff !== null) runtime.wheel.disarm(exchange.backoff);
+  exchange.attempt?.abandon();
+  const complete = response.writableFinished;
+  if (!complete && exchange.errorCode === '') exchange.errorCode = 'CLIENT_ABORTED';
+  const durationMs = runtime.monotonicMs() - exchange.startedMs;
+  const status = response.headersSent ? response.statusCode : 0;
+  const series = route === null ? exchange.snapshot.unrouted : route.series;
+  series.observe(version?.name ?? '', exchange.method, status, durationMs);
+  if (version !== null && !exchange.forced) {
+    version.counter.responses.record(responseOutcome(exchange, complete, status), durationMs);
+  }
+  if (runtime.accessLog.enabled) runtime.accessLog.write(accessLine(exchange, status, durationMs));
+  runtime.onRecorded(exchange);
+}
+
+function responseOutcome(exchange: Exchange, complete: boolean, status: number): OutcomeIndex {
+  if (complete) return outcomeOfStatus(status);
+  return exchange.errorCode === 'RESPONSE_BROKEN_OFF' ? OUTCOME.reset : OUTCOME.clientAborted;
+}
+
+/** Only what a client can choose freely is escaped; ids, addresses and names have safe alphabets. */
+function accessLine(exchange: Exchange, status: number, durationMs: number): string {
+  const { route, version, attempt, runtime } = exchange;
+  return (
+    `{"time":"${isoTime(runtime.clock.nowMs())}","method":${quoted(exchange.method)}` +
+    `,"route":${quoted(route?.name ?? '')},"path":${quoted(route?.pattern ?? '')},"status":${status}` +
+    `,"duration_ms":${Math.round(durationMs * 1000) / 1000},"service":"${route?.service.name ?? ''}"` +
+    `,"version":"${version?.name ?? ''}","forced":${exchange.forced}` +
+    `,"endpoint":"${attempt?.endpoint.origin ?? ''}","attempts":${exchange.attempts}` +
+    `,"sticky":${quoted(exchange.stickySource)},"request_id":"${exchange.requestId}"` +
+    `,"trace_id":"${exchange.traceId}","client_ip":"${exchange.clientIp}","bytes":${exchange.bytesOut}` +
+    `,"error":"${exchange.errorCode}"}\n`
+  );
+}
+
+const SAFE_TEXT = /^[\w./:{}*@ -]*$/;
+
+function quoted(text: string): string {
+  return SAFE_TEXT.test(text) ? `"${text}"` : JSON.stringify(text);
+}

@@ -1,0 +1,117 @@
+/**
+ * Passes the settled response on: fields filtered, pieces written as they come, back-pressure in both directions.
+ * Knows the client's response and the attempt, no policies.
+ * @module
+ */
+
+import { STATUS_CODES } from 'node:http';
+import type { Exchange } from '../exchange.ts';
+import { KIND, mayBeNominated, responseKind } from '../field-kinds.ts';
+import type { Attempt } from '../upstream/attempt.ts';
+
+export function relay(exchange: Exchange): boolean {
+  const { attempt, response } = exchange;
+  if (attempt === null) throw new Error('relay runs after attempt');
+  if (response.destroyed) return false;
+  const fields = responseFields(exchange, attempt);
+  if (fields === undefined || !writeHead(exchange, attempt.status, fields)) {
+    attempt.reject();
+    return false;
+  }
+  exchange.relaying = true;
+  flushLater(exchange);
+  return false;
+}
+
+/** False when a field holds what Node refuses to send. */
+function writeHead({ response, runtime }: Exchange, status: number, fields: string[]): boolean {
+  if (runtime.draining) response.shouldKeepAlive = false;
+  try {
+    // The standard phrase, because the upstream's may be as odd as a field.
+    response.writeHead(status, STATUS_CODES[status] ?? '', fields);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+export function relayPiece(attempt: Attempt, piece: Buffer): void {
+  const { exchange } = attempt;
+  const { response } = exchange;
+  exchange.bytesOut += piece.length;
+  if (exchange.bytesOut === exchange.expectedBytes) {
+    // The last piece goes out together with the end, and the head when nothing went before: one write.
+    response.end(piece);
+  } else if (!response.write(piece) && !response.destroyed) {
+    attempt.pause();
+    response.once('drain', resumeAttempt);
+  }
+}
+
+export function relayEnd({ exchange }: Attempt): void {
+  if (!exchange.response.writableEnded) exchange.response.end();
+}
+
+function resumeAttempt(this: unknown): void {
+  (this as Exchange['response']).exchange?.attempt?.resume();
+}
+
+/** Undefined when the framing of the response cannot be trusted. */
+function responseFields(exchange: Exchange, attempt: Attempt): string[] | undefined {
+  const raw = attempt.rawFields ?? [];
+  const fields: string[] = ['X-Request-ID', exchange.requestId];
+  if (exchange.setCookie !== null) fields.push('Set-Cookie', exchange.setCookie);
+  let connection = '';
+  for (let i = 0; i + 1 < raw.length; i += 2) {
+    const name = (raw[i] as Buffer).toString('latin1');
+    const kind = responseKind(name);
+    if (kind === KIND.plain) {
+      fields.push(name, (raw[i + 1] as Buffer).toString('latin1'));
+    } else if (kind === KIND.contentLength) {
+      const value = (raw[i + 1] as Buffer).toString('latin1');
+      if (exchange.expectedBytes >= 0) return undefined;
+      exchange.expectedBytes = Number(value);
+      if (attempt.status !== 204) fields.push(name, value);
+    } else if (kind === KIND.connection) {
+      connection += `,${(raw[i + 1] as Buffer).toString('latin1')}`;
+    } else if (kind === KIND.transferEncoding) {
+      if ((raw[i + 1] as Buffer).toString('latin1').toLowerCase() !== 'chunked') return undefined;
+    }
+  }
+  return connection === '' || connection === ',keep-alive' || connection === ',close'
+    ? fields
+    : withoutNominated(fields, connection);
+}
+
+/** Fields that the upstream's Connection names are of its connection only; the ones that carry meaning stay. */
+function withoutNominated(fields: readonly string[], connection: string): string[] {
+  const nominated = new Set(
+    connection
+      .toLowerCase()
+      .split(',')
+      .map((token) => token.trim()),
+  );
+  const kept: string[] = [];
+  for (let i = 0; i + 1 < fields.length; i += 2) {
+    const name = fields[i] as string;
+    const lower = name.toLowerCase();
+    if (!nominated.has(lower) || !mayBeNominated(lower)) kept.push(name, fields[i + 1] as string);
+  }
+  return kept;
+}
+
+/** Responses whose head is written but not sent: it waits for a first piece in the same read of the socket. */
+let unflushed: Exchange[] = [];
+
+function flushLater(exchange: Exchange): void {
+  if (unflushed.length === 0) queueMicrotask(flushHeads);
+  unflushed.push(exchange);
+}
+
+function flushHeads(): void {
+  const waiting = unflushed;
+  unflushed = [];
+  for (const { response, bytesOut } of waiting) {
+    if (bytesOut === 0 && !response.writableEnded && !response.destroyed) response.flushHeaders();
+  }
+}

@@ -1,0 +1,27 @@
+/**
+ * Finds the route and holds the request to its size limit. Knows no versions.
+ * @module
+ */
+
+import type { Exchange } from '../exchange.ts';
+import { replyProblem } from '../problem.ts';
+import { hostName } from '../request-target.ts';
+
+export function route(exchange: Exchange): boolean {
+  const result = exchange.snapshot.find(exchange.method, hostName(exchange.authority), exchange.path);
+  switch (result.kind) {
+    case 'unknown':
+      replyProblem(exchange, 'ROUTE_UNKNOWN', '');
+      return false;
+    case 'method-not-allowed':
+      replyProblem(exchange, 'METHOD_NOT_ALLOWED', '', ['Allow', result.allow.join(', ')]);
+      return false;
+    case 'found':
+      exchange.route = result.route;
+  }
+  if (exchange.bodyLength > result.route.maxBodyBytes) {
+    replyProblem(exchange, 'BODY_TOO_LARGE', `The limit is ${result.route.maxBodyBytes} bytes.`);
+    return false;
+  }
+  return true;
+}

@@ -1,0 +1,89 @@
+/**
+ * Where the sticky key of a request comes from: the sources of a service, compiled to readers in order.
+ * Knows not what the key is used for.
+ * @module
+ */
+
+import type { StickySource } from '../config/gateway-schema.ts';
+import type { Exchange } from './exchange.ts';
+import { randomBase64Url22 } from './random-ids.ts';
+
+export interface StickyRead {
+  /** Name in the access log: `claim:sub`, `header:x-user-id`, `cookie:sluice_id`, `ip`. */
+  readonly source: string;
+  /** The key, or undefined when this source has none. May ask for a cookie to be set. */
+  readonly read: (exchange: Exchange) => string | undefined;
+}
+
+/** As this gateway issues it: 128 random bits. Anything else is somebody else's and is replaced. */
+const COOKIE_VALUE = /^[\w-]{22}$/;
+const YEAR_S = 31_536_000;
+/** Longer keys come from mistakes or attacks; they would only cost time. */
+const MAX_KEY_LENGTH = 1_024;
+
+const IP: StickyRead = { source: 'ip', read: (exchange) => exchange.clientIp };
+
+/**
+ * Compiles the sources. The client's address is the last resort in any case: without a key a user would change
+ * versions with every request.
+ */
+export function compileStickySources(sources: readonly StickySource[]): readonly StickyRead[] {
+  return [...sources.map(compile), IP];
+}
+
+function compile(source: StickySource): StickyRead {
+  if (source === 'ip') return IP;
+  if ('claim' in source) {
+    return { source: `claim:${source.claim}`, read: (exchange) => claimText(exchange, source.claim) };
+  }
+  if ('header' in source) {
+    return { source: `header:${source.header}`, read: (exchange) => headerText(exchange, source.header) };
+  }
+  return { source: `cookie:${source.cookie}`, read: (exchange) => readOrIssue(exchange, source.cookie) };
+}
+
+/** A claim that is text or a number; others do not identify anybody. */
+export function claimText(exchange: Exchange, claim: string): string | undefined {
+  const { claims } = exchange;
+  if (claims === null || !Object.hasOwn(claims, claim)) return undefined;
+  const value = claims[claim];
+  return typeof value === 'string' || typeof value === 'number' ? bounded(String(value)) : undefined;
+}
+
+/** A request field (name in lower case). */
+export function headerText(exchange: Exchange, name: string): string | undefined {
+  const { headers } = exchange.request;
+  const value = Object.hasOwn(headers, name) ? headers[name] : undefined;
+  return typeof value === 'string' ? bounded(value) : undefined;
+}
+
+function bounded(value: string): string | undefined {
+  return value !== '' && value.length <= MAX_KEY_LENGTH ? value : undefined;
+}
+
+function readOrIssue(exchange: Exchange, name: string): string {
+  const sent = cookieValue(exchange.request.headers.cookie, name);
+  if (sent !== undefined && COOKIE_VALUE.test(sent)) return sent;
+  const issued = randomBase64Url22();
+  exchange.setCookie = `${name}=${issued}; Path=/; Max-Age=${YEAR_S}; HttpOnly; SameSite=Lax`;
+  return issued;
+}
+
+/** First cookie of that name (RFC 6265 §4.2), without quotes. */
+export function cookieValue(header: string | undefined, name: string): string | undefined {
+  if (header === undefined) return undefined;
+  let start = 0;
+  while (start < header.length) {
+    const semicolon = header.indexOf(';', start);
+    const end = semicolon < 0 ? header.length : semicolon;
+    while (start < end && header.charCodeAt(start) === 0x20) start += 1;
+    if (header.startsWith(name, start) && header.charCodeAt(start + name.length) === 0x3d) {
+      return header
+        .slice(start + name.length + 1, end)
+        .trim()
+        .replace(/^"(.*)"$/, '$1');
+    }
+    start = end + 1;
+  }
+  return undefined;
+}

@@ -1,0 +1,267 @@
+/**
+ * One try of one endpoint: sends the request, watches the clock, reports what came. Counts itself for telemetry,
+ * whatever the client will see. Knows undici; decides nothing about retries or the response.
+ * @module
+ */
+
+import type { Readable } from 'node:stream';
+import type { Dispatcher } from 'undici';
+import type { AttemptFailure } from '../../core/policy/retry.ts';
+import { Deadline } from '../deadlines.ts';
+import type { Exchange } from '../exchange.ts';
+import { MAX_DISCARD_BYTES, MAX_INTERIM_RESPONSES } from '../limits.ts';
+import { OUTCOME, type OutcomeIndex, outcomeOfStatus } from '../recorder.ts';
+import type { CompiledRoute, ServiceVersion } from '../snapshot.ts';
+import type { Endpoint } from './endpoint.ts';
+
+/** Who hears of an attempt. Nothing is called after `fail` or `end`, nor after the attempt was abandoned. */
+export interface AttemptSink {
+  /** Status and fields are there. */
+  head(attempt: Attempt): void;
+  piece(attempt: Attempt, piece: Buffer): void;
+  end(attempt: Attempt): void;
+  /** `bad-response` cannot be passed on; `client-stalled`: the client stopped sending its request body. */
+  fail(attempt: Attempt, failure: AttemptFailure | 'bad-response' | 'client-stalled'): void;
+}
+
+export type AttemptPhase = 'connecting' | 'waiting' | 'streaming' | 'discarding' | 'over';
+
+/** Index into ATTEMPT_ERRORS of `metrics.ts`. */
+const ERROR_LABEL: readonly number[] = [0, 0, 0, 0, 1, 2, 3, 4];
+
+const ABANDONED = new Error('attempt abandoned');
+
+export class Attempt extends Deadline implements Dispatcher.DispatchHandler {
+  readonly exchange: Exchange;
+  readonly route: CompiledRoute;
+  readonly version: ServiceVersion;
+  readonly endpoint: Endpoint;
+  readonly #sink: AttemptSink;
+  readonly startedMs: number;
+  phase: AttemptPhase = 'connecting';
+  /** 0 until the response head is there. */
+  status = 0;
+  /** Name, value, name, value …; null until the head is there. */
+  rawFields: Buffer[] | null = null;
+  bytes = 0;
+  #controller: Dispatcher.DispatchController | null = null;
+  #interim = 0;
+  /** Coarse time of the last sign of life of the response body. */
+  #progressMs = 0;
+  #pausedSinceMs = -1;
+  /** Time that the client, not the upstream, took; not part of the version's latency. */
+  #pausedMs = 0;
+
+  constructor(
+    exchange: Exchange,
+    route: CompiledRoute,
+    version: ServiceVersion,
+    endpoint: Endpoint,
+    sink: AttemptSink,
+    nowMs: number,
+  ) {
+    super();
+    this.exchange = exchange;
+    this.route = route;
+    this.version = version;
+    this.endpoint = endpoint;
+    this.#sink = sink;
+    this.startedMs = nowMs;
+  }
+
+  send(): void {
+    const { exchange, route } = this;
+    const connectByMs = this.startedMs + route.timeout.connectMs;
+    exchange.runtime.wheel.arm(this, Math.min(connectByMs, exchange.totalDeadlineMs));
+    this.endpoint.pool.dispatch(
+      {
+        path: exchange.query === '' ? exchange.path : exchange.path + exchange.query,
+        method: exchange.method as Dispatcher.HttpMethod,
+        headers: exchange.upstreamFields,
+        body: exchange.wholeBody ?? streamOf(exchange),
+      },
+      this,
+    );
+  }
+
+  /** Stops reading; time until `resume` is the client's. */
+  pause(): void {
+    if (this.#pausedSinceMs >= 0) return;
+    this.#pausedSinceMs = this.exchange.runtime.monotonicMs();
+    this.#controller?.pause();
+  }
+
+  resume(): void {
+    if (this.#pausedSinceMs < 0) return;
+    const nowMs = this.exchange.runtime.monotonicMs();
+    this.#pausedMs += nowMs - this.#pausedSinceMs;
+    this.#pausedSinceMs = -1;
+    this.#progressMs = nowMs;
+    this.#controller?.resume();
+  }
+
+  /** The client is gone or was answered: the version is not to blame, nobody wants to hear more. */
+  abandon(): void {
+    if (this.phase === 'over') return;
+    this.#finish(OUTCOME.clientAborted);
+    this.#controller?.abort(ABANDONED);
+  }
+
+  /** The response cannot be passed on. */
+  reject(): void {
+    this.#failWith(OUTCOME.reset, 'bad-response');
+  }
+
+  /** The response is not wanted (a retry follows). A short rest is read, so that the connection lives on. */
+  discard(): void {
+    this.#finish(outcomeOfStatus(this.status));
+    const length = Number(this.field('content-length') ?? MAX_DISCARD_BYTES + 1);
+    if (length > MAX_DISCARD_BYTES) {
+      this.#controller?.abort(ABANDONED);
+      return;
+    }
+    this.phase = 'discarding';
+    this.#progressMs = this.exchange.runtime.monotonicMs();
+    this.exchange.runtime.wheel.arm(this, this.#progressMs + this.route.timeout.idleMs);
+  }
+
+  /** First response field of that name (lower case). */
+  field(name: string): string | undefined {
+    const fields = this.rawFields;
+    if (fields === null) return undefined;
+    for (let i = 0; i + 1 < fields.length; i += 2) {
+      if (fields[i]?.length === name.length && fields[i]?.toString('latin1').toLowerCase() === name) {
+        return fields[i + 1]?.toString('latin1');
+      }
+    }
+    return undefined;
+  }
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    // Given up while it waited for a connection: throwing takes the request out and leaves the connection alone.
+    if (this.phase === 'over') throw ABANDONED;
+    this.#controller = controller;
+    this.phase = 'waiting';
+  }
+
+  onResponseStart(controller: Dispatcher.DispatchController, status: number): void {
+    if (this.phase !== 'waiting') return;
+    if (status < 200) {
+      this.#interim += 1;
+      if (this.#interim > MAX_INTERIM_RESPONSES) this.#failWith(OUTCOME.reset, 'bad-response');
+      return;
+    }
+    if (status > 599) {
+      this.#failWith(OUTCOME.reset, 'bad-response');
+      return;
+    }
+    this.status = status;
+    // undici gives the parser's buffers on HTTP/1.1; other shapes belong to HTTP/2, which is not enabled.
+    this.rawFields = controller.rawHeaders as Buffer[];
+    this.phase = 'streaming';
+    this.#progressMs = this.exchange.runtime.wheel.coarseNowMs;
+    this.#sink.head(this);
+  }
+
+  onResponseData(_controller: Dispatcher.DispatchController, piece: Buffer): void {
+    if (this.phase !== 'streaming') return;
+    this.bytes += piece.length;
+    this.#progressMs = this.exchange.runtime.wheel.coarseNowMs;
+    this.#sink.piece(this, piece);
+  }
+
+  onResponseEnd(): void {
+    if (this.phase === 'discarding') this.#disarm();
+    if (this.phase !== 'streaming') return;
+    this.#finish(outcomeOfStatus(this.status));
+    this.#sink.end(this);
+  }
+
+  onResponseError(_controller: Dispatcher.DispatchController, _error: Error): void {
+    switch (this.phase) {
+      case 'connecting':
+        this.#failWith(OUTCOME.connectError, 'connect');
+        return;
+      case 'waiting':
+      case 'streaming':
+        if (this.exchange.body?.failure === 'aborted') this.abandon();
+        else this.#failWith(OUTCOME.reset, 'reset');
+        return;
+      case 'discarding':
+        this.#disarm();
+        return;
+      case 'over':
+        return;
+    }
+  }
+
+  /** The armed time is the earliest that may matter: most attempts never get here, the others are armed again. */
+  override expire(nowMs: number): void {
+    const dueMs = this.#dueMs();
+    if (dueMs > nowMs) {
+      this.exchange.runtime.wheel.arm(this, dueMs);
+      return;
+    }
+    switch (this.phase) {
+      case 'connecting':
+        this.#failWith(OUTCOME.connectError, nowMs >= this.exchange.totalDeadlineMs ? 'timeout' : 'connect');
+        return;
+      case 'waiting':
+        if (this.exchange.body?.waitsForClient === true)
+          this.#failWith(OUTCOME.clientAborted, 'client-stalled');
+        else this.#failWith(OUTCOME.timeout, 'timeout');
+        return;
+      case 'streaming':
+        if (this.#pausedSinceMs >= 0) this.#failWith(OUTCOME.clientAborted, 'client-stalled');
+        else this.#failWith(OUTCOME.timeout, 'timeout');
+        return;
+      case 'discarding':
+        this.phase = 'over';
+        this.#controller?.abort(ABANDONED);
+        return;
+      case 'over':
+        return;
+    }
+  }
+
+  #dueMs(): number {
+    const { timeout } = this.route;
+    const { body, wholeBody, totalDeadlineMs } = this.exchange;
+    if (this.phase === 'connecting') return Math.min(this.startedMs + timeout.connectMs, totalDeadlineMs);
+    if (this.phase !== 'waiting') {
+      return (this.#pausedSinceMs >= 0 ? this.#pausedSinceMs : this.#progressMs) + timeout.idleMs;
+    }
+    if (body === null || wholeBody !== null) {
+      return Math.min(this.startedMs + timeout.responseMs, totalDeadlineMs);
+    }
+    // While a body streams up, the upstream cannot answer; its time begins when it has all of it.
+    if (!body.ended) return body.progressMs + timeout.idleMs;
+    return Math.max(this.startedMs, body.progressMs) + timeout.responseMs;
+  }
+
+  #failWith(outcome: OutcomeIndex, failure: Parameters<AttemptSink['fail']>[1]): void {
+    this.#finish(outcome);
+    this.#controller?.abort(ABANDONED);
+    this.#sink.fail(this, failure);
+  }
+
+  #disarm(): void {
+    this.phase = 'over';
+    this.exchange.runtime.wheel.disarm(this);
+  }
+
+  #finish(outcome: OutcomeIndex): void {
+    this.#disarm();
+    const { monotonicMs } = this.exchange.runtime;
+    const nowMs = monotonicMs();
+    if (this.#pausedSinceMs >= 0) this.#pausedMs += nowMs - this.#pausedSinceMs;
+    const durationMs = Math.max(0, nowMs - this.startedMs - this.#pausedMs);
+    if (!this.exchange.forced) this.version.counter.attempts.record(outcome, durationMs);
+    this.version.series.observe(this.status, ERROR_LABEL[outcome] ?? 0, durationMs);
+  }
+}
+
+/** undici takes asynchronous iterables (its documentation says so), though its types do not name them. */
+function streamOf({ body }: Exchange): Readable | null {
+  return body === null ? null : (body.read() as unknown as Readable);
+}

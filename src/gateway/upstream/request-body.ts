@@ -1,0 +1,143 @@
+/**
+ * The body of a request on its way to one attempt after another: counts it, bounds it, keeps what may have to be
+ * sent again. Knows the client's stream; knows not who reads.
+ * @module
+ */
+
+import type { IncomingMessage } from 'node:http';
+
+/** Bytes that wait for the upstream before the client is told to wait. */
+const HIGH_WATER_BYTES = 131_072;
+
+/** `aborted`: the client broke off. */
+export type BodyFailure = 'too-large' | 'aborted';
+
+export interface RequestBodyOptions {
+  readonly source: IncomingMessage;
+  /** Bytes; more is a failure. */
+  readonly limit: number;
+  /** Bodies up to this many bytes can be read again from the start. */
+  readonly replayLimit: number;
+  readonly coarseNowMs: () => number;
+  /** Called at most once. */
+  readonly onFailure: (failure: BodyFailure) => void;
+}
+
+export class RequestBody {
+  readonly #options: RequestBodyOptions;
+  /** What was received and may still be needed; all of it while `replayable`. */
+  readonly #pieces: Buffer[] = [];
+  /** Next piece of the current reader. */
+  #position = 0;
+  #reader = 0;
+  #unreadBytes = 0;
+  #wake: (() => void) | null = null;
+  #started = false;
+  received = 0;
+  replayable = true;
+  ended = false;
+  failure: BodyFailure | null = null;
+  /** When the last piece or the end came, by the coarse clock. */
+  progressMs: number;
+
+  constructor(options: RequestBodyOptions) {
+    this.#options = options;
+    this.progressMs = options.coarseNowMs();
+  }
+
+  /** Calls back with the whole body once it is there; never when it fails. */
+  collect(done: (body: Buffer) => void): void {
+    this.#start();
+    const waitForMore = (): void => {
+      if (this.failure !== null) return;
+      if (this.ended)
+        done(this.#pieces.length === 1 ? (this.#pieces[0] ?? Buffer.alloc(0)) : Buffer.concat(this.#pieces));
+      else this.#wake = waitForMore;
+    };
+    waitForMore();
+  }
+
+  /** All waiting pieces are read: the client, not the upstream, is who the transfer waits for. */
+  get waitsForClient(): boolean {
+    return !this.ended && this.#position >= this.#pieces.length;
+  }
+
+  /** Reads from the start; an earlier reader ends. Only while nothing was read or `replayable` holds. */
+  async *read(): AsyncGenerator<Buffer, void, undefined> {
+    this.#reader += 1;
+    const reader = this.#reader;
+    this.#position = 0;
+    this.#start();
+    while (reader === this.#reader) {
+      const piece = this.#pieces[this.#position];
+      if (piece !== undefined) {
+        this.#consume(piece);
+        yield piece;
+      } else if (this.failure !== null) {
+        throw new Error(`request body: ${this.failure}`);
+      } else if (this.ended) {
+        return;
+      } else {
+        await new Promise<void>((resolve) => {
+          this.#wake = resolve;
+        });
+      }
+    }
+  }
+
+  #consume(piece: Buffer): void {
+    if (this.replayable) this.#position += 1;
+    else this.#pieces.shift();
+    this.#unreadBytes = Math.max(0, this.#unreadBytes - piece.length);
+    if (this.#unreadBytes < HIGH_WATER_BYTES && this.#options.source.isPaused())
+      this.#options.source.resume();
+  }
+
+  #start(): void {
+    if (this.#started) return;
+    this.#started = true;
+    const { source } = this.#options;
+    source.on('data', (piece: Buffer) => this.#onPiece(piece));
+    source.on('end', () => {
+      this.ended = true;
+      this.#progress();
+    });
+    source.on('error', () => this.fail('aborted'));
+    source.on('close', () => {
+      if (!this.ended) this.fail('aborted');
+    });
+  }
+
+  #onPiece(piece: Buffer): void {
+    if (this.failure !== null) return;
+    this.received += piece.length;
+    if (this.received > this.#options.limit) {
+      this.fail('too-large');
+      return;
+    }
+    if (this.replayable && this.received > this.#options.replayLimit) {
+      this.replayable = false;
+      this.#pieces.splice(0, this.#position);
+      this.#position = 0;
+    }
+    this.#pieces.push(piece);
+    this.#unreadBytes += piece.length;
+    if (this.#unreadBytes >= HIGH_WATER_BYTES) this.#options.source.pause();
+    this.#progress();
+  }
+
+  fail(failure: BodyFailure): void {
+    if (this.failure !== null) return;
+    this.failure = failure;
+    this.#pieces.length = 0;
+    this.#options.onFailure(failure);
+    this.#progress();
+  }
+
+  #progress(): void {
+    this.progressMs = this.#options.coarseNowMs();
+    const wake = this.#wake;
+    this.#wake = null;
+    wake?.();
+  }
+}

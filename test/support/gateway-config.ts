@@ -1,0 +1,65 @@
+/**
+ * Builds gateway configurations by hand for tests of the data plane, so that they do not depend on the loader.
+ * @module
+ */
+
+import type { GatewayConfig, Route, Service } from '../../src/config/gateway-model.ts';
+
+export const ANY_PORT = { host: '127.0.0.1', port: 0 } as const;
+
+/** A route to `service` with generous limits, matching everything unless told otherwise. */
+export function routeOf(service: string, changes: Partial<Route> = {}): Route {
+  return {
+    name: `${service}-all`,
+    methods: null,
+    host: null,
+    path: { kind: 'prefix', path: '/' },
+    service,
+    timeout: { connectMs: 1_000, responseMs: 2_000, idleMs: 2_000, totalMs: 5_000 },
+    retry: null,
+    auth: null,
+    maxBodyBytes: 1_048_576,
+    ...changes,
+  };
+}
+
+/** A service from version names and endpoint URLs; the first version is the default. */
+export function serviceOf(
+  name: string,
+  versions: Readonly<Record<string, readonly string[]>>,
+  changes: Partial<Service> = {},
+): Service {
+  return {
+    name,
+    versions: Object.fromEntries(
+      Object.entries(versions).map(([version, urls]) => [
+        version,
+        { endpoints: urls.map((url) => ({ url })) },
+      ]),
+    ),
+    defaultVersion: Object.keys(versions)[0] ?? '',
+    sticky: [{ header: 'x-user-id' }, 'ip'],
+    salt: name,
+    ...changes,
+  };
+}
+
+/** One listener on a free port of the loopback address, no access log, no grace on draining. */
+export function gatewayConfigOf(
+  services: readonly Service[],
+  changes: Partial<GatewayConfig> = {},
+): GatewayConfig {
+  return {
+    path: '/nowhere/gateway.yaml',
+    name: null,
+    listeners: [{ address: ANY_PORT }],
+    admin: { address: ANY_PORT },
+    trustedProxies: [],
+    accessLog: { kind: 'off' },
+    drainMs: 2_000,
+    jwt: {},
+    services: Object.fromEntries(services.map((service) => [service.name, service])),
+    routes: services.map((service) => routeOf(service.name)),
+    ...changes,
+  };
+}
