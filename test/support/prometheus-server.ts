@@ -7,18 +7,22 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { createServer as createTcpServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 
 export interface PrometheusServer {
   readonly url: string;
   /** Ends the process and removes its folder. Idempotent. */
   stop(): Promise<void>;
-  /** SIGSTOP: connections are accepted by the kernel and never answered. */
-  pause(): void;
+  /**
+   * SIGSTOP: connections are accepted by the kernel and never answered. Resolves when every thread has stopped,
+   * which takes a moment on a busy machine.
+   */
+  pause(): Promise<void>;
   resume(): void;
 }
 
@@ -90,7 +94,7 @@ async function untilReady(child: ChildProcess, url: string, withinMs: number): P
     } catch {
       // Not listening yet.
     }
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    await delay(50);
   }
   return `not ready within ${withinMs} ms`;
 }
@@ -112,13 +116,27 @@ function handle(child: ChildProcess, folder: string, url: string): PrometheusSer
       stopping ??= stop();
       return stopping;
     },
-    pause() {
+    async pause() {
       child.kill('SIGSTOP');
+      while (!(await isStopped(child.pid))) await delay(5);
     },
     resume() {
       child.kill('SIGCONT');
     },
   };
+}
+
+/** Linux: the state of each thread is the field after its name, `T` when stopped. */
+async function isStopped(pid: number | undefined): Promise<boolean> {
+  const tasks = `/proc/${pid}/task`;
+  const states = await Promise.all(
+    (await readdir(tasks)).map(async (task) => {
+      // A thread that has just ended counts as running; the next look no longer lists it.
+      const stat = await readFile(join(tasks, task, 'stat'), 'utf8').catch(() => '');
+      return stat.slice(stat.lastIndexOf(')') + 2).charAt(0);
+    }),
+  );
+  return states.every((state) => state === 'T');
 }
 
 async function freePort(): Promise<number> {

@@ -112,7 +112,7 @@ describe('createPrometheusSource on a real Prometheus', () => {
   });
 
   it('is slow while Prometheus hangs, and answers again afterwards', async () => {
-    prometheus.pause();
+    await prometheus.pause();
     const startMs = performance.now();
     try {
       expect(await ask(prometheus.url, 'sum(lamps)', 300)).toEqual({ kind: 'slow', timeoutMs: 300 });
