@@ -16,6 +16,8 @@ export interface Diagnostic {
   readonly message: string;
   /** What to do, such as `did you mean "weight"?`. */
   readonly hint?: string;
+  /** The line may hold a secret: it is not to be shown or logged. */
+  readonly sensitive?: true;
 }
 
 /** `value` is null exactly when there is at least one error. */

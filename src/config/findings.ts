@@ -22,6 +22,8 @@ export interface TextRange {
 
 export interface Findings {
   error(range: TextRange, message: string, hint?: string): void;
+  /** An error at a place that may hold a secret. */
+  sensitive(range: TextRange, message: string): void;
   warning(range: TextRange, message: string, hint?: string): void;
   hasErrors(): boolean;
   /** Sorted by position, without repetitions, at most {@link MAX_DIAGNOSTICS}. */
@@ -42,12 +44,15 @@ export function createFindings(file: ConfigFile): Findings {
   const found: Diagnostic[] = [];
   const seen = new Set<string>();
 
-  function add(severity: Diagnostic['severity'], range: TextRange, message: string, hint?: string): void {
+  function add(
+    range: TextRange,
+    rest: Pick<Diagnostic, 'severity' | 'message' | 'hint' | 'sensitive'>,
+  ): void {
     const start = clamp(range.start, 0, file.text.length);
     const from = position(starts, start);
     const to = position(starts, clamp(range.end, start, file.text.length));
     // An alias makes one mistake show up at every use of its anchor.
-    const key = `${start}:${message}`;
+    const key = `${start}:${rest.message}`;
     if (seen.has(key)) return;
     seen.add(key);
     found.push({
@@ -56,15 +61,18 @@ export function createFindings(file: ConfigFile): Findings {
       column: from.column,
       endLine: to.line,
       endColumn: to.column,
-      severity,
-      message,
-      ...(hint === undefined ? {} : { hint }),
+      ...rest,
     });
   }
 
+  function say(severity: Diagnostic['severity'], range: TextRange, message: string, hint?: string): void {
+    add(range, { severity, message, ...(hint === undefined ? {} : { hint }) });
+  }
+
   return {
-    error: (range, message, hint) => add('error', range, message, hint),
-    warning: (range, message, hint) => add('warning', range, message, hint),
+    error: (range, message, hint) => say('error', range, message, hint),
+    warning: (range, message, hint) => say('warning', range, message, hint),
+    sensitive: (range, message) => add(range, { severity: 'error', message, sensitive: true }),
     hasErrors: () => found.some((diagnostic) => diagnostic.severity === 'error'),
     list: () => capped([...found].sort(compareDiagnostics)),
   };

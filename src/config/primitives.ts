@@ -114,6 +114,10 @@ export const listenAddress = z
     return { host: host === '' ? '::' : host, port };
   });
 
+/** Says what is wrong without repeating the value, which may be a secret. */
+export const INLINE_SECRET =
+  'expected { env: NAME } or { file: path }, got a value: a secret is never written inline';
+
 /** Secrets are never inline: they come from the environment or a file (trailing newline removed). */
 export const secret = z.union(
   [
@@ -122,7 +126,10 @@ export const secret = z.union(
       file: z.string().min(1).meta({ description: 'Path of the file, relative to the configuration file.' }),
     }),
   ],
-  { error: 'expected { env: NAME } or { file: path }: a secret is never written inline' },
+  {
+    error: (issue) =>
+      issue.input === undefined ? 'expected { env: NAME } or { file: path }' : INLINE_SECRET,
+  },
 );
 
 export type Secret = z.output<typeof secret>;

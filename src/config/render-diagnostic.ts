@@ -21,10 +21,17 @@ export function renderDiagnostics(diagnostics: readonly Diagnostic[], options: R
   if (diagnostics.length === 0) return '';
   const lines = new Map<string, readonly string[]>();
   for (const [name, text] of Object.entries(options.sources)) lines.set(name, text.split(/\r?\n/));
-  const blocks = diagnostics.map((each) =>
-    renderOne(each, lines.get(each.file)?.[each.line - 1], options.color),
-  );
+  // By line and not by finding: another finding on the same line would show it all the same.
+  const hidden = new Set(diagnostics.filter((each) => each.sensitive).map(lineKey));
+  const blocks = diagnostics.map((each) => {
+    const line = hidden.has(lineKey(each)) ? undefined : lines.get(each.file)?.[each.line - 1];
+    return renderOne(each, line, options.color);
+  });
   return `${blocks.join('\n')}\n${countDiagnostics(diagnostics)}.\n`;
+}
+
+function lineKey(diagnostic: Diagnostic): string {
+  return `${diagnostic.file}:${diagnostic.line}`;
 }
 
 /** `2 errors, 1 warning`; leaves out what there is none of. */

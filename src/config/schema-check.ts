@@ -6,6 +6,7 @@
 
 import type * as z from 'zod';
 import { closest, suggestion } from './edit-distance.ts';
+import { INLINE_SECRET } from './primitives.ts';
 import { knownKeys, schemasAt, unionOptions } from './schema-keys.ts';
 import { describeIssue, describePath, describeValue, expectation } from './schema-message.ts';
 import type { Path, YamlSource } from './yaml-source.ts';
@@ -54,7 +55,9 @@ function reportIssue(report: Report, path: Path, issue: Issue): void {
   }
   if (issue.code === 'invalid_union' && reportBranch(report, path, issue.errors, value)) return;
   const { message, hint } = describeIssue(issue, value);
-  source.findings.error(source.valueRange(path), message, hint);
+  const place = source.valueRange(path);
+  if (message === INLINE_SECRET) source.findings.sensitive(place, message);
+  else source.findings.error(place, message, hint);
 }
 
 function reportMissing({ source, meant }: Report, path: Path, issue: Issue): void {

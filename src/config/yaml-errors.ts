@@ -9,8 +9,9 @@ import type { Findings } from './findings.ts';
 
 /** True when the tree is of no use. A duplicate key leaves it usable, so the other problems are found as well. */
 export function reportYamlErrors(text: string, findings: Findings, document: Document.Parsed): boolean {
-  const tooDeep = document.errors.find((error) => error.code === 'RESOURCE_EXHAUSTION');
-  const syntax = tooDeep ? [tooDeep] : document.errors.filter((error) => error.code !== 'DUPLICATE_KEY');
+  // Both make nonsense of what follows, and so do the findings about it.
+  const root = document.errors.find(({ code }) => code === 'RESOURCE_EXHAUSTION' || code === 'TAB_AS_INDENT');
+  const syntax = root ? [root] : document.errors.filter((error) => error.code !== 'DUPLICATE_KEY');
   const places = new Set<number>();
   for (const error of syntax) {
     const [start, end] = error.pos;
@@ -18,7 +19,13 @@ export function reportYamlErrors(text: string, findings: Findings, document: Doc
     if (places.has(start)) continue;
     places.add(start);
     const { message, hint } = yamlMessage(error);
-    findings.error({ start, end: Math.max(start, Math.min(end, endOfLine(text, start))) }, message, hint);
+    const lineEnd = endOfLine(text, start);
+    const isValue = error.code === 'BLOCK_AS_IMPLICIT_KEY';
+    findings.error(
+      { start, end: isValue ? lineEnd : Math.max(start, Math.min(end, lineEnd)) },
+      message,
+      hint,
+    );
   }
   if (syntax.length > 0) return true;
   for (const error of document.errors) reportDuplicateKey(text, findings, error.pos[0]);
@@ -82,5 +89,5 @@ function yamlMessage(error: YAMLError): { message: string; hint?: string } {
 
 function endOfLine(text: string, offset: number): number {
   const newline = text.indexOf('\n', offset);
-  return newline < 0 ? text.length : newline;
+  return newline < 0 ? text.length : Math.max(offset, text[newline - 1] === '\r' ? newline - 1 : newline);
 }

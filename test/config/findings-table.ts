@@ -46,12 +46,21 @@ export function readCases(name: string): readonly BadCase[] {
         message = '',
         hint,
       } = found;
-      return { title, replace: unescaped(replace), by: unescaped(by), at, severity, part, message, hint };
+      return {
+        title,
+        replace: unescaped(replace),
+        by: unescaped(by),
+        at,
+        severity,
+        part: unescaped(part),
+        message,
+        hint,
+      };
     });
 }
 
 function unescaped(text: string): string {
-  return text.replaceAll('\\n', '\n');
+  return text.replaceAll('\\n', '\n').replaceAll('\\t', '\t');
 }
 
 /** Applies the edit, which must be possible. */
