@@ -72,6 +72,7 @@ export interface RedisCluster {
   readonly url: string;
   /** Removes all keys of all nodes. */
   clear(): Promise<void>;
+  /** SIGKILL of all nodes. Idempotent. */
   stop(): Promise<void>;
 }
 

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { open, truncate } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { SluiceError } from '../../core/domain/errors.ts';
 import type { RolloutEvent } from '../../core/domain/rollout-event.ts';
@@ -24,14 +24,13 @@ export interface CommitJournal {
   write(record: RolloutRecord, events: readonly RolloutEvent[]): Promise<void>;
 }
 
-/** Opens the files of one rollout, creating the directory, and cuts off a line that a crash left incomplete. */
+/** Opens the files of one rollout, creating the directory. A line that a crash left incomplete is not read. */
 export async function openCommitJournal(dir: string): Promise<CommitJournal> {
   await makeDirectory(dir);
   const logPath = join(dir, 'events.jsonl');
   const recordPath = join(dir, 'record.json');
   const log = (await readFileIfAny(logPath)) ?? '';
   const { lines, goodBytes } = parseLog(log, logPath);
-  if (goodBytes < Buffer.byteLength(log)) await truncate(logPath, goodBytes);
   const snapshotText = await readFileIfAny(recordPath);
   // Both files were written below.
   const snapshot = snapshotText === null ? null : (JSON.parse(snapshotText) as RolloutRecord);
@@ -54,7 +53,7 @@ export async function openCommitJournal(dir: string): Promise<CommitJournal> {
   };
 }
 
-/** Appends at `size`, first cutting off what an earlier failed append may have left there. */
+/** Appends at `size`, first cutting off what a crash or a failed append left there. */
 async function append(path: string, size: number, line: string, dir: string): Promise<number> {
   const file = await open(path, 'a');
   try {

@@ -16,6 +16,11 @@ import { createRedisWeightChannel } from './weight-channel.ts';
 const FIRST_CONNECTION_MS = 2000;
 
 /**
+ * Everything is as durable as Redis is configured to be. With `appendonly yes` and `appendfsync always` a
+ * restart loses nothing. Without, records and weights may be gone: gateways keep the weights that they have
+ * (until a canary's lease runs out), and the operator, whose next epoch is higher than every one before it,
+ * publishes again. `maxmemory-policy` must be `noeviction`.
+ *
  * Resolves when Redis is connected, or after two seconds without: calls then reject with `UNAVAILABLE` until
  * it is. Throws `BAD_REQUEST` for a URL that cannot be used (forms: `target.ts`).
  */
