@@ -7,13 +7,10 @@ import {
 import { ABORTED, STARTED } from './events.ts';
 
 describe('rolloutCloudEvent', () => {
-  it.each([STARTED, ABORTED])(
-    'sends data that the published schema allows ($type)',
-    (event) => {
-      const { data } = JSON.parse(JSON.stringify(rolloutCloudEvent(event)));
-      expect(parseRolloutEventData(data)).toEqual(data);
-    },
-  );
+  it.each([STARTED, ABORTED])('sends data that the published schema allows ($type)', (event) => {
+    const { data } = JSON.parse(JSON.stringify(rolloutCloudEvent(event)));
+    expect(parseRolloutEventData(data)).toEqual(data);
+  });
 
   it('carries who, what, why and the numbers', () => {
     const { data } = JSON.parse(JSON.stringify(rolloutCloudEvent(ABORTED)));

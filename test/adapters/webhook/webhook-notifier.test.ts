@@ -138,7 +138,14 @@ describe('createWebhookNotifier', () => {
     expect(JSON.stringify([broken, refused])).not.toContain('/hook');
   });
 
-  it('reads no more of an answer than it keeps, and leaves no connection open', async () => {
+  it('leaves no connection open after a delivery', async () => {
+    const { url, connections } = await receiver((response) => response.writeHead(204).end());
+    expect(await deliver(url)).toEqual({ kind: 'delivered' });
+    // Well before either side would close an idle connection by itself.
+    await expect.poll(connections, { timeout: 1500 }).toBe(0);
+  });
+
+  it('reads no more of an answer than it keeps', async () => {
     let closed = false;
     const { url, connections } = await receiver((response) => {
       const piece = 'x'.repeat(1000);
