@@ -5,14 +5,23 @@
  */
 
 import type { IncomingHttpHeaders } from 'node:http';
+import type { Readable } from 'node:stream';
 import { request } from 'undici';
 
 /** Marks a request that was passed on once: the next operator answers or refuses, so no request goes round. */
 export const HOP_HEADER = 'x-sluice-hop';
 
-const TIMEOUT_MS = 10_000;
+const HEADERS_TIMEOUT_MS = 10_000;
+/** Between two pieces of an answer; a live stream pings more often than that. */
+const BODY_TIMEOUT_MS = 40_000;
 const MAX_ANSWER_BYTES = 8 * 1024 * 1024;
-const PASSED_ON = ['authorization', 'x-sluice-actor', 'x-request-id', 'traceparent'] as const;
+const PASSED_ON = [
+  'authorization',
+  'x-sluice-actor',
+  'x-request-id',
+  'traceparent',
+  'last-event-id',
+] as const;
 
 export interface ForwardRequest {
   readonly contact: string;
@@ -26,7 +35,8 @@ export interface ForwardRequest {
 export interface ForwardAnswer {
   readonly status: number;
   readonly contentType: string;
-  readonly body: Buffer;
+  /** A live stream is passed through; everything else is read first. */
+  readonly body: Buffer | Readable;
 }
 
 /** Undefined when the other operator can't be reached, is too slow, or answers too much. */
@@ -45,8 +55,12 @@ export async function forward(to: ForwardRequest): Promise<ForwardAnswer | undef
       method: to.method,
       headers,
       body,
-      signal: AbortSignal.timeout(TIMEOUT_MS),
+      headersTimeout: HEADERS_TIMEOUT_MS,
+      bodyTimeout: BODY_TIMEOUT_MS,
     });
+    const contentType = String(answer.headers['content-type'] ?? 'application/json; charset=utf-8');
+    const status = answer.statusCode;
+    if (contentType.startsWith('text/event-stream')) return { status, contentType, body: answer.body };
     const chunks: Buffer[] = [];
     let size = 0;
     for await (const chunk of answer.body) {
@@ -54,12 +68,7 @@ export async function forward(to: ForwardRequest): Promise<ForwardAnswer | undef
       if (size > MAX_ANSWER_BYTES) return undefined;
       chunks.push(chunk);
     }
-    const contentType = answer.headers['content-type'];
-    return {
-      status: answer.statusCode,
-      contentType: typeof contentType === 'string' ? contentType : 'application/json; charset=utf-8',
-      body: Buffer.concat(chunks),
-    };
+    return { status, contentType, body: Buffer.concat(chunks) };
   } catch {
     return undefined;
   }

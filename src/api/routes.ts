@@ -86,7 +86,7 @@ function registerStream(app: FastifyInstance, context: RouteContext): void {
   app.get('/api/v1/events', viewer, async (request, reply) => {
     const { rollouts } = parse(streamQuery, request.query);
     // Errors must come as problems, so the names are checked while there is still a status to set.
-    for (const rollout of rollouts ?? []) await control.view(rollout);
+    await checkNames(control, rollouts ?? []);
     if (open >= streamLimits.streams) {
       throw new SluiceError('UNAVAILABLE', { detail: `${open} streams are open already` });
     }
@@ -110,6 +110,18 @@ function registerStream(app: FastifyInstance, context: RouteContext): void {
       reply.raw.destroy();
     }
   });
+}
+
+/** The stream of one rollout is asked of its holder by HELD_ELSEWHERE; several may have several holders. */
+async function checkNames(control: Control, rollouts: readonly string[]): Promise<void> {
+  const [first, second] = rollouts;
+  if (first !== undefined && second === undefined) {
+    await control.view(first);
+    return;
+  }
+  const known = new Set((await control.list()).map((view) => view.rollout));
+  const unknown = rollouts.find((rollout) => !known.has(rollout));
+  if (unknown !== undefined) throw new SluiceError('ROLLOUT_UNKNOWN', { detail: unknown });
 }
 
 /** A name that can't be one is as unknown as any other. */

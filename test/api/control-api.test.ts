@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { ControlApi } from '../../src/api/control-api.ts';
 import { startControlApi } from '../../src/api/control-api.ts';
 import { SluiceError } from '../../src/core/domain/errors.ts';
+import { eventually } from '../support/eventually.ts';
 import { ScriptedControl } from '../support/scripted-control.ts';
 import { silentLogger } from '../support/silent-logger.ts';
 import { event, NOON, readyView } from '../support/view-fixture.ts';
@@ -218,6 +219,25 @@ describe('a service that another operator holds', () => {
       } finally {
         await asked.close();
       }
+    } finally {
+      await holder.close();
+    }
+  });
+
+  it('streams live through whichever operator was asked', async () => {
+    const elsewhere = new ScriptedControl();
+    const holder = await start(elsewhere);
+    try {
+      control.failNext = new SluiceError('HELD_ELSEWHERE', { data: { contact: holder.url } });
+      const reader = new AbortController();
+      const answer = await request(`${api.url}/api/v1/events?rollouts=orders-v2`, { signal: reader.signal });
+      expect(answer.headers['content-type']).toContain('text/event-stream');
+      const chunks = answer.body[Symbol.asyncIterator]();
+      expect(String((await chunks.next()).value)).toContain('event: snapshot');
+      elsewhere.move('orders-v2', 'started', { phase: 'holding', run: 1 });
+      expect(String((await chunks.next()).value)).toContain('"type":"started"');
+      reader.abort();
+      await eventually(() => elsewhere.listeners === 0);
     } finally {
       await holder.close();
     }

@@ -21,6 +21,8 @@ export const ERRORS = {
   STALE_EPOCH: { status: 409, title: 'Another operator holds the lease of this service' },
   HELD_ELSEWHERE: { status: 503, title: 'Another operator looks after this service' },
   UNAVAILABLE: { status: 503, title: 'A dependency of the operator is not available' },
+  USAGE: { status: 400, title: 'The command line is not valid' },
+  UNREACHABLE: { status: 503, title: 'The control API cannot be reached' },
   INTERNAL: { status: 500, title: 'Something went wrong inside Sluice' },
 } as const satisfies Record<string, { status: number; title: string }>;
 

@@ -1,0 +1,62 @@
+/**
+ * How a change is reported: what is different now, and the command that comes next. Knows no request.
+ * @module
+ */
+
+import { formatBp } from '../core/domain/weight.ts';
+import type { RolloutView } from '../core/view/rollout-view.ts';
+import type { ActionVerb } from './client.ts';
+import type { VerbContext } from './verb-context.ts';
+
+/** With --json the view on stdout; otherwise talk only. */
+export function reportChange(context: VerbContext, verb: ActionVerb, view: RolloutView): void {
+  if (context.json) context.dataJson(view);
+  const { changed, next } = describeChange(verb, view);
+  context.talk([changed, `Next: ${next}`]);
+}
+
+export function describeChange(
+  verb: ActionVerb,
+  view: RolloutView,
+): { readonly changed: string; readonly next: string } {
+  const { rollout, service, baseline, canary } = view;
+  const step = `step ${view.step + 1} of ${view.steps.length}`;
+  const weight = formatBp(view.weight.setBp);
+  const watch = `rollout watch ${rollout}`;
+  switch (verb) {
+    case 'start':
+      return {
+        changed: `Started ${rollout} (run ${view.run}): ${canary} gets ${weight} of ${service}.`,
+        next: watch,
+      };
+    case 'retry':
+      return {
+        changed: `Started ${rollout} again (run ${view.run}): ${canary} gets ${weight} of ${service}.`,
+        next: watch,
+      };
+    case 'pause':
+      return {
+        changed: `Paused ${rollout} at ${step}: ${canary} keeps ${weight}, abort rules still watch.`,
+        next: `rollout resume ${rollout}`,
+      };
+    case 'resume':
+      return { changed: `Resumed ${rollout} at ${step}: ${canary} gets ${weight}.`, next: watch };
+    case 'promote':
+      return view.phase === 'promoted'
+        ? {
+            changed: `Promoted ${rollout}: ${canary} serves all traffic of ${service}.`,
+            next: `rollout undo ${rollout} (takes it back)`,
+          }
+        : { changed: `Moved ${rollout} on to ${step}: ${canary} gets ${weight}.`, next: watch };
+    case 'abort':
+      return {
+        changed: `Aborted ${rollout}: ${baseline} serves all traffic of ${service}.`,
+        next: `rollout retry ${rollout} (once it is fixed)`,
+      };
+    case 'undo':
+      return {
+        changed: `Undid ${rollout}: ${service} is back on ${baseline}.`,
+        next: `rollout retry ${rollout} (once it is fixed)`,
+      };
+  }
+}

@@ -1,0 +1,54 @@
+/**
+ * The plan as `start` shows it before anything happens: steps, rules, least duration. A pure function of the
+ * view of a rollout that has not begun.
+ * @module
+ */
+
+import { formatDuration } from '../../core/domain/duration.ts';
+import { formatBp } from '../../core/domain/weight.ts';
+import type { RolloutView } from '../../core/view/rollout-view.ts';
+import { createStyle } from './style.ts';
+import { renderTable } from './table.ts';
+import { cut, formatCount, printable, type RenderOptions } from './text.ts';
+
+export function renderPlan(view: RolloutView, options: RenderOptions): readonly string[] {
+  const style = createStyle(options);
+  const rows = view.steps.map((step, index) => [
+    { text: String(index + 1) },
+    { text: formatBp(step.weightBp) },
+    { text: step.holdMs > 0 ? formatDuration(step.holdMs) : style.dash },
+    { text: step.requestsNeeded > 0 ? formatCount(step.requestsNeeded) : style.dash },
+    { text: step.gate === null ? '' : `${step.gate} gate` },
+  ]);
+  const table = renderTable(
+    [
+      { title: 'STEP', align: 'right' },
+      { title: 'CANARY', align: 'right' },
+      { title: 'HOLD', align: 'right' },
+      { title: 'REQUESTS', align: 'right' },
+      { title: 'THEN' },
+    ],
+    rows,
+    { columns: options.columns, indent: 2, unicode: options.unicode, paintTitle: style.dim },
+  );
+  const rules = view.checks.map((check) =>
+    cut(`  ${printable(check.text)}`, options.columns, options.unicode),
+  );
+  return [
+    `${style.bold(view.rollout)}: ${view.service} ${view.baseline} ${style.arrow} ${view.canary}`,
+    '',
+    ...table,
+    '',
+    ...(rules.length > 0 ? ['Aborts when', ...rules] : ['No rule aborts this rollout.']),
+    '',
+    leastDuration(view),
+  ];
+}
+
+/** Gates and missing evidence can only add to it. */
+function leastDuration(view: RolloutView): string {
+  const totalMs = view.steps.reduce((sum, step) => sum + step.holdMs, 0);
+  const gates = view.steps.filter((step) => step.gate !== null).length;
+  const waits = gates > 0 ? `, plus the wait at ${gates} gate${gates === 1 ? '' : 's'}` : '';
+  return `Takes at least ${formatDuration(totalMs)}${waits}.`;
+}
