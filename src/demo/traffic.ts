@@ -34,13 +34,18 @@ export interface TrafficSource {
 
 const BEAT_MS = 20;
 
-/** Users send `x-user-id`; every answer carries `x-orders-version` when it came from the service. */
+/**
+ * Users keep the cookies that they are given and send `x-user-id`; an answer of the service carries
+ * `x-orders-version`. A user without a cookie has one request in flight at most, as a browser's first would.
+ */
 export function startTraffic(options: TrafficOptions): TrafficSource {
   const pool = new Pool(options.origin, { connections: Math.min(64, options.maxInFlight) });
   const byStatus: Record<string, number> = {};
   const byVersion: Record<string, number> = {};
   const moves: Record<string, number> = {};
   const seen = new Map<number, string>();
+  const cookies = new Map<number, string>();
+  const arriving = new Set<number>();
   let sent = 0;
   let dropped = 0;
   let skipped = 0;
@@ -50,14 +55,18 @@ export function startTraffic(options: TrafficOptions): TrafficSource {
 
   const one = async (): Promise<void> => {
     const user = Math.floor(Math.random() * options.users);
+    const cookie = cookies.get(user);
+    if (cookie === undefined && arriving.has(user)) return;
+    if (cookie === undefined) arriving.add(user);
     inFlight += 1;
     sent += 1;
     try {
       const response = await pool.request({
         path: `/orders/${user % 500}`,
         method: 'GET',
-        headers: { 'x-user-id': `user-${user}` },
+        headers: { 'x-user-id': `user-${user}`, ...(cookie === undefined ? {} : { cookie }) },
       });
+      cookies.set(user, [response.headers['set-cookie']].flat()[0]?.split(';')[0] ?? cookie ?? '');
       const version = response.headers['x-orders-version'];
       await response.body.dump();
       bump(byStatus, String(response.statusCode));
@@ -66,6 +75,7 @@ export function startTraffic(options: TrafficOptions): TrafficSource {
       dropped += 1;
     } finally {
       inFlight -= 1;
+      arriving.delete(user);
     }
   };
 
