@@ -6,6 +6,7 @@
 
 import type * as z from 'zod';
 import { closest, suggestion } from './edit-distance.ts';
+import { MAX_DIAGNOSTICS } from './findings.ts';
 import { INLINE_SECRET } from './primitives.ts';
 import { knownKeys, schemasAt, unionOptions } from './schema-keys.ts';
 import { describeIssue, describePath, describeValue, expectation } from './schema-message.ts';
@@ -72,11 +73,16 @@ function reportUnknownKeys({ source, schema, meant }: Report, path: Path, keys: 
   const present = Object.keys(Object(valueAt(source.value, path)));
   const free = knownKeys(schemasAt(schema, path)).filter((key) => !present.includes(key));
   const where = path.length === 0 ? '' : ` in ${describePath(path)}`;
-  for (const key of keys) {
-    const match = closest(key, free);
+  for (const [index, key] of keys.entries()) {
+    // Nobody sees more of them, and comparing words is slow.
+    const match = index < MAX_DIAGNOSTICS ? closest(key, free) : undefined;
     if (match !== undefined) meant.add(describePath([...path, match]));
     const hint =
-      key === '<<' ? 'merge keys are not supported; a policy can extend another one' : suggestion(key, free);
+      key === '<<'
+        ? 'merge keys are not supported; a policy can extend another one'
+        : index < MAX_DIAGNOSTICS
+          ? suggestion(key, free)
+          : undefined;
     source.findings.error(source.keyRange([...path, key]), `unknown key "${key}"${where}`, hint);
   }
 }

@@ -8,17 +8,17 @@ import {
   type Document,
   isAlias,
   isMap,
-  isPair,
   isScalar,
   isSeq,
   type Node,
   type Pair,
   parseDocument,
   type Scalar,
+  type YAMLMap,
 } from 'yaml';
 import { type ConfigFile, createFindings, type Findings, type TextRange } from './findings.ts';
 import { type ScalarStyle, scalarRange } from './scalar-offsets.ts';
-import { reportYamlErrors } from './yaml-errors.ts';
+import { PARSE_OPTIONS, reportYamlErrors } from './yaml-errors.ts';
 
 /** Keys and indices from the root. */
 export type Path = readonly PropertyKey[];
@@ -54,7 +54,7 @@ export function parseYaml(file: ConfigFile): YamlSource {
   let document: Document.Parsed;
   let value: unknown;
   try {
-    document = parseDocument(file.text, { uniqueKeys: true, prettyErrors: false, strict: true });
+    document = parseDocument(file.text, PARSE_OPTIONS);
     const broken = reportYamlErrors(file.text, findings, document);
     if (broken) return unreadable(file, findings);
     value = document.toJS({ maxAliasCount: MAX_ALIASES });
@@ -121,9 +121,7 @@ function find(document: Document.Parsed, path: Path): Found {
   let key: Node | null = null;
   for (const step of path) {
     if (isMap(node)) {
-      const pair: Pair | undefined = node.items.find(
-        (item) => isPair(item) && keyText(item) === String(step),
-      );
+      const pair = pairsOf(node).get(String(step));
       if (!pair) return { key, value: node, exact: false };
       key = isNode(pair.key) ? pair.key : null;
       node = isNode(pair.value) ? resolved(document, pair.value) : null;
@@ -137,6 +135,17 @@ function find(document: Document.Parsed, path: Path): Found {
     }
   }
   return { key, value: node, exact: true };
+}
+
+/** A map with thousands of mistakes is searched thousands of times. */
+const pairsByMap = new WeakMap<YAMLMap, ReadonlyMap<string, Pair>>();
+
+function pairsOf(map: YAMLMap): ReadonlyMap<string, Pair> {
+  const known = pairsByMap.get(map);
+  if (known) return known;
+  const pairs = new Map(map.items.map((pair) => [keyText(pair), pair]));
+  pairsByMap.set(map, pairs);
+  return pairs;
 }
 
 function keyText(pair: Pair): string {

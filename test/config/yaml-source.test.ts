@@ -61,6 +61,20 @@ describe('parseYaml', () => {
     });
   });
 
+  it('knows an anchor in a key, a list and an alias behind it, and none that comes later', () => {
+    expect(problems('&k key: &v [1, &i 2]\na: [*k, *v, *i]\n')).toEqual([]);
+    expect(problems('a: *later\nb: &later 1\n')).toMatchObject([{ at: '1:4' }]);
+  });
+
+  it('takes a large file of nothing but mistakes in its stride', () => {
+    const text = Array.from({ length: 40_000 }, (_, index) => `key${index}: ${index}`).join('\n');
+    const startedAt = performance.now();
+    expect(loadRolloutPlan(file(text), null, null).diagnostics).toHaveLength(100);
+    expect(loadGatewayConfig(file(`services:\n${text.replace(/^/gm, '  ')}`)).diagnostics).toHaveLength(100);
+    // Quadratic work takes minutes here.
+    expect(performance.now() - startedAt).toBeLessThan(25_000);
+  });
+
   it('property: finds a part of a string behind any quoting, escape or fold', () => {
     const word = fc.stringMatching(/^[a-z'"\\#:é💥]{1,8}$/u);
     const type = fc.constantFrom('PLAIN', 'QUOTE_SINGLE', 'QUOTE_DOUBLE', 'BLOCK_FOLDED', 'BLOCK_LITERAL');
@@ -173,7 +187,7 @@ describe('the loaders', () => {
     const type = fc.constantFrom('PLAIN', 'QUOTE_SINGLE', 'QUOTE_DOUBLE', 'BLOCK_LITERAL');
     fc.assert(
       fc.property(tree, type, (value, style) => expectSound(stringify(value, { defaultStringType: style }))),
-      { numRuns: 400 },
+      { numRuns: 200 },
     );
   });
 
