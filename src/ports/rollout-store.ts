@@ -22,8 +22,8 @@ export type CommitResult =
 
 export interface LeaseGrant {
   /**
-   * Grows with every change of holder, across restarts, and across a loss of the store's data: a new epoch
-   * is at least the store's time in seconds.
+   * Grows with every change of holder and across a restart of the store, even when that loses data: a new
+   * epoch is at least the store's time in seconds.
    */
   readonly epoch: number;
 }
@@ -44,7 +44,7 @@ export interface RolloutStore {
 
 /** Who may write for a service. A lease runs out by itself `ttlMs` after the last acquire or renewal. */
 export interface ServiceLeases {
-  /** Takes the lease or renews one's own (same holder: same epoch; one that ran out is a new one). */
+  /** Takes the lease or renews one's own (same holder: same epoch, unless it ran out or the store restarted). */
   acquire(service: string, holder: string, contact: string, ttlMs: number): Promise<LeaseResult>;
   /** Gives it up; nothing happens when it is another's. */
   release(service: string, holder: string): Promise<void>;

@@ -36,9 +36,9 @@ export interface WeightChannel {
   /**
    * Stores and publishes `split` if the stored epoch is not higher and the stored revision is exactly
    * `split.revision − 1`. When nothing is stored, any revision from 1 is accepted, so that an operator can
-   * publish again after the channel lost its data. A conflict whose `current` is older than what the caller
-   * wrote under the same epoch also means lost data: take a new epoch (release, acquire) before writing, or
-   * gateways that hold the lost revision will ignore the document. A write also counts as a renewal.
+   * publish again after the channel lost its data. After a loss of only the newest writes, the operator's
+   * next lease has a new epoch: writing under it makes gateways accept the document, since they ignore one
+   * that is not newer than theirs. A write also counts as a renewal.
    */
   write(split: SplitDocument): Promise<WriteResult>;
   /** Renews the lease of the stored document; refused like a write when revision or epoch are not current. */

@@ -43,7 +43,7 @@ export function eventsKey(rollout: string): string {
   return `${CONTROL}:events:${rollout}`;
 }
 
-/** Hash with `holder` and `contact`; it expires with the lease. */
+/** Hash: `holder`, `contact`, `run` (of the Redis process that granted it); it expires with the lease. */
 export function leaseKey(service: string): string {
   return `${CONTROL}:lease:${service}`;
 }

@@ -26,10 +26,17 @@ describe('a failover by Sentinel', () => {
     expect(await channel.write(sampleSplit({ revision: 1 }))).toEqual({ ok: true });
     await eventually(() => listener.splits.length === 1);
 
+    const lease = () => backend.leases.acquire('orders', 'operator-1', '', 60_000);
+    const before = await lease();
+
     await sentinel.killMaster();
     await eventually(async () => (await channel.write(sampleSplit({ revision: 2 }))).ok, 20_000);
     await eventually(() => listener.splits.length === 2);
     expect(listener.splits.map(({ revision }) => revision)).toEqual([1, 2]);
     expect(listener.connections).toEqual([true, false, true]);
+    // Replication is asynchronous: the new master may lack the newest writes, so the lease has a new epoch.
+    const after = await lease();
+    if (!before.ok || !after.ok) throw new Error('not granted');
+    expect(after.grant.epoch).toBeGreaterThan(before.grant.epoch);
   });
 });
