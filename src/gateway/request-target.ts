@@ -63,10 +63,10 @@ function originForm(target: string, authority: string | null): Target | undefine
 function normalisePath(rawPath: string): string | undefined {
   if (!PATH_CHARACTERS.test(rawPath)) return undefined;
   let sound = true;
-  const unescaped = rawPath.replace(ESCAPE, (escape, pair: string) => {
+  const unescaped = rawPath.replace(ESCAPE, (escaped, pair: string) => {
     if (!HEX_PAIR.test(pair)) {
       sound = false;
-      return escape;
+      return escaped;
     }
     const code = Number.parseInt(pair, 16);
     if (code === 0 || code === 0x2f || code === 0x5c) sound = false;

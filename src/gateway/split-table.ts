@@ -9,6 +9,7 @@ import {
   initialSplit,
   type MatchOverride,
   type SplitDocument,
+  supersedes,
   withoutCanary,
 } from '../core/domain/split-document.ts';
 import { type Assigner, compileAssigner } from '../core/split/assign.ts';
@@ -196,8 +197,8 @@ export class SplitTable {
   #onSplit(split: SplitDocument): void {
     const held = this.#held.get(split.service);
     if (held === undefined) return;
-    const order = compareSplits(split, held.split);
-    if (order < 0) return;
+    const newer = supersedes(split, held.split);
+    if (!newer && supersedes(held.split, split)) return;
     const missing = unknownVersion(split, held.service);
     if (missing !== undefined) {
       held.refused = split;
@@ -209,11 +210,11 @@ export class SplitTable {
     }
     held.refused = null;
     held.renewedMs = this.#options.monotonicMs();
-    if (order === 0 && held.state === 'applied') return;
+    if (!newer && held.state === 'applied') return;
     held.split = split;
     held.state = 'applied';
     this.#serve(held);
-    if (order > 0) this.#options.files?.save(split);
+    if (newer) this.#options.files?.save(split);
     this.#acknowledge(held);
   }
 
@@ -274,11 +275,6 @@ export class SplitTable {
 
 function canaryBp(split: SplitDocument): number {
   return split.canary === null ? 0 : (split.weights[split.canary] ?? 0);
-}
-
-/** By epoch, then revision: an operator that lost its lease cannot overrule its successor. */
-function compareSplits(a: SplitDocument, b: SplitDocument): number {
-  return a.epoch === b.epoch ? a.revision - b.revision : a.epoch - b.epoch;
 }
 
 /** A version that gets traffic by this split and that the service does not have. */

@@ -4,8 +4,8 @@ import { admin, call, eventually, GatewayHarness, splitOf } from '../support/gat
 
 let harness: GatewayHarness;
 
-beforeEach(() => {
-  harness = new GatewayHarness();
+beforeEach(async () => {
+  harness = await GatewayHarness.open();
 });
 
 afterEach(() => harness.close());

@@ -11,7 +11,7 @@ import type { GatewayConfig } from '../../src/config/gateway-model.ts';
 import type { SplitDocument } from '../../src/core/domain/split-document.ts';
 import { type Gateway, startGateway } from '../../src/gateway/gateway.ts';
 import { createLogger } from '../../src/telemetry/logger.ts';
-import { FakeChannel, FakeStream } from './fake-ports.ts';
+import { type SwitchableChannel, type SwitchableStream, switchableBackend } from './switchable-ports.ts';
 
 export interface Reply {
   readonly status: number;
@@ -27,10 +27,22 @@ export interface Upstream {
 }
 
 export class GatewayHarness {
-  readonly channel = new FakeChannel();
-  readonly stream = new FakeStream();
+  readonly channel: SwitchableChannel;
+  readonly stream: SwitchableStream;
   readonly log: string[] = [];
   readonly #closers: (() => Promise<unknown>)[] = [];
+
+  private constructor(channel: SwitchableChannel, stream: SwitchableStream) {
+    this.channel = channel;
+    this.stream = stream;
+  }
+
+  static async open(): Promise<GatewayHarness> {
+    const { channel, stream, close } = await switchableBackend();
+    const harness = new GatewayHarness(channel, stream);
+    harness.onClose(close);
+    return harness;
+  }
 
   /** An HTTP server on a free port. */
   async upstream(listener: RequestListener): Promise<Upstream> {
