@@ -3,6 +3,7 @@
  * @module
  */
 
+import { Option } from 'commander';
 import { parseDurationMs } from '../core/domain/duration.ts';
 import { SluiceError } from '../core/domain/errors.ts';
 import type { RolloutView } from '../core/view/rollout-view.ts';
@@ -25,6 +26,16 @@ export interface WaitRequest {
   readonly goal: WaitGoal;
   /** Null waits for ever. */
   readonly timeoutMs: number | null;
+}
+
+/** `--wait` alone means `done`. */
+export function waitOption(): Option {
+  return new Option(
+    '--wait [goal]',
+    'until it is done, paused or at its next step; the exit code says how it went',
+  )
+    .choices(WAIT_GOALS)
+    .preset('done');
 }
 
 /** Timers of Node overflow beyond 2^31 ms. */

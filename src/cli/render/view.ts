@@ -97,11 +97,14 @@ function weightLines(view: RolloutView, options: RenderOptions, style: Style): r
   const late = gateways.filter((gateway) => !gateway.current);
   const lines = [`  ${joinFitting(parts, '   ', options.columns - 2)}`];
   for (const gateway of late.slice(0, MAX_LATE_GATEWAYS)) {
-    const text = cut(`          ${lateText(gateway, style)}`, options.columns, options.unicode);
-    lines.push(style.severity('attention').paint(text));
+    lines.push(attentionLine(lateText(gateway, style), options, style));
   }
   if (late.length > MAX_LATE_GATEWAYS) lines.push(`          and ${late.length - MAX_LATE_GATEWAYS} more`);
   return lines;
+}
+
+function attentionLine(text: string, options: RenderOptions, style: Style): string {
+  return style.severity('attention').paint(cut(`          ${text}`, options.columns, options.unicode));
 }
 
 function lateText(gateway: GatewayView, style: Style): string {
@@ -127,7 +130,7 @@ function evidenceLines(view: RolloutView, options: RenderOptions, style: Style):
   const lines = [`  ${joinFitting(parts, '   ', options.columns - 2)}`];
   if (!view.evidence.flowing && view.evidence.cause !== null) {
     const since = view.evidence.sinceMs === null ? '' : ` for ${whole(view.nowMs - view.evidence.sinceMs)}`;
-    lines.push(style.severity('attention').paint(`          no evidence${since}: ${view.evidence.cause}`));
+    lines.push(attentionLine(`no evidence${since}: ${view.evidence.cause}`, options, style));
   }
   return lines;
 }

@@ -12,13 +12,13 @@ import { renderPlan } from '../render/plan.ts';
 import { renderStepSummary } from '../render/step-summary.ts';
 import { readText, type VerbContext } from '../verb-context.ts';
 import type { RegisterVerb } from '../verb-runner.ts';
-import { parseTimeout, waitFor } from '../wait.ts';
+import { parseTimeout, type WaitGoal, waitFor, waitOption } from '../wait.ts';
 
 interface StartOptions {
   readonly file?: string;
   readonly message?: string;
   readonly dryRun?: boolean;
-  readonly wait?: boolean;
+  readonly wait?: WaitGoal;
   readonly timeout?: string;
 }
 
@@ -30,7 +30,7 @@ export const registerStart: RegisterVerb = (program, run) => {
     .option('-f, --file <path>', 'use this plan instead of the declared one')
     .option('-m, --message <text>', 'what is released, for the record')
     .option('--dry-run', 'check and show the plan, change nothing')
-    .option('--wait', 'stay until it is over; the exit code says how it went')
+    .addOption(waitOption())
     .option('--timeout <duration>', 'how long to wait, such as 45m (exit code 8 when it is over)')
     .action((name: string | undefined, options: StartOptions, command: Command) =>
       run(command, (context) => start(context, name, options)),
@@ -69,8 +69,8 @@ async function start(
     reportChange(context, 'start', view);
     return EXIT.success;
   }
-  context.talk(`Started ${rollout} (run ${view.run}); waiting for its end.`);
-  const result = await waitFor(context, client, { from: view, goal: 'done', timeoutMs });
+  context.talk(`Started ${rollout} (run ${view.run}); waiting until it is ${goalText(options.wait)}.`);
+  const result = await waitFor(context, client, { from: view, goal: options.wait, timeoutMs });
   await reportEnd(context, result.view, result.code);
   return result.code;
 }
@@ -82,6 +82,10 @@ async function sourceOf(context: VerbContext, file: string): Promise<{ file: str
 /** Good enough to address the request; the server checks that plan and address agree. */
 function nameIn(text: string): string | null {
   return /^rollout:\s*["']?([a-z0-9][a-z0-9._-]*)/m.exec(text)?.[1] ?? null;
+}
+
+function goalText(goal: WaitGoal): string {
+  return goal === 'step' ? 'at its next step' : goal;
 }
 
 async function reportEnd(context: VerbContext, view: RolloutView, code: ExitCode): Promise<void> {

@@ -3,7 +3,7 @@
  * @module
  */
 
-import { type Command, Option } from 'commander';
+import type { Command } from 'commander';
 import { SluiceError } from '../../core/domain/errors.ts';
 import type { RolloutView } from '../../core/view/rollout-view.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
@@ -11,7 +11,7 @@ import { renderView } from '../render/view.ts';
 import { resolveName } from '../rollout-name.ts';
 import type { VerbContext } from '../verb-context.ts';
 import { type RegisterVerb, ROLLOUT_ARGUMENT } from '../verb-runner.ts';
-import { parseTimeout, WAIT_GOALS, type WaitGoal, waitFor } from '../wait.ts';
+import { parseTimeout, type WaitGoal, waitFor, waitOption } from '../wait.ts';
 
 interface StatusOptions {
   readonly wait?: WaitGoal;
@@ -23,14 +23,7 @@ export const registerStatus: RegisterVerb = (program, run) => {
     .command('status')
     .argument(...ROLLOUT_ARGUMENT)
     .description('where it is, what its checks say, what happens next')
-    .addOption(
-      new Option(
-        '--wait [goal]',
-        'until it is done, paused or at its next step; the exit code says how it went',
-      )
-        .choices(WAIT_GOALS)
-        .preset('done'),
-    )
+    .addOption(waitOption())
     .option('--timeout <duration>', 'how long to wait, such as 30m (exit code 8 when it is over)')
     .action((name: string | undefined, options: StatusOptions, command: Command) =>
       run(command, (context) => status(context, name, options)),
@@ -57,7 +50,7 @@ async function status(
   return result.code;
 }
 
-export function printView(context: VerbContext, view: RolloutView): void {
+function printView(context: VerbContext, view: RolloutView): void {
   if (context.json) context.dataJson(view);
   else context.data(renderView(view, context.render()));
 }
