@@ -157,6 +157,10 @@ async function killNow(child: ChildProcess): Promise<void> {
 
 async function launch(args: readonly string[], port: number): Promise<ChildProcess> {
   const child = spawn('redis-server', args, { stdio: 'ignore' });
+  // A test run that is cut short leaves no server behind.
+  const endWithUs = (): void => void child.kill('SIGKILL');
+  process.once('exit', endWithUs);
+  child.once('exit', () => process.off('exit', endWithUs));
   const failed = new Promise<never>((_, reject) => {
     child.once('error', (error) => reject(new Error(MISSING, { cause: error })));
     child.once('exit', (code) => reject(new Error(`redis-server ended with ${code} while starting`)));
