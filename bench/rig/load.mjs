@@ -1,0 +1,61 @@
+/**
+ * The load generator's own process: runs what its parent asks for, and reads the CPU time of the process under
+ * test at the very ends of the window. Knows no benchmark.
+ * @module
+ */
+
+import { LoadRun } from './load-run.mjs';
+import { cpuOf } from './process-tree.mjs';
+
+let run = null;
+
+process.on('message', async ({ id, verb, options }) => {
+  try {
+    process.send({ id, value: await verbs[verb](options) });
+  } catch (error) {
+    process.send({ id, error: error instanceof Error ? error.stack : String(error) });
+  }
+});
+process.on('disconnect', () => process.exit(0));
+
+const verbs = {
+  /** Warm-up and one window, from beginning to end. */
+  async measure({ warmupMs, windowMs, pid, ...options }) {
+    const load = new LoadRun(options);
+    load.start();
+    await sleep(warmupMs);
+    load.beginWindow();
+    const before = pid === null ? null : cpuOf(pid);
+    const startMs = performance.now();
+    await sleep(windowMs);
+    const elapsedMs = performance.now() - startMs;
+    const after = pid === null ? null : cpuOf(pid);
+    const window = load.window();
+    const totals = await load.stop();
+    const cpuUs =
+      before && after ? { user: after.user - before.user, kernel: after.kernel - before.kernel } : null;
+    return { elapsedMs, ...window, ...totals, cpuUs };
+  },
+
+  /** Goes on until `finish`. */
+  async begin(options) {
+    run = new LoadRun(options);
+    run.start();
+  },
+
+  /** Totals of the run so far, and what happened since the last time this was asked. */
+  async look() {
+    const window = run.window();
+    run.beginWindow();
+    return { ...window, ...run.totals() };
+  },
+
+  async finish() {
+    const window = run.window();
+    return { ...window, ...(await run.stop()) };
+  },
+};
+
+function sleep(ms) {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
