@@ -81,6 +81,8 @@ async function sampleRule(
   let oldestMs = nowMs;
   for (const [index, result] of results.entries()) {
     const id = queries[index]?.id as string;
+    // A quantile of no requests is NaN: what matters is that there were none.
+    if (values.get('canary-total') === 0) break;
     const baselineSilent = id.startsWith('baseline') && (result.kind === 'empty' || result.kind === 'nan');
     if (baselineSilent) continue;
     if (result.kind !== 'value') return gapOf(result, id);
