@@ -28,7 +28,7 @@ const step = z.strictObject({
   weight: percentBp,
   hold: duration(0, 30 * DAY)
     .optional()
-    .meta({ description: 'Time with evidence at this weight. Default 0.' }),
+    .meta({ description: 'Time with evidence at this weight. Default 0s.' }),
   requests: z.int().min(0).optional().meta({
     description: 'Canary requests to judge at this weight before advancing. Default: what the rules need.',
   }),
@@ -43,7 +43,7 @@ const rule = z.strictObject({
   over: duration(SECOND, DAY).optional().meta({ description: 'Window of the estimate. Default 5m.' }),
   for: duration(0, DAY)
     .optional()
-    .meta({ description: 'How long the condition must hold without a break. Default 0.' }),
+    .meta({ description: 'How long the condition must hold without a break. Default 0s.' }),
   requests: z
     .int()
     .min(1)
