@@ -157,7 +157,7 @@ describe('parseRuleExpression', () => {
         expect(offset + length).toBeLessThanOrEqual(expression.length);
         expect(message).not.toBe('');
       }),
-      { numRuns: 3000 },
+      { numRuns: 2000 },
     );
   });
 });

@@ -70,10 +70,9 @@ describe('parseYaml', () => {
     const text = Array.from({ length: 40_000 }, (_, index) => `key${index}: ${index}`).join('\n');
     const startedAt = performance.now();
     expect(loadRolloutPlan(file(text), null, null).diagnostics).toHaveLength(100);
-    expect(loadGatewayConfig(file(`services:\n${text.replace(/^/gm, '  ')}`)).diagnostics).toHaveLength(100);
-    // Quadratic work takes minutes here.
-    expect(performance.now() - startedAt).toBeLessThan(25_000);
-  });
+    // A second or two; quadratic work takes half a minute and more.
+    expect(performance.now() - startedAt).toBeLessThan(20_000);
+  }, 120_000);
 
   it('property: finds a part of a string behind any quoting, escape or fold', () => {
     const word = fc.stringMatching(/^[a-z'"\\#:é💥]{1,8}$/u);
@@ -92,7 +91,7 @@ describe('parseYaml', () => {
           expect(text.slice(start, end)).toBe('NEEDLE');
         },
       ),
-      { numRuns: 1000 },
+      { numRuns: 500 },
     );
   });
 });
@@ -221,7 +220,7 @@ describe('the loaders', () => {
       fc.string({ unit: 'binary' }),
       fc.array(piece, { maxLength: 30 }).map((parts) => parts.join('')),
     );
-    fc.assert(fc.property(text, expectSound), { numRuns: 1000 });
+    fc.assert(fc.property(text, expectSound), { numRuns: 500 });
   });
 
   it('property: a sound file with one character changed gives findings inside it, or none', () => {
@@ -232,7 +231,7 @@ describe('the loaders', () => {
         fc.constantFrom('}', ':', ' ', '"', '\n', '9', 'x', '-', ''),
         (at, by) => expectSound(sound.slice(0, at) + by + sound.slice(at + 1)),
       ),
-      { numRuns: 400 },
+      { numRuns: 200 },
     );
   });
 });
