@@ -82,7 +82,7 @@ export async function runProgram(program: Command, io: CliIo, argv: readonly str
       io.setExitCode(error.exitCode === 0 ? EXIT.success : EXIT.usage);
       return;
     }
-    io.setExitCode(reportError(createVerbContext(io, {}), error));
+    io.setExitCode(reportError(createVerbContext(io, program.opts<GlobalOptions>()), error));
   }
 }
 
