@@ -109,7 +109,7 @@ export async function startRedisCluster(): Promise<RedisCluster> {
 
 export interface RedisSentinel {
   readonly url: string;
-  /** SIGKILL of the current master; the sentinel promotes the replica. */
+  /** SIGKILL of the master; resolves when the sentinel has promoted the replica. */
   killMaster(): Promise<void>;
   stop(): Promise<void>;
 }
@@ -129,7 +129,7 @@ export async function startRedisSentinel(): Promise<RedisSentinel> {
     'bind 127.0.0.1',
     `dir ${dir}`,
     `sentinel monitor main 127.0.0.1 ${masterPort} 1`,
-    'sentinel down-after-milliseconds main 500',
+    'sentinel down-after-milliseconds main 1000',
     'sentinel failover-timeout main 3000',
   ];
   await writeFile(config, `${settings.join('\n')}\n`);
@@ -140,7 +140,13 @@ export async function startRedisSentinel(): Promise<RedisSentinel> {
   );
   return {
     url: `redis+sentinel://127.0.0.1:${port}/main`,
-    killMaster: () => killNow(master),
+    async killMaster() {
+      await killNow(master);
+      const promoted = async (): Promise<boolean> =>
+        (await command(port, ['SENTINEL', 'get-master-addr-by-name', 'main'])).includes(String(replicaPort));
+      // On a machine too busy to keep time, a sentinel stands still for 30 seconds (tilt mode) before it acts.
+      await eventually(promoted, 60_000);
+    },
     async stop() {
       for (const child of [sentinel, replica, master]) await killNow(child);
       await rm(dir, { recursive: true, force: true });

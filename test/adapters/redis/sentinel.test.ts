@@ -17,7 +17,7 @@ afterEach(async () => {
 });
 
 describe('a failover by Sentinel', () => {
-  it('is followed: watches go on and writes reach the new master', async () => {
+  it('is followed: watches go on and writes reach the new master', { timeout: 120_000 }, async () => {
     sentinel = await startRedisSentinel();
     backend = await openRedis({ url: sentinel.url });
     const { channel } = backend;
