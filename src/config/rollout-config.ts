@@ -74,7 +74,7 @@ function buildPlan(
     canary: yaml.canary,
     steps: buildSteps(yaml.steps, abort),
     abort,
-    advance: yaml.advance?.when ?? 'proven',
+    advance: readAdvance(source, yaml),
     falseAbort: readFalseAbort(source, yaml),
     onNoEvidence: readNoEvidence(yaml.onNoEvidence),
     onOperatorLoss: yaml.onOperatorLoss
@@ -183,8 +183,28 @@ function readFalseAbort(source: YamlSource, yaml: RolloutYaml): number {
     const hint = bp === 0 ? 'at 0% no evidence would ever suffice to abort' : undefined;
     const place = source.valueRange(['guarantee', 'falseAbort']);
     source.findings.error(place, `expected more than 0% and less than 50%, got ${formatBp(bp)}`, hint);
+  } else {
+    source.findings.warning(
+      source.keyRange(['guarantee']),
+      'rules are judged by point estimates, which guarantee no rate of false aborts',
+      'give each rule enough requests instead',
+    );
   }
   return bp / FULL_BP;
+}
+
+/** What the present judge can't do is said, not silently accepted. */
+function readAdvance(source: YamlSource, yaml: RolloutYaml): Plan['advance'] {
+  const when = yaml.advance?.when ?? 'elapsed';
+  if (when === 'proven') {
+    const message = 'point estimates prove nothing, so every hold is waited out in full';
+    source.findings.warning(
+      source.valueRange(['advance', 'when']),
+      message,
+      'write elapsed: that is what happens',
+    );
+  }
+  return when;
 }
 
 function readNoEvidence(policy: RolloutYaml['onNoEvidence']): Plan['onNoEvidence'] {

@@ -78,7 +78,7 @@ export const rolloutSchema = z.strictObject({
   advance: z
     .strictObject({ when: z.enum(['proven', 'elapsed']) })
     .optional()
-    .meta({ description: 'Default proven.' }),
+    .meta({ description: 'Default elapsed. proven: a judge with evidence may shorten a hold.' }),
   onNoEvidence: z
     .union([noEvidenceAction, z.strictObject({ after: duration(SECOND, DAY), do: noEvidenceAction })])
     .optional()

@@ -8,7 +8,7 @@ const SOUND = `rollout: orders-v2
 service: orders
 baseline: v1
 canary: v2
-guarantee: { falseAbort: 2% }
+# the second edition of orders
 steps:
   - { weight: 1%, hold: 10m }
   - { weight: 5%, hold: 10m }
@@ -98,7 +98,7 @@ describe('loadRolloutPlan', () => {
         },
       ],
       advance: 'elapsed',
-      falseAbort: 0.02,
+      falseAbort: 0.01,
       onNoEvidence: { afterMs: 60_000, action: 'pause' },
       onOperatorLoss: { afterMs: 30_000, action: 'baseline' },
       schedule: {
@@ -114,7 +114,7 @@ describe('loadRolloutPlan', () => {
 
   it('fills in the defaults', () => {
     expect(sound(MINIMAL)).toMatchObject({
-      advance: 'proven',
+      advance: 'elapsed',
       falseAbort: 0.01,
       onNoEvidence: { afterMs: 60_000, action: 'hold' },
       onOperatorLoss: { afterMs: 30_000, action: 'baseline' },
