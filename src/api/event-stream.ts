@@ -27,6 +27,12 @@ export const DEFAULT_STREAM_LIMITS: StreamLimits = {
 
 /** How long a browser waits before it reconnects, milliseconds. */
 const RETRY_MS = 2000;
+const HEADERS = {
+  'content-type': 'text/event-stream; charset=utf-8',
+  'cache-control': 'no-store',
+  connection: 'close',
+  'x-accel-buffering': 'no',
+} as const;
 const REPLAY_PAGE = 500;
 /** Transitions replayed per rollout after a reconnect; whoever missed more has the snapshot and `/events`. */
 const REPLAY_MAX = 5000;
@@ -50,60 +56,110 @@ export interface StreamRequest {
  * missing one loses nothing.
  */
 export async function serveEventStream(request: StreamRequest): Promise<void> {
-  const { control, response, rollouts, limits } = request;
-  const closed = new AbortController();
-  const end = () => closed.abort();
-  const signal = AbortSignal.any([request.signal, closed.signal]);
-  let ping: NodeJS.Timeout | undefined;
-  const send = (text: string) => {
-    if (signal.aborted) return;
+  await new EventStream(request).serve();
+}
+
+class EventStream {
+  readonly #request: StreamRequest;
+  readonly #closed = new AbortController();
+  readonly #signal: AbortSignal;
+  #cursor = new StreamCursor();
+  /** Version of the view last sent, by rollout. */
+  readonly #versions = new Map<string, number>();
+  #refreshing = false;
+
+  constructor(request: StreamRequest) {
+    this.#request = request;
+    this.#signal = AbortSignal.any([request.signal, this.#closed.signal]);
+  }
+
+  async serve(): Promise<void> {
+    const { control, response, lastEventId, limits } = this.#request;
+    if (this.#signal.aborted || response.destroyed) return;
+    const end = () => this.#closed.abort();
+    response.once('close', end).once('error', end);
+    this.#signal.addEventListener('abort', () => response.end(), { once: true });
+
+    // Listening starts before the snapshot is taken, so that nothing falls between the two.
+    const early: RolloutChange[] = [];
+    let live = false;
+    control.subscribe((change) => {
+      if (live) this.#deliver(change);
+      else if (early.push(change) > EARLY_MAX) response.destroy();
+    }, this.#signal);
+    const views = await this.#views();
+    const resumed = lastEventId === null ? null : StreamCursor.parse(lastEventId);
+    this.#cursor = resumed ?? new StreamCursor();
+    this.#cursor.fill(views);
+    if (this.#signal.aborted) return;
+    response.writeHead(200, HEADERS);
+    const ping = setInterval(() => this.#ping(), limits.pingMs);
+    this.#signal.addEventListener('abort', () => clearInterval(ping), { once: true });
+    const id = resumed ? lastEventId : this.#cursor.toString();
+    this.#send(`retry: ${RETRY_MS}\n${message('snapshot', { rollouts: views }, id)}`);
+    for (const view of views) this.#versions.set(view.rollout, view.version);
+    await this.#replay(views);
+    live = true;
+    for (const change of early) this.#deliver(change);
+  }
+
+  async #views(): Promise<readonly RolloutView[]> {
+    const { control, rollouts } = this.#request;
+    return (await control.list()).filter((view) => !rollouts || rollouts.has(view.rollout));
+  }
+
+  #deliver({ view, events }: RolloutChange): void {
+    const { rollouts, response } = this.#request;
+    if (rollouts && !rollouts.has(view.rollout)) return;
+    this.#sendTransitions(events);
+    // Views supersede each other: while the reader is behind, the next one will do.
+    if (!response.writableNeedDrain) this.#sendView(view);
+  }
+
+  async #replay(views: readonly RolloutView[]): Promise<void> {
+    this.#sendTransitions(await missedEvents(this.#request.control, views, this.#cursor));
+  }
+
+  #sendTransitions(events: readonly RolloutEvent[]): void {
+    for (const event of events) {
+      if (this.#cursor.advance(event)) this.#send(message('transition', event, this.#cursor.toString()));
+    }
+  }
+
+  #sendView(view: RolloutView): void {
+    this.#versions.set(view.rollout, view.version);
+    this.#send(message('view', view, null));
+  }
+
+  #ping(): void {
+    this.#send(': ping\n\n');
+    if (this.#refreshing) return;
+    this.#refreshing = true;
+    // A store that is away now is asked again with the next ping.
+    void this.#refresh()
+      .catch(() => undefined)
+      .finally(() => {
+        this.#refreshing = false;
+      });
+  }
+
+  /** Rollouts that another operator runs call nobody back here; the store knows what they have committed. */
+  async #refresh(): Promise<void> {
+    const views = (await this.#views()).filter((view) => this.#versions.get(view.rollout) !== view.version);
+    await this.#replay(views);
+    for (const view of views) {
+      const sent = this.#versions.get(view.rollout);
+      if (sent === undefined || sent < view.version) this.#sendView(view);
+    }
+  }
+
+  #send(text: string): void {
+    const { response, limits } = this.#request;
+    if (this.#signal.aborted) return;
     response.write(text);
     // A reader that falls this far behind reconnects and replays instead of growing the buffer.
     if (response.writableLength > limits.bufferBytes) response.destroy();
-  };
-  if (signal.aborted || response.destroyed) return;
-  response.once('close', end).once('error', end);
-  signal.addEventListener('abort', () => {
-    clearInterval(ping);
-    response.end();
-  });
-
-  const resumed = request.lastEventId === null ? null : StreamCursor.parse(request.lastEventId);
-  let cursor = resumed ?? new StreamCursor();
-  const deliver = ({ view, events }: RolloutChange) => {
-    if (rollouts && !rollouts.has(view.rollout)) return;
-    for (const event of events) {
-      if (!cursor.advance(event)) continue;
-      send(message('transition', event, cursor.toString()));
-    }
-    // Views supersede each other: while the reader is behind, the next one will do.
-    if (!response.writableNeedDrain) send(message('view', view, null));
-  };
-
-  // Listening starts before the snapshot is taken, so that nothing falls between the two.
-  const early: RolloutChange[] = [];
-  let live = false;
-  control.subscribe((change) => {
-    if (live) deliver(change);
-    else if (early.push(change) > EARLY_MAX) response.destroy();
-  }, signal);
-  const views = (await control.list()).filter((view) => !rollouts || rollouts.has(view.rollout));
-  if (!resumed) cursor = StreamCursor.at(views);
-  const id = resumed ? request.lastEventId : cursor.toString();
-  if (signal.aborted) return;
-  response.writeHead(200, {
-    'content-type': 'text/event-stream; charset=utf-8',
-    'cache-control': 'no-store',
-    connection: 'close',
-    'x-accel-buffering': 'no',
-  });
-  ping = setInterval(() => send(': ping\n\n'), limits.pingMs);
-  send(`retry: ${RETRY_MS}\n${message('snapshot', { rollouts: views }, id)}`);
-  for (const event of await missedEvents(control, views, cursor)) {
-    if (cursor.advance(event)) send(message('transition', event, cursor.toString()));
   }
-  live = true;
-  for (const change of early) deliver(change);
 }
 
 async function missedEvents(
@@ -114,7 +170,7 @@ async function missedEvents(
   const missed: RolloutEvent[] = [];
   for (const view of views) {
     const newest = view.events.at(-1)?.sequence ?? 0;
-    let after = cursor.sequenceOf(view.rollout) ?? newest;
+    let after = cursor.sequenceOf(view.rollout) ?? 0;
     const limit = after + REPLAY_MAX;
     while (after < newest && after < limit) {
       const page = await control.events(view.rollout, after, REPLAY_PAGE);

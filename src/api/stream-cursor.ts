@@ -15,11 +15,11 @@ const ENTRY = /^([a-z0-9][a-z0-9._-]{0,62}):(\d{1,15})$/;
  * the text would get too long; one that is left out gets a snapshot after a reconnect, but no replay.
  */
 export class StreamCursor {
-  readonly #sequences = new Map<string, number>();
+  #sequences = new Map<string, number>();
 
   static at(views: readonly RolloutView[]): StreamCursor {
     const cursor = new StreamCursor();
-    for (const view of views) cursor.#sequences.set(view.rollout, view.events.at(-1)?.sequence ?? 0);
+    cursor.fill(views);
     return cursor;
   }
 
@@ -33,6 +33,14 @@ export class StreamCursor {
       cursor.#sequences.set(String(entry[1]), Number(entry[2]));
     }
     return cursor;
+  }
+
+  /** Rollouts that it lacks count as seen up to now, and as those that changed longest ago. */
+  fill(views: readonly RolloutView[]): void {
+    const lacking = views
+      .filter((view) => !this.#sequences.has(view.rollout))
+      .map((view) => [view.rollout, view.events.at(-1)?.sequence ?? 0] as const);
+    this.#sequences = new Map([...lacking, ...this.#sequences]);
   }
 
   sequenceOf(rollout: string): number | undefined {

@@ -99,6 +99,21 @@ describe('a new stream', () => {
     stream.close();
   });
 
+  it('brings rollouts that another operator runs up to date with each ping', async () => {
+    const stream = await open();
+    await stream.next();
+    const elsewhere = new ScriptedControl();
+    elsewhere.move('orders-v2', 'started', { phase: 'holding', run: 1 });
+    control.put(await elsewhere.view('orders-v2'));
+    expect(await stream.next()).toMatchObject({ event: 'transition', data: { type: 'started' } });
+    expect(await stream.next()).toMatchObject({ event: 'view', data: { phase: 'holding' } });
+    const declared = new ScriptedControl([readyView('mail-v9')]);
+    declared.move('mail-v9', 'started', { phase: 'holding', run: 1 });
+    control.put(await declared.view('mail-v9'));
+    expect(await stream.next()).toMatchObject({ event: 'transition', data: { rollout: 'mail-v9' } });
+    stream.close();
+  });
+
   it('stops listening when the reader goes away', async () => {
     const stream = await open();
     await stream.next();
