@@ -12,24 +12,24 @@ import { scratchFolder, startLoad, startUpstream } from '../rig/sluice.mjs';
 import { startContenders } from './contenders.mjs';
 import { report } from './report.mjs';
 
-const QUICK = { rounds: 8, window: 650, settle: 150, warmup: 700 };
-
-const given = readFlags({
+const DEFAULTS = {
   rounds: 10,
   /** Milliseconds measured per proxy and round. */
   window: 2500,
   /** Milliseconds of load before each window. */
   settle: 400,
-  /** Milliseconds of load per proxy before the first round. */
-  warmup: 3000,
+  /** Requests to each proxy before the first round, so that its code is compiled. */
+  warmup: 20_000,
   connections: 64,
   bytes: 1024,
   quick: false,
   dist: 'dist',
   /** Node's flags for Sluice's process, such as --cpu-prof. */
   'node-flags': '',
-});
-const flags = given.quick ? { ...given, ...QUICK } : given;
+};
+const QUICK = { rounds: 8, window: 600, settle: 100, warmup: 5000 };
+const quick = process.argv.includes('--quick');
+const flags = readFlags(quick ? { ...DEFAULTS, ...QUICK } : DEFAULTS);
 
 const pinned = pinning();
 const cores = pinned ? { proxy: 0, rest: 1 } : { proxy: null, rest: null };
@@ -45,7 +45,7 @@ const contenders = await startContenders({
   nodeFlags,
 });
 
-const measure = (contender, warmupMs, windowMs) =>
+const measure = (contender, options) =>
   generator.ask('measure', {
     targets: [{ host: '127.0.0.1', port: contender.port }],
     connections: flags.connections,
@@ -54,8 +54,10 @@ const measure = (contender, warmupMs, windowMs) =>
     answersPerConnection: null,
     sticky: contender.sticky,
     pid: contender.pid,
-    warmupMs,
-    windowMs,
+    warmupRequests: 0,
+    warmupMs: flags.settle,
+    windowMs: flags.window,
+    ...options,
   });
 
 process.stdout.write(
@@ -65,21 +67,24 @@ process.stdout.write(
       : 'not pinned: there is no taskset here, or one core only; figures are rougher\n'),
 );
 const direct = { port: upstream.v1, pid: null, sticky: false };
-const ceiling = await measure(direct, flags.settle, Math.min(1000, flags.window));
+const ceiling = await measure(direct, { windowMs: Math.min(1000, flags.window) });
 const rounds = [];
 const faults = [];
 const note = (where, result) => {
   if (result.errorCount > 0) faults.push({ where, errors: result.errors, examples: result.examples });
 };
 for (const contender of contenders) {
-  note(`${contender.name}, warm-up`, await measure(contender, 0, flags.warmup));
+  note(
+    `${contender.name}, warm-up`,
+    await measure(contender, { warmupRequests: flags.warmup, warmupMs: 0, windowMs: 0 }),
+  );
 }
 for (let round = 0; round < flags.rounds; round += 1) {
   const results = {};
   // A different one comes first in each round.
   for (let i = 0; i < contenders.length; i += 1) {
     const contender = contenders[(round + i) % contenders.length];
-    const result = await measure(contender, flags.settle, flags.window);
+    const result = await measure(contender, {});
     note(`${contender.name}, round ${round + 1}`, result);
     results[contender.name] = {
       ...result,

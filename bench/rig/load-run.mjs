@@ -72,6 +72,11 @@ export class LoadRun {
     this.#byTarget = this.#byTarget.map(() => 0);
   }
 
+  /** Answers in the window so far. */
+  get answered() {
+    return this.#answered;
+  }
+
   /** What happened in the window so far. */
   window() {
     const latencies = this.#latenciesMs;
@@ -117,7 +122,7 @@ export class LoadRun {
         connection = await this.#connect(home);
         if (connection === null) break;
       }
-      await this.#ask(connection, home);
+      await this.#ask(connection);
       if (answersPerConnection !== null && connection.answers >= answersPerConnection) connection.close();
     }
     connection?.close();
