@@ -34,7 +34,7 @@ export interface Traffic {
 }
 
 const BEAT_MS = 10;
-/** A gateway that refused a connection is left alone for so long. */
+/** A gateway that refused a connection is the last choice for so long. */
 const AVOID_MS = 250;
 const KEPT_FAILURES = 20;
 
@@ -53,14 +53,14 @@ export function startTraffic(plan: TrafficPlan): Traffic {
     turn += 1;
     const nowMs = performance.now();
     const around = gateways.map((_, index) => gateways[(turn + index) % gateways.length] as Gateway);
-    const open = around.filter((gateway) => gateway.avoidUntilMs <= nowMs);
-    return open.length > 0 ? open : around;
+    return around.sort((a, b) => Number(a.avoidUntilMs > nowMs) - Number(b.avoidUntilMs > nowMs));
   };
 
   const one = async (): Promise<void> => {
     user = (user + 1) % plan.users;
     const key = user;
     counts.sent += 1;
+    let refusals = '';
     for (const gateway of order()) {
       try {
         const response = await gateway.pool.request({
@@ -80,10 +80,12 @@ export function startTraffic(plan: TrafficPlan): Traffic {
           return;
         }
         gateway.avoidUntilMs = performance.now() + AVOID_MS;
+        refusals += ` ${error}`;
       }
     }
     counts.dropped += 1;
-    if (counts.failures.length < KEPT_FAILURES) counts.failures.push('every gateway refused the connection');
+    if (counts.failures.length < KEPT_FAILURES)
+      counts.failures.push(`${new Date().toISOString()} refused everywhere:${refusals}`);
   };
 
   const underWay = new Set<Promise<void>>();
