@@ -36,9 +36,9 @@ export class DeadlineWheel {
     this.#tick = Math.floor(this.#nowMs / TICK_MS);
   }
 
-  /** Monotonic milliseconds, at most about a tick old while a deadline is armed. For idle times. */
+  /** Monotonic milliseconds, at most about a tick old. For idle times. */
   get coarseNowMs(): number {
-    return this.#nowMs;
+    return this.#interval === null ? this.#monotonicMs() : this.#nowMs;
   }
 
   /** Arms (or re-arms) for `atMs` of the monotonic clock; fires at most about a tick late, never early. */

@@ -7,11 +7,11 @@
 
 import { type IncomingMessage, ServerResponse } from 'node:http';
 import type { JWTPayload } from 'jose';
+import type { Alarm } from './alarm.ts';
 import type { GatewayErrorCode } from './gateway-errors.ts';
 import type { Runtime } from './runtime.ts';
 import type { CompiledRoute, ServiceVersion, Snapshot } from './snapshot.ts';
 import type { Attempt } from './upstream/attempt.ts';
-import type { Backoff } from './upstream/backoff.ts';
 import type { RequestBody } from './upstream/request-body.ts';
 
 /** A response that knows its exchange, so that its events need no closure of their own. */
@@ -75,10 +75,11 @@ export class Exchange {
   body: RequestBody | null = null;
   /** The whole body, when it was read before the attempt. */
   wholeBody: Buffer | null = null;
-  /** No response byte may be asked for after this, monotonic milliseconds. */
+  /** No attempt goes on after this, monotonic milliseconds. Infinite while a body streams up. */
   totalDeadlineMs = Number.POSITIVE_INFINITY;
   attempt: Attempt | null = null;
-  backoff: Backoff | null = null;
+  /** Armed between attempts, and while the client is slow to take the end of the response. */
+  alarm: Alarm | null = null;
   attempts = 0;
   /** The attempt's response is on its way to the client. */
   relaying = false;

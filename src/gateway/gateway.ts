@@ -14,6 +14,7 @@ import type { WeightChannel } from '../ports/weight-channel.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { openAccessLog } from './access-log.ts';
 import { type AdminListener, openAdmin } from './admin.ts';
+import { restartReason, splitServices } from './config-change.ts';
 import { DeadlineWheel } from './deadlines.ts';
 import { Exchange, type GatewayResponse } from './exchange.ts';
 import { createTokenVerifier, type TokenVerifier } from './jwt-verifier.ts';
@@ -24,9 +25,10 @@ import { Recorder } from './recorder.ts';
 import type { Runtime } from './runtime.ts';
 import { compileSnapshot, releaseExchange, type Snapshot, type SnapshotParts } from './snapshot.ts';
 import { openSplitFiles } from './split-files.ts';
-import { type AppliedSplit, type SplitService, SplitTable } from './split-table.ts';
+import { type AppliedSplit, SplitTable } from './split-table.ts';
 import { record } from './stages/record.ts';
 import { EndpointRegistry } from './upstream/endpoint.ts';
+import { within } from './within.ts';
 
 export interface GatewayOptions {
   readonly config: GatewayConfig;
@@ -282,33 +284,4 @@ async function openVerifiers(config: GatewayConfig, clock: Clock): Promise<Map<s
     verifiers.set(name, await createTokenVerifier(provider, config.path, clock));
   }
   return verifiers;
-}
-
-function splitServices(config: GatewayConfig): SplitService[] {
-  return Object.values(config.services).map(({ name, versions, defaultVersion, salt }) => ({
-    name,
-    versions: Object.keys(versions),
-    defaultVersion,
-    salt,
-  }));
-}
-
-/** What cannot change while running. */
-function restartReason(old: GatewayConfig, next: GatewayConfig): string | undefined {
-  const same = (a: unknown, b: unknown): boolean => JSON.stringify(a) === JSON.stringify(b);
-  if (!same(old.listeners, next.listeners))
-    return 'listeners have changed; restart the gateway to apply that';
-  if (!same(old.admin, next.admin)) return 'the admin address has changed; restart the gateway to apply that';
-  if (!same(old.accessLog, next.accessLog)) return 'accessLog has changed; restart the gateway to apply that';
-  if (old.name !== next.name) return 'the name has changed; restart the gateway to apply that';
-  return undefined;
-}
-
-/** Waits for `work`, at most `ms`. */
-function within(work: Promise<void>, ms: number): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, ms);
-  });
-  return Promise.race([work, late]).finally(() => clearTimeout(timer));
 }

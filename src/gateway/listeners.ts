@@ -101,6 +101,10 @@ function ownListener(server: GatewayServer): Listener {
 
 function refuseUpgrade(_request: IncomingMessage, socket: Duplex): void {
   socket.on('error', () => socket.destroy());
+  if (owesResponse(socket)) {
+    socket.destroy();
+    return;
+  }
   replyProblemOnSocket(socket, 'UPGRADE_REFUSED', '');
 }
 
@@ -112,10 +116,14 @@ const CODE_OF_PARSER_ERROR: Readonly<Record<string, GatewayErrorCode>> = {
   HPE_UNEXPECTED_CONTENT_LENGTH: 'BAD_FRAMING',
 };
 
-/** What could not be parsed never becomes a request. After a first byte of a response, only closing is honest. */
+/** An earlier request on this connection waits for its response: an answer now would be taken for that one. */
+function owesResponse(socket: Duplex): boolean {
+  return '_httpMessage' in socket && socket._httpMessage instanceof GatewayResponse;
+}
+
+/** What could not be parsed never becomes a request. */
 function onClientError(error: NodeJS.ErrnoException, socket: Duplex): void {
-  const pending = '_httpMessage' in socket && socket._httpMessage instanceof GatewayResponse;
-  if (error.code === 'ECONNRESET' || pending) {
+  if (error.code === 'ECONNRESET' || owesResponse(socket)) {
     socket.destroy();
     return;
   }

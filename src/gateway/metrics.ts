@@ -91,10 +91,24 @@ export class ServerSeries {
   }
 }
 
+/** Retries of one service. */
+export interface RetryCounts {
+  made: number;
+  /** The policy wanted one, the budget was spent. */
+  refused: number;
+}
+
 /** All series of a gateway. They outlive reloads, so that counters never fall. */
 export class GatewayMetrics {
   readonly #server = new Map<string, Map<string, Map<number, DurationSeries>>>();
   readonly #client = new Map<string, ClientSeries>();
+  readonly #retries = new Map<string, RetryCounts>();
+
+  retryCounts(service: string): RetryCounts {
+    const counts = this.#retries.get(service) ?? { made: 0, refused: 0 };
+    this.#retries.set(service, counts);
+    return counts;
+  }
 
   /** Shared by all routes with the same labels. */
   serverSeries(labels: string): Map<string, Map<number, DurationSeries>> {

@@ -16,6 +16,10 @@ import type { Clock } from '../ports/clock.ts';
 import type { TelemetryStream } from '../ports/telemetry-stream.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { MAX_TELEMETRY_BACKLOG } from './limits.ts';
+import { within } from './within.ts';
+
+/** A stream that does not answer must not keep a gateway from ending. */
+const CLOSE_TIMEOUT_MS = 1_000;
 
 const OUTCOMES = [
   'status2xx',
@@ -156,13 +160,13 @@ export class Recorder {
     this.#timer.unref();
   }
 
-  /** Reports the unfinished second and waits for what is under way. */
+  /** Reports the unfinished second; waits for its delivery, but not for long. */
   async close(): Promise<void> {
     if (this.#timer === null) return;
     clearTimeout(this.#timer);
     this.#timer = null;
     this.#close(Math.floor(this.#options.clock.nowMs() / 1000) * 1000);
-    await this.#delivering;
+    await within(this.#delivering, CLOSE_TIMEOUT_MS);
   }
 
   #close(secondMs: number): void {

@@ -8,7 +8,7 @@ import type { GatewayConfig, Route, Service } from '../config/gateway-model.ts';
 import { RetryBudget } from '../core/policy/retry-budget.ts';
 import { compileTrust, type TrustCheck } from './forwarded.ts';
 import type { TokenVerifier } from './jwt-verifier.ts';
-import { type ClientSeries, type GatewayMetrics, ServerSeries } from './metrics.ts';
+import { type ClientSeries, type GatewayMetrics, type RetryCounts, ServerSeries } from './metrics.ts';
 import type { Recorder, VersionCounter } from './recorder.ts';
 import { compileRouter, type Router } from './router.ts';
 import type { SplitSlot, SplitTable } from './split-table.ts';
@@ -31,6 +31,7 @@ export interface CompiledService {
   readonly split: SplitSlot;
   readonly sticky: readonly StickyRead[];
   readonly retryBudget: RetryBudget;
+  readonly retries: RetryCounts;
 }
 
 export interface CompiledRoute extends Omit<Route, 'service' | 'auth'> {
@@ -125,6 +126,7 @@ function compileService(
     split: parts.splits.slot(service.name),
     sticky: compileStickySources(service.sticky),
     retryBudget: new RetryBudget(),
+    retries: parts.metrics.retryCounts(service.name),
   };
 }
 

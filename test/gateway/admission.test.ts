@@ -163,6 +163,34 @@ describe('admission', () => {
     expect(upstream.seen.map(({ url }) => url)).toEqual(['/1', '/2']);
   });
 
+  it('never answers an upgrade or garbage in the place of an earlier request', async () => {
+    upstream.server.removeAllListeners('request');
+    const slow = `GET /slow HTTP/1.1\r\n${HOST}\r\n`;
+    const upgrade = `GET / HTTP/1.1\r\n${HOST}Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n`;
+    expect(await raw(portOf(gateway), slow + upgrade)).toBe('');
+    expect(await raw(portOf(gateway), `${slow}garbage\r\n\r\n`)).toBe('');
+  });
+
+  it('stays in step on a connection whose upload was answered early', async () => {
+    upstream.server.removeAllListeners('request');
+    upstream.server.on('request', (request, response) => {
+      if (request.url === '/early') response.end('early');
+      else response.end('late');
+    });
+    const first = `POST /early HTTP/1.1\r\n${HOST}Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n`;
+    const rest = `5\r\nworld\r\n0\r\n\r\nGET /late HTTP/1.1\r\n${HOST}${CLOSE}\r\n`;
+    const text = await raw(portOf(gateway), first, (socket) => {
+      let sent = false;
+      socket.on('data', (piece: string) => {
+        if (sent || !piece.includes('early')) return;
+        sent = true;
+        socket.write(rest);
+      });
+    });
+    expect(text.match(/HTTP\/1\.1 200 OK/g)).toHaveLength(2);
+    expect(text).toContain('late');
+  });
+
   it('counts no refused request as in flight', async () => {
     await raw(portOf(gateway), `GET /a%2fb HTTP/1.1\r\n${HOST}${CLOSE}\r\n`);
     const metrics = (await admin(gateway, '/metrics')).body;

@@ -94,6 +94,9 @@ describe('assignment', () => {
     expect(canary.forced).toBe(1);
     expect(canary.attempts.outcomes.status2xx + canary.responses.outcomes.status2xx).toBe(0);
     expect(canary.attempts.latencyUs).toEqual([]);
+    const { body } = await admin(gateway, '/metrics');
+    expect(body).toMatch(/^http_client_request_duration_seconds_count\{[^}]*sluice_version="v1"/m);
+    expect(body).not.toMatch(/^http_client_request_duration_seconds_count\{[^}]*sluice_version="v2"/m);
   });
 
   it('shows revision and weights on the admin port', async () => {

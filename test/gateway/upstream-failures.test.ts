@@ -363,6 +363,19 @@ describe('large bodies', () => {
     expect(writtenWhilePaused).toBeLessThan(sent / 2);
   });
 
+  it('do not wait for ever for a reader that stands still', async () => {
+    const upstream = await harness.upstream((_request, response) =>
+      response.end(Buffer.alloc(8 * 1_048_576)),
+    );
+    const gateway = await start([upstream.url]);
+    const text = await raw(portOf(gateway), 'GET / HTTP/1.1\r\nHost: a\r\n\r\n', (socket) => {
+      socket.pause();
+      void eventually(() => outcomes('responses', 'clientAborted') === 1).then(() => socket.resume());
+    });
+    expect(text.length).toBeLessThan(8 * 1_048_576);
+    expect(outcomes('attempts', 'timeout') + outcomes('attempts', 'reset')).toBe(0);
+  });
+
   it('go up in pieces and come back the same', async () => {
     const upstream = await harness.upstream((request, response) => request.pipe(response));
     const body = Buffer.alloc(900_000, 'abcdefg');

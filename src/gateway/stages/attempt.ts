@@ -6,14 +6,14 @@
 
 import { type AttemptFailure, retryDelayMs } from '../../core/policy/retry.ts';
 import { formatTraceParent } from '../../telemetry/trace-context.ts';
+import { Alarm } from '../alarm.ts';
 import type { Exchange } from '../exchange.ts';
 import type { GatewayErrorCode } from '../gateway-errors.ts';
 import { EAGER_BODY_BYTES } from '../limits.ts';
 import { replyProblem } from '../problem.ts';
 import { randomFraction, randomHex16 } from '../random-ids.ts';
 import type { ServiceVersion } from '../snapshot.ts';
-import { Attempt, type AttemptSink } from '../upstream/attempt.ts';
-import { Backoff } from '../upstream/backoff.ts';
+import { Attempt, type AttemptSink, type AttemptTrouble } from '../upstream/attempt.ts';
 import type { Endpoint } from '../upstream/endpoint.ts';
 import { type BodyFailure, RequestBody } from '../upstream/request-body.ts';
 import { relayEnd, relayPiece } from './relay.ts';
@@ -52,38 +52,59 @@ export function attempt(exchange: Exchange): boolean {
 }
 
 const sink: AttemptSink = {
-  head(current) {
-    const { exchange } = current;
-    const failure = failureOfStatus(current.status);
-    if (failure !== null) {
-      const delayMs = retryDelay(exchange, failure);
-      if (delayMs !== null) {
-        current.discard();
-        retryAfter(exchange, delayMs);
-        return;
-      }
-    }
-    exchange.proceed();
-  },
+  head: guarded(onHead),
   piece: relayPiece,
   end: relayEnd,
-  fail(current, failure) {
-    const { exchange } = current;
-    if (exchange.relaying) {
-      replyProblem(exchange, failure === 'client-stalled' ? 'CLIENT_ABORTED' : 'RESPONSE_BROKEN_OFF', '');
-      return;
-    }
-    if (failure === 'bad-response' || failure === 'client-stalled') {
-      replyProblem(exchange, failure === 'bad-response' ? 'UPSTREAM_BAD_RESPONSE' : 'REQUEST_TIMEOUT', '');
-      return;
-    }
-    const delayMs = retryDelay(exchange, failure);
-    if (delayMs === null) replyProblem(exchange, ERROR_OF_FAILURE[failure], '');
-    else retryAfter(exchange, delayMs);
-  },
+  fail: guarded(onFail),
 };
 
-const ERROR_OF_FAILURE: Readonly<Record<AttemptFailure, GatewayErrorCode>> = {
+/** These run inside undici, where a bug that throws would end the process instead of the request. */
+function guarded<Rest extends unknown[]>(
+  listener: (current: Attempt, ...rest: Rest) => void,
+): (current: Attempt, ...rest: Rest) => void {
+  return (current, ...rest) => {
+    try {
+      listener(current, ...rest);
+    } catch (error) {
+      current.exchange.runtime.logger.error({ err: error }, 'an attempt could not be followed up');
+      replyProblem(current.exchange, 'INTERNAL', '');
+    }
+  };
+}
+
+function onHead(current: Attempt): void {
+  const { exchange } = current;
+  const failure = failureOfStatus(current.status);
+  if (failure !== null) {
+    const delayMs = retryDelay(current, failure);
+    if (delayMs !== null) {
+      current.discard();
+      retryAfter(exchange, delayMs);
+      return;
+    }
+  }
+  exchange.proceed();
+}
+
+function onFail(current: Attempt, failure: AttemptTrouble): void {
+  const { exchange } = current;
+  if (exchange.relaying) {
+    replyProblem(exchange, failure === 'client-stalled' ? 'CLIENT_ABORTED' : 'RESPONSE_BROKEN_OFF', '');
+    return;
+  }
+  const delayMs = isRetriable(failure) ? retryDelay(current, failure) : null;
+  if (delayMs === null) replyProblem(exchange, ERROR_OF_TROUBLE[failure], '');
+  else retryAfter(exchange, delayMs);
+}
+
+function isRetriable(trouble: AttemptTrouble): trouble is AttemptFailure {
+  return trouble !== 'bad-response' && trouble !== 'client-stalled' && trouble !== 'unsendable';
+}
+
+const ERROR_OF_TROUBLE: Readonly<Record<AttemptTrouble, GatewayErrorCode>> = {
+  'bad-response': 'UPSTREAM_BAD_RESPONSE',
+  'client-stalled': 'REQUEST_TIMEOUT',
+  unsendable: 'MALFORMED_REQUEST',
   connect: 'UPSTREAM_CONNECT',
   reset: 'UPSTREAM_RESET',
   timeout: 'UPSTREAM_TIMEOUT',
@@ -127,9 +148,10 @@ function failureOfStatus(status: number): AttemptFailure | null {
 }
 
 /** Milliseconds until the next attempt, or null when this one is the last. Takes the retry out of the budget. */
-function retryDelay(exchange: Exchange, failure: AttemptFailure): number | null {
-  const { route, runtime } = exchange;
-  if (route === null || route.retry === null) return null;
+function retryDelay(current: Attempt, failure: AttemptFailure): number | null {
+  const { exchange, route } = current;
+  const { runtime } = exchange;
+  if (route.retry === null) return null;
   const nowMs = runtime.monotonicMs();
   const delayMs = retryDelayMs(
     route.retry,
@@ -139,25 +161,27 @@ function retryDelay(exchange: Exchange, failure: AttemptFailure): number | null 
       attemptsMade: exchange.attempts,
       replayable: exchange.body === null || exchange.wholeBody !== null || exchange.body.replayable,
       responseStarted: exchange.relaying,
-      remainingMs: exchange.totalDeadlineMs - nowMs,
+      remainingMs: current.totalDeadlineMs() - nowMs,
     },
     randomFraction(),
   );
-  return delayMs !== null && route.service.retryBudget.tryRetry(nowMs) ? delayMs : null;
+  if (delayMs === null) return null;
+  const { retryBudget, retries } = route.service;
+  if (retryBudget.tryRetry(nowMs)) {
+    retries.made += 1;
+    return delayMs;
+  }
+  retries.refused += 1;
+  return null;
 }
 
 function retryAfter(exchange: Exchange, delayMs: number): void {
   const { runtime } = exchange;
-  const again = (): void => {
-    exchange.backoff = null;
+  exchange.alarm = new Alarm(() => {
+    exchange.alarm = null;
     if (!exchange.recorded) start(exchange, runtime.monotonicMs());
-  };
-  if (delayMs < 1) {
-    again();
-    return;
-  }
-  exchange.backoff = new Backoff(again);
-  runtime.wheel.arm(exchange.backoff, runtime.monotonicMs() + delayMs);
+  });
+  runtime.wheel.arm(exchange.alarm, runtime.monotonicMs() + delayMs);
 }
 
 function onBodyFailure(exchange: Exchange, failure: BodyFailure): void {

@@ -12,7 +12,9 @@ export function record(exchange: Exchange): void {
   if (exchange.recorded) return;
   exchange.recorded = true;
   const { response, runtime, route, version } = exchange;
-  if (exchange.backoff !== null) runtime.wheel.disarm(exchange.backoff);
+  if (exchange.alarm !== null) runtime.wheel.disarm(exchange.alarm);
+  // What is left of an upload that was answered early is read, so that the connection stays in step.
+  exchange.body?.discard();
   exchange.attempt?.abandon();
   const complete = response.writableFinished;
   if (!complete && exchange.errorCode === '') exchange.errorCode = 'CLIENT_ABORTED';

@@ -5,6 +5,7 @@
  */
 
 import { STATUS_CODES } from 'node:http';
+import { Alarm } from '../alarm.ts';
 import type { Exchange } from '../exchange.ts';
 import { KIND, mayBeNominated, responseKind } from '../field-kinds.ts';
 import type { Attempt } from '../upstream/attempt.ts';
@@ -49,7 +50,26 @@ export function relayPiece(attempt: Attempt, piece: Buffer): void {
 }
 
 export function relayEnd({ exchange }: Attempt): void {
-  if (!exchange.response.writableEnded) exchange.response.end();
+  const { response } = exchange;
+  if (!response.writableEnded) response.end();
+  if (response.writableLength > 0) watchReader(exchange);
+}
+
+/** The upstream is done but the client has not taken everything: it may be slow, it may not stand still. */
+function watchReader(exchange: Exchange): void {
+  const { response, runtime, route } = exchange;
+  const patienceMs = route?.timeout.idleMs ?? 0;
+  let left = response.writableLength;
+  const alarm = new Alarm((nowMs) => {
+    if (response.writableLength < left) {
+      left = response.writableLength;
+      runtime.wheel.arm(alarm, nowMs + patienceMs);
+    } else {
+      response.destroy();
+    }
+  });
+  exchange.alarm = alarm;
+  runtime.wheel.arm(alarm, runtime.monotonicMs() + patienceMs);
 }
 
 function resumeAttempt(this: unknown): void {

@@ -5,7 +5,7 @@
  */
 
 import type { Readable } from 'node:stream';
-import type { Dispatcher } from 'undici';
+import { type Dispatcher, errors } from 'undici';
 import type { AttemptFailure } from '../../core/policy/retry.ts';
 import { Deadline } from '../deadlines.ts';
 import type { Exchange } from '../exchange.ts';
@@ -20,9 +20,14 @@ export interface AttemptSink {
   head(attempt: Attempt): void;
   piece(attempt: Attempt, piece: Buffer): void;
   end(attempt: Attempt): void;
-  /** `bad-response` cannot be passed on; `client-stalled`: the client stopped sending its request body. */
-  fail(attempt: Attempt, failure: AttemptFailure | 'bad-response' | 'client-stalled'): void;
+  fail(attempt: Attempt, trouble: AttemptTrouble): void;
 }
+
+/**
+ * `bad-response` cannot be passed on; `client-stalled`: the client stopped sending its request or taking its
+ * response; `unsendable`: undici refuses the request.
+ */
+export type AttemptTrouble = AttemptFailure | 'bad-response' | 'client-stalled' | 'unsendable';
 
 export type AttemptPhase = 'connecting' | 'waiting' | 'streaming' | 'discarding' | 'over';
 
@@ -82,6 +87,15 @@ export class Attempt extends Deadline implements Dispatcher.DispatchHandler {
       },
       this,
     );
+  }
+
+  /** When all attempts must be over. A body that streamed up starts that time with its end. */
+  totalDeadlineMs(): number {
+    const { exchange } = this;
+    if (exchange.totalDeadlineMs === Number.POSITIVE_INFINITY && exchange.body?.ended === true) {
+      exchange.totalDeadlineMs = exchange.body.progressMs + this.route.timeout.totalMs;
+    }
+    return exchange.totalDeadlineMs;
   }
 
   /** Stops reading; time until `resume` is the client's. */
@@ -177,10 +191,12 @@ export class Attempt extends Deadline implements Dispatcher.DispatchHandler {
     this.#sink.end(this);
   }
 
-  onResponseError(_controller: Dispatcher.DispatchController, _error: Error): void {
+  onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
     switch (this.phase) {
       case 'connecting':
-        this.#failWith(OUTCOME.connectError, 'connect');
+        if (error instanceof errors.InvalidArgumentError || error instanceof errors.NotSupportedError) {
+          this.#failWith(OUTCOME.clientAborted, 'unsendable');
+        } else this.#failWith(OUTCOME.connectError, 'connect');
         return;
       case 'waiting':
       case 'streaming':
@@ -226,20 +242,20 @@ export class Attempt extends Deadline implements Dispatcher.DispatchHandler {
 
   #dueMs(): number {
     const { timeout } = this.route;
-    const { body, wholeBody, totalDeadlineMs } = this.exchange;
-    if (this.phase === 'connecting') return Math.min(this.startedMs + timeout.connectMs, totalDeadlineMs);
+    const { body, wholeBody } = this.exchange;
+    if (this.phase === 'connecting')
+      return Math.min(this.startedMs + timeout.connectMs, this.totalDeadlineMs());
     if (this.phase !== 'waiting') {
       return (this.#pausedSinceMs >= 0 ? this.#pausedSinceMs : this.#progressMs) + timeout.idleMs;
     }
-    if (body === null || wholeBody !== null) {
-      return Math.min(this.startedMs + timeout.responseMs, totalDeadlineMs);
-    }
     // While a body streams up, the upstream cannot answer; its time begins when it has all of it.
-    if (!body.ended) return body.progressMs + timeout.idleMs;
-    return Math.max(this.startedMs, body.progressMs) + timeout.responseMs;
+    const streams = body !== null && wholeBody === null;
+    if (streams && !body.ended) return body.progressMs + timeout.idleMs;
+    const sinceMs = streams ? Math.max(this.startedMs, body.progressMs) : this.startedMs;
+    return Math.min(sinceMs + timeout.responseMs, this.totalDeadlineMs());
   }
 
-  #failWith(outcome: OutcomeIndex, failure: Parameters<AttemptSink['fail']>[1]): void {
+  #failWith(outcome: OutcomeIndex, failure: AttemptTrouble): void {
     this.#finish(outcome);
     this.#controller?.abort(ABANDONED);
     this.#sink.fail(this, failure);
@@ -256,7 +272,9 @@ export class Attempt extends Deadline implements Dispatcher.DispatchHandler {
     const nowMs = monotonicMs();
     if (this.#pausedSinceMs >= 0) this.#pausedMs += nowMs - this.#pausedSinceMs;
     const durationMs = Math.max(0, nowMs - this.startedMs - this.#pausedMs);
-    if (!this.exchange.forced) this.version.counter.attempts.record(outcome, durationMs);
+    // Testers are not a random sample: rules must not see their requests, in either metric source.
+    if (this.exchange.forced) return;
+    this.version.counter.attempts.record(outcome, durationMs);
     this.version.series.observe(this.status, ERROR_LABEL[outcome] ?? 0, durationMs);
   }
 }

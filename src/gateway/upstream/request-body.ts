@@ -33,6 +33,7 @@ export class RequestBody {
   #unreadBytes = 0;
   #wake: (() => void) | null = null;
   #started = false;
+  #discarding = false;
   received = 0;
   replayable = true;
   ended = false;
@@ -102,9 +103,11 @@ export class RequestBody {
       this.ended = true;
       this.#progress();
     });
-    source.on('error', () => this.fail('aborted'));
+    source.on('error', () => {
+      if (!this.#discarding) this.fail('aborted');
+    });
     source.on('close', () => {
-      if (!this.ended) this.fail('aborted');
+      if (!this.ended && !this.#discarding) this.fail('aborted');
     });
   }
 
@@ -112,9 +115,11 @@ export class RequestBody {
     if (this.failure !== null) return;
     this.received += piece.length;
     if (this.received > this.#options.limit) {
-      this.fail('too-large');
+      if (this.#discarding) this.#options.source.destroy();
+      else this.fail('too-large');
       return;
     }
+    if (this.#discarding) return;
     if (this.replayable && this.received > this.#options.replayLimit) {
       this.replayable = false;
       this.#pieces.splice(0, this.#position);
@@ -132,6 +137,15 @@ export class RequestBody {
     this.#pieces.length = 0;
     this.#options.onFailure(failure);
     this.#progress();
+  }
+
+  /** Nobody reads any more; the rest is taken off the connection, up to the limit. */
+  discard(): void {
+    if (this.ended || this.failure !== null) return;
+    this.#discarding = true;
+    this.#reader += 1;
+    this.#pieces.length = 0;
+    this.#options.source.resume();
   }
 
   #progress(): void {

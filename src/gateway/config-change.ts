@@ -1,0 +1,29 @@
+/**
+ * What a configuration means to the parts that outlive it: which services have splits, which changes need a
+ * restart. Knows no running gateway.
+ * @module
+ */
+
+import type { GatewayConfig } from '../config/gateway-model.ts';
+import type { SplitService } from './split-table.ts';
+
+/** The services as the split table wants them. */
+export function splitServices(config: GatewayConfig): SplitService[] {
+  return Object.values(config.services).map(({ name, versions, defaultVersion, salt }) => ({
+    name,
+    versions: Object.keys(versions),
+    defaultVersion,
+    salt,
+  }));
+}
+
+/** Says what cannot change while running, or undefined when the change can be applied at once. */
+export function restartReason(old: GatewayConfig, next: GatewayConfig): string | undefined {
+  const same = (a: unknown, b: unknown): boolean => JSON.stringify(a) === JSON.stringify(b);
+  if (!same(old.listeners, next.listeners))
+    return 'listeners have changed; restart the gateway to apply that';
+  if (!same(old.admin, next.admin)) return 'the admin address has changed; restart the gateway to apply that';
+  if (!same(old.accessLog, next.accessLog)) return 'accessLog has changed; restart the gateway to apply that';
+  if (old.name !== next.name) return 'the name has changed; restart the gateway to apply that';
+  return undefined;
+}
