@@ -25,6 +25,8 @@ export class Connection {
   answers = 0;
   /** Closed by either side, or about to be: take another one. */
   ended = false;
+  /** The last answer said Connection: close. */
+  toldToClose = false;
 
   constructor(socket) {
     this.#socket = socket;
@@ -113,7 +115,10 @@ export class Connection {
     this.#onAnswer = null;
     this.#onLost = null;
     this.answers += 1;
-    if (CLOSE.test(head)) this.close();
+    if (CLOSE.test(head)) {
+      this.toldToClose = true;
+      this.close();
+    }
     onAnswer?.(Number(head.slice(9, 12)), head, body);
   }
 }

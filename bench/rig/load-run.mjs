@@ -12,6 +12,8 @@ const VERSION = /\r\nx-version: *(\w+)/i;
 const MAX_EXAMPLES = 5;
 /** While no target accepts a connection, this long until the next try. */
 const RECONNECT_MS = 5;
+/** A target that said Connection: close is going away: for so long, others are asked first. */
+const AVOID_MS = 3_000;
 const GIVE_UP_MS = 10_000;
 const BEAT_MS = 2;
 /** Paced requests that wait for a free connection at most; more than that are reported as not sent. */
@@ -32,6 +34,7 @@ export class LoadRun {
   #versionOf = new Map();
   #byVersion = {};
   #byTarget;
+  #avoidUntilMs;
   #answered = 0;
   #sent = 0;
   #moved = 0;
@@ -48,6 +51,7 @@ export class LoadRun {
   constructor(options) {
     this.#options = options;
     this.#byTarget = options.targets.map(() => 0);
+    this.#avoidUntilMs = options.targets.map(() => 0);
     const host = 'orders.bench.test';
     this.#requests = Array.from({ length: USERS }, (_, user) => requestOf(user, host));
     this.#bodies = Array.from({ length: PATHS }, (_, index) => bodyOf(index, options.bytes));
@@ -123,23 +127,26 @@ export class LoadRun {
         if (connection === null) break;
       }
       await this.#ask(connection);
+      if (connection.toldToClose) this.#avoidUntilMs[connection.target] = performance.now() + AVOID_MS;
       if (answersPerConnection !== null && connection.answers >= answersPerConnection) connection.close();
     }
     connection?.close();
   }
 
-  /** A connection to the worker's own target, else to the first other one that accepts. */
+  /** A connection to the worker's own target, else to another one that accepts; one to avoid comes last. */
   async #connect(home) {
     const { targets } = this.#options;
     const untilMs = performance.now() + GIVE_UP_MS;
     while (!this.#stopping && performance.now() < untilMs) {
-      for (let i = 0; i < targets.length; i += 1) {
-        const index = (home + i) % targets.length;
+      const nowMs = performance.now();
+      const order = targets.map((_, i) => (home + i) % targets.length);
+      const avoided = order.filter((index) => this.#avoidUntilMs[index] > nowMs);
+      for (const index of [...order.filter((index) => !avoided.includes(index)), ...avoided]) {
         try {
           const connection = await Connection.open(targets[index]);
           connection.target = index;
           this.#opened += 1;
-          if (i > 0) this.#moved += 1;
+          if (index !== home) this.#moved += 1;
           return connection;
         } catch {
           // Refused before a byte was sent: nothing is lost, the next target gets the request.
