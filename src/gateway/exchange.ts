@@ -7,11 +7,15 @@
 
 import { type IncomingMessage, ServerResponse } from 'node:http';
 import type { JWTPayload } from 'jose';
+import type { Clock } from '../ports/clock.ts';
+import type { Logger } from '../telemetry/logger.ts';
+import type { AccessLog } from './access-log.ts';
 import type { Alarm } from './alarm.ts';
+import type { DeadlineWheel } from './deadlines.ts';
 import type { GatewayErrorCode } from './gateway-errors.ts';
-import type { Runtime } from './runtime.ts';
+import type { GatewayMetrics } from './metrics.ts';
 import type { CompiledRoute, ServiceVersion, Snapshot } from './snapshot.ts';
-import type { Attempt } from './upstream/attempt.ts';
+import type { Endpoint } from './upstream/endpoint.ts';
 import type { RequestBody } from './upstream/request-body.ts';
 
 /** A response that knows its exchange, so that its events need no closure of their own. */
@@ -21,6 +25,38 @@ export class GatewayResponse extends ServerResponse<IncomingMessage> {
 
 /** Goes on (true) or stops here (false): answered, or `proceed` will be called when there is more to do. */
 export type Stage = (exchange: Exchange) => boolean;
+
+/** What all requests of one gateway share: built by `gateway.ts`, read by the stages. */
+export interface Runtime {
+  /** Swapped whole on reload; an exchange keeps the one that it began with. */
+  snapshot: Snapshot;
+  /** True from the first moment of draining: every response then closes its connection. */
+  draining: boolean;
+  readonly wheel: DeadlineWheel;
+  readonly accessLog: AccessLog;
+  readonly metrics: GatewayMetrics;
+  readonly clock: Clock;
+  readonly monotonicMs: () => number;
+  readonly logger: Logger;
+  readonly runStages: (exchange: Exchange) => void;
+  /** The exchange is over: counts it out. */
+  readonly onRecorded: (exchange: Exchange) => void;
+}
+
+/** What the stages may ask of the try that is under way. */
+export interface RunningAttempt {
+  readonly endpoint: Endpoint;
+  /** Of the response; 0 before there is one. */
+  readonly status: number;
+  /** Name, value, name, value …, as received; null before there is a response. */
+  readonly rawFields: readonly Buffer[] | null;
+  /** Nobody waits for it any more. Idempotent. */
+  abandon(): void;
+  /** The response cannot be passed on: an error of the upstream. */
+  reject(): void;
+  /** The client can take more of the body. */
+  resume(): void;
+}
 
 export class Exchange {
   readonly request: IncomingMessage;
@@ -77,7 +113,7 @@ export class Exchange {
   wholeBody: Buffer | null = null;
   /** No attempt goes on after this, monotonic milliseconds. Infinite while a body streams up. */
   totalDeadlineMs = Number.POSITIVE_INFINITY;
-  attempt: Attempt | null = null;
+  attempt: RunningAttempt | null = null;
   /** Armed between attempts, and while the client is slow to take the end of the response. */
   alarm: Alarm | null = null;
   attempts = 0;

@@ -4,15 +4,25 @@
  * @module
  */
 
+import type { IncomingHttpHeaders } from 'node:http';
 import type { StickySource } from '../config/gateway-schema.ts';
-import type { Exchange } from './exchange.ts';
 import { randomBase64Url22 } from './random-ids.ts';
+
+/** What a sticky key is read from; every exchange is one. */
+export interface StickySubject {
+  readonly request: { readonly headers: IncomingHttpHeaders };
+  /** Of the validated token; null without one. */
+  readonly claims: Readonly<Record<string, unknown>> | null;
+  readonly clientIp: string;
+  /** Value of a Set-Cookie field that goes with the response, or null. */
+  setCookie: string | null;
+}
 
 export interface StickyRead {
   /** Name in the access log: `claim:sub`, `header:x-user-id`, `cookie:sluice_id`, `ip`. */
   readonly source: string;
   /** The key, or undefined when this source has none. May ask for a cookie to be set. */
-  readonly read: (exchange: Exchange) => string | undefined;
+  readonly read: (exchange: StickySubject) => string | undefined;
 }
 
 /** As this gateway issues it: 128 random bits. Anything else is somebody else's and is replaced. */
@@ -43,7 +53,7 @@ function compile(source: StickySource): StickyRead {
 }
 
 /** A claim that is text or a number; others do not identify anybody. */
-export function claimText(exchange: Exchange, claim: string): string | undefined {
+export function claimText(exchange: StickySubject, claim: string): string | undefined {
   const { claims } = exchange;
   if (claims === null || !Object.hasOwn(claims, claim)) return undefined;
   const value = claims[claim];
@@ -51,7 +61,7 @@ export function claimText(exchange: Exchange, claim: string): string | undefined
 }
 
 /** A request field (name in lower case). */
-export function headerText(exchange: Exchange, name: string): string | undefined {
+export function headerText(exchange: StickySubject, name: string): string | undefined {
   const { headers } = exchange.request;
   const value = Object.hasOwn(headers, name) ? headers[name] : undefined;
   return typeof value === 'string' ? bounded(value) : undefined;
@@ -61,7 +71,7 @@ function bounded(value: string): string | undefined {
   return value !== '' && value.length <= MAX_KEY_LENGTH ? value : undefined;
 }
 
-function readOrIssue(exchange: Exchange, name: string): string {
+function readOrIssue(exchange: StickySubject, name: string): string {
   const sent = cookieValue(exchange.request.headers.cookie, name);
   if (sent !== undefined && COOKIE_VALUE.test(sent)) return sent;
   const issued = randomBase64Url22();

@@ -33,8 +33,6 @@ export interface ProjectOptions {
   readonly services: readonly string[];
   /** Null: embedded, everything in one process (`up`). */
   readonly redisUrl: string | null;
-  /** What `rollouts/operator.yaml` says. */
-  readonly operator?: Readonly<Record<string, unknown>>;
 }
 
 export class SluiceProject {
@@ -55,12 +53,6 @@ export class SluiceProject {
     await mkdir(join(dir, 'rollouts'));
     const orders = new Map<string, Orders>();
     for (const service of options.services) orders.set(service, await startOrdersPair());
-    if (options.operator) {
-      await writeFile(
-        join(dir, 'rollouts/operator.yaml'),
-        JSON.stringify({ operator: options.operator }, null, 2),
-      );
-    }
     const project = new SluiceProject(dir, options, orders);
     // The operator needs a gateway file to know services by, and never listens on its addresses.
     await project.writeGateway('gateway', 1, 1);
@@ -77,6 +69,11 @@ export class SluiceProject {
   async declare(spec: RolloutSpec): Promise<void> {
     const file = { baseline: 'v1', canary: 'v2', ...spec };
     await writeFile(join(this.dir, `rollouts/${spec.rollout}.yaml`), JSON.stringify(file, null, 2));
+  }
+
+  /** What `rollouts/operator.yaml` says, for operators that start from now on. */
+  async configureOperator(operator: Readonly<Record<string, unknown>>): Promise<void> {
+    await writeFile(join(this.dir, 'rollouts/operator.yaml'), JSON.stringify({ operator }, null, 2));
   }
 
   /** Gateway, operator and control API in one process. */

@@ -6,7 +6,7 @@
 
 import { STATUS_CODES } from 'node:http';
 import { Alarm } from '../alarm.ts';
-import type { Exchange } from '../exchange.ts';
+import type { Exchange, RunningAttempt } from '../exchange.ts';
 import { KIND, mayBeNominated, responseKind } from '../field-kinds.ts';
 import type { Attempt } from '../upstream/attempt.ts';
 
@@ -77,7 +77,7 @@ function resumeAttempt(this: unknown): void {
 }
 
 /** Undefined when the framing of the response cannot be trusted. */
-function responseFields(exchange: Exchange, attempt: Attempt): string[] | undefined {
+function responseFields(exchange: Exchange, attempt: RunningAttempt): string[] | undefined {
   const raw = attempt.rawFields ?? [];
   const fields: string[] = ['X-Request-ID', exchange.requestId];
   if (exchange.setCookie !== null) fields.push('Set-Cookie', exchange.setCookie);
