@@ -20,6 +20,8 @@ import type { VerbContext } from './verb-context.ts';
 const TICK_MS = 1000;
 /** The operator sends a view every second; silence this long is shown. */
 const STALE_MS = 5000;
+/** After the end, gateways get this long to say that they serve it: asked is not served. */
+const LAST_WORD_MS = 3000;
 
 export class WatchSession {
   readonly #context: VerbContext;
@@ -30,6 +32,8 @@ export class WatchSession {
   #view: RolloutView | null = null;
   #viewAtMs = 0;
   #lost = false;
+  /** Runs from the first sight of the end. */
+  #lastWord: NodeJS.Timeout | undefined;
   /** Result of the last key. */
   #note = '';
   #busy = false;
@@ -56,7 +60,8 @@ export class WatchSession {
           const end = endOf(sight.view);
           if (end !== null) {
             this.#code = end;
-            break;
+            this.#lastWord ??= setTimeout(() => this.#leave.abort(), LAST_WORD_MS);
+            if (sight.view.gateways.every((gateway) => gateway.current)) break;
           }
         }
         if (sight.kind === 'lost') this.#lost = true;
@@ -64,6 +69,7 @@ export class WatchSession {
       }
     } finally {
       clearInterval(ticker);
+      clearTimeout(this.#lastWord);
       stopKeys?.();
       const frame = this.#view ? renderView(this.#view, this.#context.render()) : [];
       if (this.#screen) this.#screen.close(frame);
