@@ -1,0 +1,75 @@
+/**
+ * Collecting evidence: everything once, a refill without counting, losses and silence told.
+ * @module
+ */
+
+import { beforeEach, describe, expect, it } from 'vitest';
+import { recentBuckets, sumArm } from '../../src/core/analysis/evidence-window.ts';
+import { createEvidenceCollector } from '../../src/operator/evidence-collector.ts';
+import type { TelemetryStream } from '../../src/ports/telemetry-stream.ts';
+import { summary } from '../core/analysis/summaries.ts';
+import { plan } from '../core/rollout/plans.ts';
+import { MovedClock, memoryBackend, START_MS } from '../support/sluice-operator.ts';
+
+const START_S = START_MS / 1000;
+
+describe('the evidence collector', () => {
+  let stream: TelemetryStream;
+
+  beforeEach(async () => {
+    stream = (await memoryBackend(new MovedClock())).telemetry;
+  });
+
+  const emit = (second: number, ok = 10, changes = {}): Promise<void> =>
+    stream.emit(summary(START_S + second, { v1: { ok: 90 }, v2: { ok } }, { sequence: second, ...changes }));
+
+  it('counts each canary request once, from one look to the next', async () => {
+    const collector = createEvidenceCollector(plan(), START_MS, stream);
+    await collector.collect(START_MS);
+    await emit(1);
+    await emit(2);
+    expect((await collector.collect(START_MS + 2_000)).canaryRequests).toBe(20);
+    expect((await collector.collect(START_MS + 2_500)).canaryRequests).toBe(0);
+    // Delivered again, as the stream may.
+    await emit(2);
+    expect((await collector.collect(START_MS + 3_000)).canaryRequests).toBe(0);
+  });
+
+  it('refills its window after a restart without counting anything again', async () => {
+    for (let second = 1; second <= 5; second += 1) await emit(second);
+    const collector = createEvidenceCollector(plan(), START_MS, stream);
+    const refilled = await collector.collect(START_MS + 6_000);
+    expect(refilled.canaryRequests).toBe(0);
+    expect(sumArm(recentBuckets(refilled.window, 60_000), 'v2').total).toBe(50);
+    await emit(6);
+    expect((await collector.collect(START_MS + 7_000)).canaryRequests).toBe(10);
+  });
+
+  it('leaves out what happened before the run', async () => {
+    await emit(1, 1_000);
+    await emit(60);
+    const collector = createEvidenceCollector(plan(), START_MS + 60_000, stream);
+    const { window } = await collector.collect(START_MS + 61_000);
+    expect(sumArm(recentBuckets(window, 60_000), 'v2').total).toBe(10);
+  });
+
+  it('tells a gap in the sequence once', async () => {
+    const collector = createEvidenceCollector(plan(), START_MS, stream);
+    await collector.collect(START_MS);
+    await emit(1);
+    await emit(4);
+    expect((await collector.collect(START_MS + 4_000)).lostNow).toBe(2);
+    await emit(5);
+    expect((await collector.collect(START_MS + 5_000)).lostNow).toBe(0);
+  });
+
+  it('knows since when nothing has arrived, and takes a refill for as old as it says', async () => {
+    const collector = createEvidenceCollector(plan(), START_MS, stream);
+    expect((await collector.collect(START_MS)).silentMs).toBeNull();
+    await emit(1);
+    expect((await collector.collect(START_MS + 2_000)).silentMs).toBe(0);
+    expect((await collector.collect(START_MS + 9_000)).silentMs).toBe(7_000);
+    const later = createEvidenceCollector(plan(), START_MS, stream);
+    expect((await later.collect(START_MS + 9_000)).silentMs).toBe(7_000);
+  });
+});
