@@ -47,7 +47,7 @@ export async function* followLive(client: ControlClient, options: LiveOptions): 
       const body = await client.openStream(rollouts, lastEventId, until);
       connected = true;
       delayMs = options.reconnectMs ?? RECONNECT_MS;
-      for await (const received of readServerEvents(body, () => silence.reset())) {
+      for await (const received of readServerEvents(body, () => silence.reset(), until)) {
         lastEventId = received.id ?? lastEventId;
         const message = messageOf(received);
         if (message) yield message;

@@ -14,18 +14,30 @@ export interface ServerEvent {
 const MAX_MESSAGE = 16 * 1024 * 1024;
 
 /**
- * Yields each event; `onBytes` is called for everything received, pings included. Ends with the body, rejects
- * when the body breaks off or a message is too large.
+ * Yields each event; `onBytes` is called for everything received, pings included. Ends with the body or with
+ * `signal`, rejects when the body breaks off or a message is too large.
  */
 export async function* readServerEvents(
   body: ReadableStream<Uint8Array>,
   onBytes: () => void,
+  signal: AbortSignal,
 ): AsyncGenerator<ServerEvent> {
   const decoder = new TextDecoder();
   const parser = new EventParser();
-  for await (const chunk of body) {
-    onBytes();
-    yield* parser.push(decoder.decode(chunk, { stream: true }));
+  const reader = body.getReader();
+  // fetch holds its own controller weakly: once that is collected, its signal no longer ends the body.
+  const cancel = () => void reader.cancel().catch(() => undefined);
+  signal.addEventListener('abort', cancel, { once: true });
+  try {
+    while (!signal.aborted) {
+      const { done, value } = await reader.read();
+      if (done) return;
+      onBytes();
+      yield* parser.push(decoder.decode(value, { stream: true }));
+    }
+  } finally {
+    signal.removeEventListener('abort', cancel);
+    cancel();
   }
 }
 

@@ -248,11 +248,15 @@ class RunningGateway implements Gateway {
 
   async #drain(): Promise<void> {
     if (this.#runtime !== null) this.#runtime.draining = true;
-    for (const listener of this.#listeners) listener.stopAccepting();
     const { drainMs } = this.#config;
     const untilMs = this.#monotonicMs() + drainMs;
+    // Listening goes on for the grace: closing a listener resets the connections that still wait in its queue.
+    // Every answer says `Connection: close` and readiness fails, so clients turn away meanwhile.
     await sleep(Math.min(IDLE_GRACE_MS, drainMs));
-    for (const listener of this.#listeners) listener.closeIdleConnections();
+    for (const listener of this.#listeners) {
+      listener.stopAccepting();
+      listener.closeIdleConnections();
+    }
     if (this.#inFlight > 0) {
       const idle = new Promise<void>((resolve) => {
         this.#onIdle = resolve;
