@@ -12,6 +12,8 @@ import type { TelemetryStream } from '../ports/telemetry-stream.ts';
 const READ_LIMIT = 2_000;
 /** Served share and sparklines look back this far, whatever the rules need. */
 const MIN_SPAN_MS = 60_000;
+/** Clocks of gateways may be ahead of the operator's by this much. */
+const MAX_AHEAD_MS = 5_000;
 
 export interface Collected {
   readonly window: EvidenceWindow;
@@ -37,10 +39,12 @@ export function createEvidenceCollector(
   let cursor: string | null = null;
   let arrivedAtMs: number | null = null;
 
-  const fold = (summaries: readonly TelemetrySummary[]): number => {
+  const fold = (summaries: readonly TelemetrySummary[], nowMs: number): number => {
     let canaryRequests = 0;
-    for (const summary of summaries) {
-      if (summary.secondMs < sinceMs - 1000) continue;
+    for (const sent of summaries) {
+      if (sent.secondMs < sinceMs - 1000) continue;
+      // A gateway whose clock is ahead must not push everybody else out of the window.
+      const summary = sent.secondMs > nowMs + MAX_AHEAD_MS ? { ...sent, secondMs: nowMs } : sent;
       const before = window;
       window = foldSummary(before, summary);
       const canary = summary.versions[plan.canary];
@@ -60,7 +64,7 @@ export function createEvidenceCollector(
         const batch = await stream.read(plan.service, cursor, READ_LIMIT);
         cursor = batch.cursor;
         dropped ||= batch.lost && !refilling;
-        canaryRequests += fold(batch.summaries);
+        canaryRequests += fold(batch.summaries, nowMs);
         newestMs = Math.max(newestMs, batch.summaries.at(-1)?.secondMs ?? newestMs);
         more = batch.summaries.length === READ_LIMIT;
       }

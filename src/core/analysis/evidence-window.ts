@@ -5,18 +5,18 @@
  */
 
 import { badOf, type TelemetrySummary, totalOf, type VersionSummary } from '../domain/telemetry.ts';
-import type { HistogramWire } from './histogram.ts';
+import { type HistogramWire, mergeWires } from './histogram.ts';
 
 /** Buckets kept at most; a longer window gets wider buckets instead of more. */
 const MAX_BUCKETS = 900;
 /** Gateway incarnations remembered for de-duplication. */
 const MAX_SOURCES = 10_000;
 
-/** What one version did in one bucket, per attempt. Latencies of several gateways stay separate lists. */
+/** What one version did in one bucket, per attempt, over all gateways. */
 export interface ArmBucket {
   readonly bad: number;
   readonly total: number;
-  readonly latencies: readonly HistogramWire[];
+  readonly latencyUs: HistogramWire;
 }
 
 export interface Bucket {
@@ -87,7 +87,7 @@ function mergeArms(
     merged[version] = {
       bad: (before?.bad ?? 0) + badOf(attempts.outcomes),
       total: (before?.total ?? 0) + totalOf(attempts.outcomes),
-      latencies: [...(before?.latencies ?? []), attempts.latencyUs],
+      latencyUs: before ? mergeWires(before.latencyUs, attempts.latencyUs) : attempts.latencyUs,
     };
   }
   return merged;

@@ -17,6 +17,24 @@ export const BIN_COUNT = EXACT + (32 - SUB_BITS - 1) * (1 << SUB_BITS);
 /** Sparse and mergeable: bin, count, bin, count … in ascending order of bin. */
 export type HistogramWire = readonly number[];
 
+/** The sum of two sparse histograms. */
+export function mergeWires(a: HistogramWire, b: HistogramWire): HistogramWire {
+  if (a.length === 0) return b;
+  if (b.length === 0) return a;
+  const merged: number[] = [];
+  let i = 0;
+  let j = 0;
+  while (i < a.length || j < b.length) {
+    const binA = a[i] ?? Number.POSITIVE_INFINITY;
+    const binB = b[j] ?? Number.POSITIVE_INFINITY;
+    const count = (binA <= binB ? (a[i + 1] ?? 0) : 0) + (binB <= binA ? (b[j + 1] ?? 0) : 0);
+    merged.push(Math.min(binA, binB), count);
+    if (binA <= binB) i += 2;
+    if (binB <= binA) j += 2;
+  }
+  return merged;
+}
+
 /** Bin of a value in microseconds (a non-negative number; fractions are cut off). */
 export function binOf(valueUs: number): number {
   const value = valueUs >= MAX_VALUE_US ? MAX_VALUE_US : valueUs >>> 0;

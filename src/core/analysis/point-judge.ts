@@ -112,7 +112,7 @@ function evidenceOfWindow(input: JudgeInput, rule: Rule): Evidence {
 function quantileMs(window: EvidenceWindow, lookbackMs: number, version: string, quantile: number): number {
   const histogram = new Histogram();
   for (const bucket of recentBuckets(window, lookbackMs)) {
-    for (const wire of bucket.arms[version]?.latencies ?? []) histogram.merge(wire);
+    histogram.merge(bucket.arms[version]?.latencyUs ?? []);
   }
   return (histogram.quantileUs(quantile) ?? 0) / 1000;
 }

@@ -7,6 +7,7 @@ import {
   binOf,
   Histogram,
   MAX_VALUE_US,
+  mergeWires,
 } from '../../../src/core/analysis/histogram.ts';
 
 const values = fc.oneof(fc.integer({ min: 0, max: 2000 }), fc.integer({ min: 0, max: MAX_VALUE_US }));
@@ -52,6 +53,7 @@ describe('Histogram', () => {
         merged.merge(a.toWire());
         merged.merge(b.toWire());
         expect(merged.toWire()).toEqual(whole.toWire());
+        expect(mergeWires(a.toWire(), b.toWire())).toEqual(whole.toWire());
         merged.merge(b.toWire(), -1);
         expect(merged.toWire()).toEqual(a.toWire());
         expect(merged.total).toBe(first.length);
