@@ -12,6 +12,9 @@ import type { RolloutRecord, RolloutState } from '../core/rollout/state.ts';
 import type { OperatorContext } from './operator-context.ts';
 import { rememberEvents, type Session } from './session.ts';
 
+/** A lease outlives a slow tick or two, and a dead operator by not much longer. */
+export const LEASE_TTL_MS = 6_000;
+
 /** Throws STALE_EPOCH or CONFLICT when somebody else has written: the session is then out of date. */
 export async function commit(
   context: OperatorContext,
@@ -31,6 +34,28 @@ export async function commit(
   session.savedAtMs = nowMs;
   rememberEvents(session, events);
   return events;
+}
+
+/**
+ * Writes a session's record again when the store has lost it (a Redis that came back empty), with the newest
+ * events that this operator remembers, under a new epoch: gateways must take the splits that follow for newer.
+ * The older part of the audit trail is gone, which is said. Does nothing when the record is there after all.
+ */
+export async function restoreLost(context: OperatorContext, session: Session): Promise<void> {
+  const { record, events } = session;
+  const { store, leases } = context.backend;
+  if ((await store.load(record.rollout)) !== null) return;
+  const lease = await leases.acquire(record.service, context.holder, context.contact(), LEASE_TTL_MS);
+  if (!lease.ok) return;
+  const { epoch } = lease.grant;
+  const result = await store.commit({ record, events, epoch, afterLoss: true });
+  if (!result.ok) return;
+  session.epoch = epoch;
+  const { rollout, version } = record;
+  context.logger.error(
+    { rollout, version, epoch, events: events.length },
+    'the store had lost this rollout; its record and newest events are written again, older ones are gone',
+  );
 }
 
 /** The same for a record that has no session yet. */

@@ -5,12 +5,13 @@
  */
 
 import type { Control } from '../ports/control.ts';
+import { LEASE_TTL_MS, restoreLost } from './commit.ts';
 import { createControl } from './control.ts';
 import { createNotificationPump } from './notification-pump.ts';
 import type { OperatorContext } from './operator-context.ts';
-import { createSessionTable, LEASE_TTL_MS, latestByService, type SessionTable } from './session-table.ts';
+import { createSessionTable, latestByService, type SessionTable } from './session-table.ts';
 
-const DISCOVER_EVERY_MS = 2_000;
+const DISCOVER_EVERY_MS = 1_500;
 
 export interface Operator {
   readonly control: Control;
@@ -72,7 +73,12 @@ async function loop(context: OperatorContext, sessions: SessionTable, signal: Ab
 /** Takes what nobody looks after, renews what this operator holds, lets go of what another has taken. */
 async function discover(context: OperatorContext, sessions: SessionTable): Promise<void> {
   const { backend, holder, logger } = context;
-  for (const record of latestByService(await backend.store.list())) {
+  const records = await backend.store.list();
+  const recorded = new Set(records.map((record) => record.rollout));
+  for (const session of sessions.all()) {
+    if (!recorded.has(session.record.rollout)) await restoreLost(context, session);
+  }
+  for (const record of latestByService(records)) {
     const { service } = record;
     const session = sessions.get(service);
     const result = await backend.leases.acquire(service, holder, context.contact(), LEASE_TTL_MS);

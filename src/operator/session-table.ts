@@ -8,12 +8,11 @@ import { SluiceError } from '../core/domain/errors.ts';
 import type { RolloutEvent } from '../core/domain/rollout-event.ts';
 import type { RolloutRecord } from '../core/rollout/state.ts';
 import type { RolloutChange } from '../ports/control.ts';
+import { LEASE_TTL_MS } from './commit.ts';
 import type { OperatorContext } from './operator-context.ts';
 import { openSession, type Session, viewOf } from './session.ts';
 import { tick } from './tick.ts';
 
-/** A lease outlives a slow tick or two, and a dead operator by not much longer. */
-export const LEASE_TTL_MS = 10_000;
 /** Views of an active rollout go out at least this often. */
 const VIEW_EVERY_MS = 1_000;
 const EVENTS_SHOWN = 20;
@@ -54,9 +53,20 @@ export function createSessionTable(context: OperatorContext): SessionTable {
     session.close();
   };
 
-  const trouble = (session: Session, error: unknown): void => {
+  const isLost = async (rollout: string): Promise<boolean> => {
+    try {
+      return (await backend.store.load(rollout)) === null;
+    } catch {
+      return false;
+    }
+  };
+
+  const trouble = async (session: Session, error: unknown): Promise<void> => {
     const { rollout, service } = session.record;
-    if (error instanceof SluiceError && (error.code === 'STALE_EPOCH' || error.code === 'CONFLICT')) {
+    const refused =
+      error instanceof SluiceError && (error.code === 'STALE_EPOCH' || error.code === 'CONFLICT');
+    // A store that has lost the record refuses as well: the session then holds the last copy (`restoreLost`).
+    if (refused && !(await isLost(rollout))) {
       logger.warn({ rollout, service, err: error }, 'another operator has written; looking again');
       drop(session);
       return;
@@ -101,7 +111,7 @@ export function createSessionTable(context: OperatorContext): SessionTable {
         const due = clock.nowMs() - (announcedAtMs.get(service) ?? 0) >= VIEW_EVERY_MS;
         if (events.length > 0 || (due && listeners.size > 0)) announce(session, events);
       } catch (error) {
-        trouble(session, error);
+        await trouble(session, error);
       }
     },
   };

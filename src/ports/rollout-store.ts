@@ -14,6 +14,11 @@ export interface Commit {
   readonly events: readonly RolloutEvent[];
   /** Epoch of the lease on `record.service` that the writer holds. */
   readonly epoch: number;
+  /**
+   * Puts back what the store has lost: accepted only while nothing is stored of the rollout, with the version
+   * that the record has. Events are the newest that the writer still knows.
+   */
+  readonly afterLoss?: true;
 }
 
 export type CommitResult =

@@ -70,6 +70,22 @@ export function describeRolloutStore(name: string, open: () => Promise<OpenedSto
       expect(await store.list()).toEqual([]);
     });
 
+    it('puts back a record that it has lost, with its version and newest events', async () => {
+      const events = [sampleEvent(6), sampleEvent(7)];
+      const commit = { record: sampleRecord(41), events, epoch, afterLoss: true } as const;
+      expect(await store.commit(commit)).toEqual({ ok: true });
+      expect(await store.load('orders-v2')).toEqual(sampleRecord(41));
+      expect(await store.events('orders-v2', 0, 10)).toEqual(events);
+      expect(await store.commit({ record: sampleRecord(42), events: [], epoch })).toEqual({ ok: true });
+    });
+
+    it('refuses to put back what it has not lost', async () => {
+      await store.commit({ record: sampleRecord(1), events: [], epoch });
+      const commit = { record: sampleRecord(2), events: [], epoch, afterLoss: true } as const;
+      expect(await store.commit(commit)).toEqual({ ok: false, cause: 'version-conflict' });
+      expect(await store.load('orders-v2')).toEqual(sampleRecord(1));
+    });
+
     it('refuses an operator whose lease another has taken, and changes nothing', async () => {
       await store.commit({ record: sampleRecord(1), events: [], epoch });
       await opened.leases.release('orders', 'operator-1');

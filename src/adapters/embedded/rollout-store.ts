@@ -49,18 +49,20 @@ export async function createEmbeddedRolloutStore(options: {
       return records.sort((a, b) => (a.rollout < b.rollout ? -1 : 1));
     },
 
-    commit: ({ record, events, epoch }) =>
+    commit: ({ record, events, epoch, afterLoss }) =>
       queue.run(async () => {
         safeName(record.rollout);
         if (epoch < options.epochOf(record.service)) return { ok: false, cause: 'stale-epoch' };
         const known = rollouts.get(record.rollout);
-        if (record.version !== (known?.record?.version ?? 0) + 1) {
+        const stored = known?.record?.version;
+        const fits = afterLoss ? stored === undefined : record.version === (stored ?? 0) + 1;
+        if (!fits) {
           return { ok: false, cause: 'version-conflict' };
         }
-        const stored = known ?? (await open(record.rollout));
-        await stored.journal?.write(record, events);
-        stored.record = record;
-        stored.events.push(...events);
+        const entry = known ?? (await open(record.rollout));
+        await entry.journal?.write(record, events);
+        entry.record = record;
+        entry.events.push(...events);
         return { ok: true };
       }),
 

@@ -23,10 +23,11 @@ export function createRedisRolloutStore(connection: RedisConnection): RolloutSto
       return stored.map(parseRecord).sort((a, b) => (a.rollout < b.rollout ? -1 : 1));
     },
 
-    async commit({ record, events, epoch }) {
+    async commit({ record, events, epoch, afterLoss }) {
       const { rollout, service, version } = record;
       const keys = [epochs, versions, records, eventsKey(rollout)];
-      const args = [service, epoch, rollout, version, JSON.stringify(record)];
+      const mode = afterLoss ? 'after-loss' : 'next';
+      const args = [service, epoch, rollout, version, JSON.stringify(record), mode];
       const log = events.flatMap((event) => [event.sequence, JSON.stringify(event)]);
       return commitResult(await connection.run('commit-rollout', keys, [...args, ...log]));
     },
