@@ -66,6 +66,8 @@ class EventStream {
   #cursor = new StreamCursor();
   /** Version of the view last sent, by rollout. */
   readonly #versions = new Map<string, number>();
+  /** Newest views that wait for a slow reader, by rollout. */
+  readonly #held = new Map<string, RolloutView>();
   #refreshing = false;
 
   constructor(request: StreamRequest) {
@@ -77,7 +79,10 @@ class EventStream {
     const { control, response, lastEventId, limits } = this.#request;
     if (this.#signal.aborted || response.destroyed) return;
     const end = () => this.#closed.abort();
-    response.once('close', end).once('error', end);
+    response
+      .once('close', end)
+      .once('error', end)
+      .on('drain', () => this.#sendHeld());
     this.#signal.addEventListener('abort', () => response.end(), { once: true });
 
     // Listening starts before the snapshot is taken, so that nothing falls between the two.
@@ -112,8 +117,9 @@ class EventStream {
     const { rollouts, response } = this.#request;
     if (rollouts && !rollouts.has(view.rollout)) return;
     this.#sendTransitions(events);
-    // Views supersede each other: while the reader is behind, the next one will do.
-    if (!response.writableNeedDrain) this.#sendView(view);
+    // Views supersede each other: a reader that is behind gets the newest once it has caught up.
+    if (response.writableNeedDrain) this.#held.set(view.rollout, view);
+    else this.#sendView(view);
   }
 
   async #replay(views: readonly RolloutView[]): Promise<void> {
@@ -126,7 +132,14 @@ class EventStream {
     }
   }
 
+  #sendHeld(): void {
+    const views = [...this.#held.values()];
+    this.#held.clear();
+    for (const view of views) this.#sendView(view);
+  }
+
   #sendView(view: RolloutView): void {
+    this.#held.delete(view.rollout);
     this.#versions.set(view.rollout, view.version);
     this.#send(message('view', view, null));
   }

@@ -194,6 +194,31 @@ describe('limits', () => {
     for (const stream of streams) stream.close();
   });
 
+  it('a reader that falls behind gets every transition and, once it has caught up, the newest view', async () => {
+    await api.close();
+    // Pings would make up for a view that was left out.
+    api = await startControlApi({
+      control,
+      address: { host: '127.0.0.1', port: 0 },
+      tokens: [],
+      loopbackWithoutToken: true,
+      logger: silentLogger,
+    });
+    const stream = await open('?rollouts=orders-v2');
+    await stream.next();
+    const message = 'x'.repeat(20_000);
+    for (let n = 0; n < 30; n += 1) control.move('orders-v2', 'advanced', { message: `${n} ${message}` });
+    const sequences: number[] = [];
+    let newest = '';
+    while (!newest.startsWith('29 ')) {
+      const { event, data } = await stream.next();
+      if (event === 'transition') sequences.push((data as { sequence: number }).sequence);
+      if (event === 'view') newest = (data as { message: string }).message;
+    }
+    expect(sequences).toEqual(Array.from({ length: 30 }, (_, n) => n + 1));
+    stream.close();
+  });
+
   it('a reader that does not read is disconnected once its buffer is full', async () => {
     const socket: Socket = connect(Number(new URL(api.url).port), '127.0.0.1');
     socket.pause();

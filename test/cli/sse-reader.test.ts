@@ -10,7 +10,8 @@ async function read(chunks: readonly Uint8Array[]): Promise<readonly ServerEvent
     },
   });
   const events: ServerEvent[] = [];
-  for await (const event of readServerEvents(body, () => undefined, new AbortController().signal)) events.push(event);
+  for await (const event of readServerEvents(body, () => undefined, new AbortController().signal))
+    events.push(event);
   return events;
 }
 

@@ -1,6 +1,8 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { stripVTControlCharacters } from 'node:util';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type ControlApi, startControlApi } from '../../src/api/control-api.ts';
 import { LiveScreen } from '../../src/cli/live-screen.ts';
@@ -189,6 +191,36 @@ describe('watch on a terminal', () => {
     keyboard.press('q');
     await run.ended;
     expect(run.code).toBe(0);
+  });
+});
+
+describe('watch after the garbage collector has run', () => {
+  // fetch holds its controller weakly: a stream that only its signal could end would then never end.
+  setFlagsFromString('--expose-gc');
+  const collect: unknown = runInNewContext('gc');
+  async function collectGarbage(): Promise<void> {
+    for (let round = 0; round < 3; round += 1) {
+      if (typeof collect === 'function') collect();
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  }
+
+  it('still ends by a key, by Ctrl-C and with the run, and lets the connection go', async () => {
+    expect(typeof collect).toBe('function');
+    const endings: readonly [number, (run: CliRun, press: (key: string) => void) => unknown][] = [
+      [0, (_run, press) => press('q')],
+      [130, (run) => run.interrupt()],
+      [3, () => control.move('orders-v2', 'aborted', { phase: 'aborted' })],
+    ];
+    for (const [code, end] of endings) {
+      const keyboard = fakeKeyboard();
+      const run = await watch({ isTTY: true, keyboard });
+      await collectGarbage();
+      end(run, keyboard.press);
+      await run.ended;
+      expect(run.code).toBe(code);
+      await eventually(() => control.listeners === 0);
+    }
   });
 });
 
