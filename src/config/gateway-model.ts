@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { BreakerLimits } from '../core/policy/breaker.ts';
 import type { RetryOutcome, StickySource } from './gateway-schema.ts';
 import type { ListenAddress } from './primitives.ts';
 
@@ -61,6 +62,8 @@ export interface Route {
   };
   /** Null: no retries. */
   readonly retry: RetryPolicy | null;
+  /** Null: no circuit breaker. */
+  readonly breaker: BreakerLimits | null;
   readonly auth: { readonly jwt: string; readonly optional: boolean } | null;
   readonly maxBodyBytes: number;
 }

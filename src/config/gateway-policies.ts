@@ -7,12 +7,13 @@
 import { suggestion } from './edit-distance.ts';
 import type { RetryPolicy, Route } from './gateway-model.ts';
 import type { GatewayYaml } from './gateway-schema.ts';
+import { checkBreaker, completeBreaker, mergeBreaker } from './policies/breaker.ts';
 import type { Path, YamlSource } from './yaml-source.ts';
 
 type PolicyYaml = NonNullable<GatewayYaml['policies']>[string];
 /** What a policy and a route may both set, as written. */
-export type PolicyFields = Pick<PolicyYaml, 'timeout' | 'retry' | 'auth' | 'maxBodyBytes'>;
-export type RoutePolicy = Pick<Route, 'timeout' | 'retry' | 'auth' | 'maxBodyBytes'>;
+export type PolicyFields = Pick<PolicyYaml, 'timeout' | 'retry' | 'breaker' | 'auth' | 'maxBodyBytes'>;
+export type RoutePolicy = Pick<Route, 'timeout' | 'retry' | 'breaker' | 'auth' | 'maxBodyBytes'>;
 
 const DEFAULT_TIMEOUT = { connectMs: 1000, responseMs: 10_000, idleMs: 60_000, totalMs: 15_000 } as const;
 const DEFAULT_RETRY: RetryPolicy = {
@@ -65,9 +66,11 @@ export function mergePolicy(base: PolicyFields, over: PolicyFields): PolicyField
   const maxBodyBytes = over.maxBodyBytes ?? base.maxBodyBytes;
   const auth = over.auth ?? base.auth;
   const retry = mergeRetry(base.retry, over.retry);
+  const breaker = mergeBreaker(base.breaker, over.breaker);
   return {
     ...(timeout && { timeout }),
     ...(retry !== undefined && { retry }),
+    ...(breaker !== undefined && { breaker }),
     ...(auth !== undefined && { auth }),
     ...(maxBodyBytes !== undefined && { maxBodyBytes }),
   };
@@ -90,6 +93,7 @@ export function completePolicy(fields: PolicyFields): RoutePolicy {
       totalMs: timeout.total ?? DEFAULT_TIMEOUT.totalMs,
     },
     retry: retry === false ? null : completeRetry(retry),
+    breaker: completeBreaker(fields.breaker),
     auth: auth ? { jwt: auth.jwt, optional: auth.optional } : null,
     maxBodyBytes: maxBodyBytes ?? DEFAULT_MAX_BODY_BYTES,
   };
@@ -128,6 +132,7 @@ export function checkPolicyFields(
     );
   }
   const timeout = written.timeout;
+  checkBreaker(source, path, written.breaker, timeout?.response);
   if (timeout?.connect !== undefined && timeout.total !== undefined && timeout.connect > timeout.total) {
     findings.warning(
       source.valueRange([...path, 'timeout', 'connect']),

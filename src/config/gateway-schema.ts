@@ -5,6 +5,7 @@
  */
 
 import * as z from 'zod';
+import { breakerField } from './policies/breaker-schema.ts';
 import { duration, headerName, httpUrl, listenAddress, name, origin } from './primitives.ts';
 
 const SECOND = 1000;
@@ -112,6 +113,7 @@ const policyFields = {
     .union([retry, z.literal(false)])
     .optional()
     .meta({ description: 'Retries of idempotent methods; false for none. Default: one retry.' }),
+  breaker: breakerField,
   auth: z.union([auth, z.literal(false)]).optional(),
   maxBodyBytes: z
     .int()

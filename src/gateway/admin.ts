@@ -9,8 +9,10 @@ import type { AddressInfo } from 'node:net';
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import type { ListenAddress } from '../config/primitives.ts';
 import { FULL_BP } from '../core/domain/weight.ts';
+import type { BreakerTable } from './breakers.ts';
 import type { GatewayMetrics } from './metrics.ts';
 import type { AppliedSplit } from './split-table.ts';
+import { registerBreakers } from './upstream-gauges.ts';
 
 export interface AdminFacts {
   readonly metrics: GatewayMetrics;
@@ -21,6 +23,7 @@ export interface AdminFacts {
   readonly droppedSummaries: () => number;
   readonly inFlight: () => number;
   readonly channelConnected: () => boolean;
+  readonly breakers: () => BreakerTable;
 }
 
 export interface AdminListener {
@@ -113,6 +116,7 @@ function createRegistry(facts: AdminFacts): Registry {
       }
     },
   });
+  registerBreakers(registry, facts.breakers);
   gauge('sluice_channel_connected', '1 while the weight channel answers.', registers, () =>
     facts.channelConnected() ? 1 : 0,
   );

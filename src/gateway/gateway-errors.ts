@@ -40,6 +40,11 @@ export const GATEWAY_ERRORS = {
     title: 'The answer of the upstream cannot be passed on',
     close: false,
   },
+  BREAKER_OPEN: {
+    status: 503,
+    title: 'The service is failing and gets a moment to recover; try again later',
+    close: false,
+  },
   UPSTREAM_TIMEOUT: { status: 504, title: 'The upstream did not answer in time', close: false },
   /** Only in the access log: the client was gone, or the response broke off half-way. */
   CLIENT_ABORTED: { status: 499, title: 'The client went away', close: true },

@@ -139,7 +139,7 @@ class RunningGateway implements Gateway {
     const watched = splits.start(splitServices(config));
     await within(watched, FIRST_WEIGHTS_MS);
     recorder.replaceServices(Object.keys(config.services));
-    const snapshot = compileSnapshot(config, { ...this.#parts, verifiers });
+    const snapshot = compileSnapshot(config, { ...this.#parts, verifiers }, null);
     this.#runtime = {
       snapshot,
       draining: false,
@@ -160,6 +160,7 @@ class RunningGateway implements Gateway {
       droppedSummaries: () => recorder.dropped,
       inFlight: () => this.#inFlight,
       channelConnected: () => splits.connected,
+      breakers: () => this.#runtime?.snapshot.breakers ?? new Map(),
     });
     this.adminAddress = this.#admin.address;
     recorder.start();
@@ -231,7 +232,7 @@ class RunningGateway implements Gateway {
     try {
       const verifiers = await openVerifiers(config, this.#options.clock);
       await parts.splits.adoptServices(splitServices(config));
-      const next = compileSnapshot(config, { ...parts, verifiers });
+      const next = compileSnapshot(config, { ...parts, verifiers }, runtime.snapshot);
       const old = runtime.snapshot;
       runtime.snapshot = next;
       this.#config = config;

@@ -93,12 +93,20 @@ export class VersionCounter {
   readonly attempts = new TrafficCounter();
   readonly responses = new TrafficCounter();
   forced = 0;
+  /** Requests that a breaker refused. */
+  refused = 0;
 
   take(): VersionSummary | null {
-    if (this.forced === 0 && this.attempts.isEmpty && this.responses.isEmpty) return null;
-    const forced = this.forced;
+    const { forced, refused } = this;
+    if (forced === 0 && refused === 0 && this.attempts.isEmpty && this.responses.isEmpty) return null;
     this.forced = 0;
-    return { attempts: this.attempts.take(), responses: this.responses.take(), forced };
+    this.refused = 0;
+    return {
+      attempts: this.attempts.take(),
+      responses: this.responses.take(),
+      forced,
+      ...(refused > 0 && { refused }),
+    };
   }
 }
 

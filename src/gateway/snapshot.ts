@@ -5,7 +5,9 @@
  */
 
 import type { GatewayConfig, Route, Service } from '../config/gateway-model.ts';
+import type { Breaker, BreakerLimits } from '../core/policy/breaker.ts';
 import { RetryBudget } from '../core/policy/retry-budget.ts';
+import { adoptBreaker, type BreakerTable, type RouteBreaker } from './breakers.ts';
 import { compileTrust, type TrustCheck } from './forwarded.ts';
 import type { TokenVerifier } from './jwt-verifier.ts';
 import { type ClientSeries, type GatewayMetrics, type RetryCounts, ServerSeries } from './metrics.ts';
@@ -34,11 +36,13 @@ export interface CompiledService {
   readonly retries: RetryCounts;
 }
 
-export interface CompiledRoute extends Omit<Route, 'service' | 'auth'> {
+export interface CompiledRoute extends Omit<Route, 'service' | 'auth' | 'breaker'> {
   /** What logs and metrics call the path: the template or prefix, never the path itself. */
   readonly pattern: string;
   readonly service: CompiledService;
   readonly auth: { readonly verify: TokenVerifier; readonly optional: boolean } | null;
+  /** By version; null: the route has no breaker. */
+  readonly breakers: ReadonlyMap<ServiceVersion, Breaker> | null;
   readonly series: ServerSeries;
 }
 
@@ -52,6 +56,7 @@ export interface Snapshot {
   /** A newer snapshot took over: the endpoints are let go when `inFlight` reaches 0. */
   superseded: boolean;
   readonly endpoints: readonly Endpoint[];
+  readonly breakers: BreakerTable;
 }
 
 export interface SnapshotParts {
@@ -63,18 +68,30 @@ export interface SnapshotParts {
   readonly verifiers: ReadonlyMap<string, TokenVerifier>;
 }
 
-/** Compiles a checked configuration. Throws on one that the loader would have refused. */
-export function compileSnapshot(config: GatewayConfig, parts: SnapshotParts): Snapshot {
+/**
+ * Compiles a checked configuration. Throws on one that the loader would have refused. What was learnt about
+ * upstreams under `previous` goes on where it still applies.
+ */
+export function compileSnapshot(
+  config: GatewayConfig,
+  parts: SnapshotParts,
+  previous: Snapshot | null,
+): Snapshot {
   const used: Endpoint[] = [];
   try {
-    return compile(config, parts, used);
+    return compile(config, parts, used, previous);
   } catch (error) {
     parts.endpoints.release(used);
     throw error;
   }
 }
 
-function compile(config: GatewayConfig, parts: SnapshotParts, used: Endpoint[]): Snapshot {
+function compile(
+  config: GatewayConfig,
+  parts: SnapshotParts,
+  used: Endpoint[],
+  previous: Snapshot | null,
+): Snapshot {
   const isTrusted = compileTrust(config.trustedProxies);
   const services = new Map<string, CompiledService>();
   for (const service of Object.values(config.services)) {
@@ -85,7 +102,17 @@ function compile(config: GatewayConfig, parts: SnapshotParts, used: Endpoint[]):
     );
     services.set(service.name, compileService(service, connectMs, parts, used));
   }
-  const routes = config.routes.map((route) => compileRoute(route, services, parts));
+  const breakers = new Map<string, RouteBreaker>();
+  const routes = config.routes.map((route) =>
+    compileRoute(route, services, parts, (limits, version) =>
+      adoptBreaker(
+        previous?.breakers,
+        breakers,
+        { service: route.service, route: route.name, version },
+        limits,
+      ),
+    ),
+  );
   return {
     config,
     find: compileRouter(routes),
@@ -94,6 +121,7 @@ function compile(config: GatewayConfig, parts: SnapshotParts, used: Endpoint[]):
     inFlight: 0,
     superseded: false,
     endpoints: used,
+    breakers,
   };
 }
 
@@ -134,9 +162,11 @@ function compileRoute(
   route: Route,
   services: ReadonlyMap<string, CompiledService>,
   parts: SnapshotParts,
+  breakerOf: (limits: BreakerLimits, version: string) => Breaker,
 ): CompiledRoute {
   const service = services.get(route.service);
   if (service === undefined) throw new Error(`route ${route.name} names no service: ${route.service}`);
+  const { breaker } = route;
   const pattern = route.path.kind === 'prefix' ? `${route.path.path.replace(/\/$/, '')}/*` : route.path.path;
   const verify = route.auth === null ? undefined : parts.verifiers.get(route.auth.jwt);
   if (route.auth !== null && verify === undefined) {
@@ -147,6 +177,10 @@ function compileRoute(
     pattern,
     service,
     auth: route.auth === null || verify === undefined ? null : { verify, optional: route.auth.optional },
+    breakers:
+      breaker === null
+        ? null
+        : new Map([...service.versions.values()].map((each) => [each, breakerOf(breaker, each.name)])),
     series: new ServerSeries(parts.metrics, service.name, pattern),
   };
 }

@@ -100,6 +100,7 @@ routes: [{ name: a, match: { path: / }, service: a }]
             maxMs: 250,
             bufferBytes: 65_536,
           },
+          breaker: null,
           auth: null,
           maxBodyBytes: 10_485_760,
         },
@@ -132,6 +133,38 @@ routes: [{ name: a, match: { path: / }, service: a }]
       by: 'policy: careful\n    retry: false\n    auth: false',
     });
     expect(route(off, 'orders')).toMatchObject({ retry: null, auth: null });
+  });
+
+  it('merges a breaker field by field and fills in the rest', () => {
+    const withBreaker = edited(SOUND, {
+      replace: 'extends: base',
+      by: 'extends: base\n    breaker: { slow: { over: 500ms }, open: 20s }',
+    });
+    expect(route(withBreaker, 'orders').breaker).toEqual({
+      errorShare: null,
+      slow: { overMs: 500, share: 0.5 },
+      windowMs: 10_000,
+      minimum: 20,
+      openMs: 20_000,
+      recoverMs: 10_000,
+    });
+    const over = edited(withBreaker, {
+      replace: 'policy: careful',
+      by: 'policy: careful\n    breaker: { errorRate: 5%, slow: { share: 30% }, window: 2m }',
+    });
+    expect(route(over, 'orders').breaker).toMatchObject({
+      errorShare: 0.05,
+      slow: { overMs: 500, share: 0.3 },
+      windowMs: 120_000,
+      openMs: 20_000,
+    });
+    const off = edited(withBreaker, {
+      replace: 'policy: careful',
+      by: 'policy: careful\n    breaker: false',
+    });
+    expect(route(off, 'orders').breaker).toBeNull();
+    const bare = edited(SOUND, { replace: 'policy: careful', by: 'breaker: {}' });
+    expect(route(bare, 'orders').breaker).toMatchObject({ errorShare: 0.2, slow: null });
   });
 
   it('tells exact paths, templates and prefixes apart, and a prefix by its segments', () => {

@@ -17,6 +17,7 @@ export function routeOf(service: string, changes: Partial<Route> = {}): Route {
     service,
     timeout: { connectMs: 1_000, responseMs: 2_000, idleMs: 2_000, totalMs: 5_000 },
     retry: null,
+    breaker: null,
     auth: null,
     maxBodyBytes: 1_048_576,
     ...changes,

@@ -8,7 +8,7 @@ import { formatDuration } from '../domain/duration.ts';
 import type { Plan } from '../domain/plan.ts';
 import type { Check, NoEvidenceCause } from '../domain/rule.ts';
 import { FULL_BP } from '../domain/weight.ts';
-import { type EvidenceWindow, recentBuckets, sumArm } from './evidence-window.ts';
+import { type EvidenceWindow, recentBuckets, sumArm, sumRefused } from './evidence-window.ts';
 
 /** Gateways report every second; silence of this length means that none is heard. */
 export const STALE_AFTER_MS = 5_000;
@@ -47,6 +47,15 @@ export function evidenceGap(input: GapInput): EvidenceGap | null {
   // Half the hold, so that a short step notices silence while it lasts; a minute at most.
   const quietMs = Math.min(QUIET_MAX_MS, Math.max(QUIET_MIN_MS, input.holdMs / 2));
   const buckets = recentBuckets(window, quietMs);
+  // What a failing version still gets is the few attempts that its breaker lets through: no sample of its traffic.
+  // Those count against it in the rules; the time meanwhile must not count for it (nor for a canary whose
+  // baseline is cut off). Before "no traffic", which would be the same thing with a worse explanation.
+  for (const version of weightBp < FULL_BP ? [plan.canary, plan.baseline] : [plan.canary]) {
+    const refused = sumRefused(buckets, version);
+    if (refused === 0) continue;
+    const detail = `circuit breakers refused ${refused} requests for ${version} in the last ${formatDuration(quietMs)}`;
+    return { cause: 'breaker-open', detail };
+  }
   if (sumArm(buckets, plan.canary).total === 0) {
     return { cause: 'no-traffic', detail: `no canary request in the last ${formatDuration(quietMs)}` };
   }

@@ -17,6 +17,8 @@ export interface ArmBucket {
   readonly bad: number;
   readonly total: number;
   readonly latencyUs: HistogramWire;
+  /** Requests that a circuit breaker refused; not attempts. */
+  readonly refused: number;
 }
 
 export interface Bucket {
@@ -82,12 +84,13 @@ function mergeArms(
   versions: Readonly<Record<string, VersionSummary>>,
 ): Readonly<Record<string, ArmBucket>> {
   const merged: Record<string, ArmBucket> = { ...arms };
-  for (const [version, { attempts }] of Object.entries(versions)) {
+  for (const [version, { attempts, refused = 0 }] of Object.entries(versions)) {
     const before = merged[version];
     merged[version] = {
       bad: (before?.bad ?? 0) + badOf(attempts.outcomes),
       total: (before?.total ?? 0) + totalOf(attempts.outcomes),
       latencyUs: before ? mergeWires(before.latencyUs, attempts.latencyUs) : attempts.latencyUs,
+      refused: (before?.refused ?? 0) + refused,
     };
   }
   return merged;
@@ -113,4 +116,9 @@ export function sumArm(buckets: readonly Bucket[], version: string): { bad: numb
     total += arm?.total ?? 0;
   }
   return { bad, total };
+}
+
+/** Requests for a version that circuit breakers refused, over some buckets. */
+export function sumRefused(buckets: readonly Bucket[], version: string): number {
+  return buckets.reduce((sum, bucket) => sum + (bucket.arms[version]?.refused ?? 0), 0);
 }

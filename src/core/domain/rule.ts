@@ -42,12 +42,14 @@ export type Verdict = 'pass' | 'fail' | 'undecided' | 'no-evidence';
 
 /**
  * Why there is nothing to judge. `no-traffic`: gateways report, but no canary request. `no-baseline`: the
- * baseline had none. `stale`: gateways have gone silent. `lost`: summaries are missing. The others are a
+ * baseline had none. `breaker-open`: a circuit breaker refuses a version's requests, so that the few attempts
+ * left are no sample. `stale`: gateways have gone silent. `lost`: summaries are missing. The others are a
  * metric source's: down, too slow, an answer with no, several, or not-a-number values, a refused query.
  */
 export type NoEvidenceCause =
   | 'no-traffic'
   | 'no-baseline'
+  | 'breaker-open'
   | 'stale'
   | 'lost'
   | 'source-down'

@@ -38,6 +38,12 @@ export interface VersionSummary {
   readonly responses: Traffic;
   /** Requests that a match override sent here. In neither count above: testers are not a random sample. */
   readonly forced: number;
+  /**
+   * Requests that a circuit breaker refused to send here: in `responses` (their clients got an answer), not in
+   * `attempts` (the version was not asked). While there are any, what is left in `attempts` is a remnant chosen
+   * by the version's own failures. Left out when 0.
+   */
+  readonly refused?: number;
 }
 
 /** Delivered at least once; folded exactly once by (gateway, incarnation, service, sequence). */

@@ -4,9 +4,11 @@
  * @module
  */
 
+import { type Breaker, REFUSED } from '../../core/policy/breaker.ts';
 import { type AttemptFailure, retryDelayMs } from '../../core/policy/retry.ts';
 import { formatTraceParent } from '../../telemetry/trace-context.ts';
 import { Alarm } from '../alarm.ts';
+import { BreakerPass, retryAfterS } from '../breakers.ts';
 import type { Exchange } from '../exchange.ts';
 import type { GatewayErrorCode } from '../gateway-errors.ts';
 import { EAGER_BODY_BYTES } from '../limits.ts';
@@ -22,6 +24,13 @@ export function attempt(exchange: Exchange): boolean {
   const { route, runtime, bodyLength } = exchange;
   if (route === null) throw new Error('attempt runs after route');
   const nowMs = runtime.monotonicMs();
+  const breaker = breakerOf(exchange);
+  if (breaker?.isOpen(nowMs) === true) {
+    // Before the body is asked for: nobody would read it.
+    breaker.refusals += 1;
+    refuse(exchange, breaker, nowMs);
+    return false;
+  }
   route.service.retryBudget.countRequest(nowMs);
   if (bodyLength === 0) {
     exchange.totalDeadlineMs = nowMs + route.timeout.totalMs;
@@ -116,6 +125,16 @@ const ERROR_OF_TROUBLE: Readonly<Record<AttemptTrouble, GatewayErrorCode>> = {
 function start(exchange: Exchange, nowMs: number): void {
   const { route, version } = exchange;
   if (route === null || version === null) throw new Error('attempt runs after assign');
+  const breaker = breakerOf(exchange);
+  let pass: BreakerPass | null = null;
+  if (breaker !== null) {
+    const ticket = breaker.admit(nowMs, randomFraction());
+    if (ticket === REFUSED) {
+      refuse(exchange, breaker, nowMs);
+      return;
+    }
+    pass = new BreakerPass(breaker, ticket, nowMs);
+  }
   exchange.attempts += 1;
   const endpoint = nextEndpoint(version, exchange.attempt?.endpoint ?? null);
   exchange.upstreamFields[exchange.traceparentAt] = formatTraceParent(
@@ -124,8 +143,21 @@ function start(exchange: Exchange, nowMs: number): void {
     exchange.traceFlags,
   );
   const current = new Attempt(exchange, route, version, endpoint, sink, nowMs);
+  current.pass = pass;
   exchange.attempt = current;
   current.send();
+}
+
+function breakerOf({ route, version }: Exchange): Breaker | null {
+  if (route === null || route.breakers === null || version === null) return null;
+  return route.breakers.get(version) ?? null;
+}
+
+/** The version is not asked: no attempt of its own, but the analysis must know that its sample is cut. */
+function refuse(exchange: Exchange, breaker: Breaker, nowMs: number): void {
+  if (exchange.attempts === 0 && !exchange.forced && exchange.version !== null)
+    exchange.version.counter.refused += 1;
+  replyProblem(exchange, 'BREAKER_OPEN', '', ['Retry-After', retryAfterS(breaker, nowMs)]);
 }
 
 /** Round robin; a retry goes to another endpoint than the one that has just failed, if there is one. */
@@ -153,6 +185,8 @@ function retryDelay(current: Attempt, failure: AttemptFailure): number | null {
   const { runtime } = exchange;
   if (route.retry === null) return null;
   const nowMs = runtime.monotonicMs();
+  // What the upstream said is a better answer than what the breaker would say instead of asking again.
+  if (breakerOf(exchange)?.isOpen(nowMs) === true) return null;
   const delayMs = retryDelayMs(
     route.retry,
     {

@@ -45,8 +45,15 @@ function accessLine(exchange: Exchange, status: number, durationMs: number): str
     `,"endpoint":"${attempt?.endpoint.origin ?? ''}","attempts":${exchange.attempts}` +
     `,"sticky":${quoted(exchange.stickySource)},"request_id":"${exchange.requestId}"` +
     `,"trace_id":"${exchange.traceId}","client_ip":"${exchange.clientIp}","bytes":${exchange.bytesOut}` +
-    `,"error":"${exchange.errorCode}"}\n`
+    `${breakerField(exchange)},"error":"${exchange.errorCode}"}\n`
   );
+}
+
+/** Only on routes with a breaker: `refused`, or its state. */
+function breakerField({ route, version, errorCode }: Exchange): string {
+  const breaker = version === null ? undefined : route?.breakers?.get(version);
+  if (breaker === undefined) return '';
+  return `,"breaker":"${errorCode === 'BREAKER_OPEN' ? 'refused' : breaker.state}"`;
 }
 
 const SAFE_TEXT = /^[\w./:{}*@ -]*$/;

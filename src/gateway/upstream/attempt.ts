@@ -7,6 +7,7 @@
 import type { Readable } from 'node:stream';
 import { type Dispatcher, errors } from 'undici';
 import type { AttemptFailure } from '../../core/policy/retry.ts';
+import type { BreakerPass } from '../breakers.ts';
 import { Deadline } from '../deadlines.ts';
 import type { Exchange } from '../exchange.ts';
 import { MAX_DISCARD_BYTES, MAX_INTERIM_RESPONSES } from '../limits.ts';
@@ -49,6 +50,8 @@ export class Attempt extends Deadline implements Dispatcher.DispatchHandler {
   /** Name, value, name, value …; null until the head is there. */
   rawFields: Buffer[] | null = null;
   bytes = 0;
+  /** Null: no circuit breaker watches this attempt. */
+  pass: BreakerPass | null = null;
   #controller: Dispatcher.DispatchController | null = null;
   #interim = 0;
   /** Coarse time of the last sign of life of the response body. */
@@ -170,6 +173,7 @@ export class Attempt extends Deadline implements Dispatcher.DispatchHandler {
       return;
     }
     this.status = status;
+    if (this.pass !== null) this.pass.settleStatus(status, this.exchange.runtime.monotonicMs());
     // undici gives the parser's buffers on HTTP/1.1; other shapes belong to HTTP/2, which is not enabled.
     this.rawFields = controller.rawHeaders as Buffer[];
     this.phase = 'streaming';
@@ -271,6 +275,7 @@ export class Attempt extends Deadline implements Dispatcher.DispatchHandler {
     const { monotonicMs } = this.exchange.runtime;
     const nowMs = monotonicMs();
     if (this.#pausedSinceMs >= 0) this.#pausedMs += nowMs - this.#pausedSinceMs;
+    if (this.pass !== null) this.pass.settle(outcome === OUTCOME.clientAborted ? 'neutral' : 'failed', nowMs);
     const durationMs = Math.max(0, nowMs - this.startedMs - this.#pausedMs);
     // Testers are not a random sample: rules must not see their requests, in either metric source.
     if (this.exchange.forced) return;

@@ -51,6 +51,22 @@ describe('evidenceGap', () => {
       'no-traffic',
     ],
     ['has no baseline without a baseline request', input({}, { v2: { ok: 1 } }), 'no-baseline'],
+    [
+      'has a breaker open that refuses the canary',
+      input({}, { v1: { ok: 10 }, v2: { bad: 2, refused: 30 } }),
+      'breaker-open',
+    ],
+    [
+      'says so too when nothing gets through',
+      input({}, { v1: { ok: 10 }, v2: { refused: 30 } }),
+      'breaker-open',
+    ],
+    ['has one open that refuses the baseline', input({}, { ...both, v1: { refused: 1 } }), 'breaker-open'],
+    [
+      'does not care about the baseline at 100 %',
+      input({ weightBp: 10_000 }, { ...both, v1: { refused: 1 } }),
+      null,
+    ],
     ['needs no baseline at 100 %', input({ weightBp: 10_000 }, { v2: { ok: 1 } }), null],
     ['names the source that a rule could not ask', input({ checks: [none] }, both), 'source-down'],
     [

@@ -13,6 +13,8 @@ export interface ArmSecond {
   readonly bad?: number;
   /** Latency of every request in it, milliseconds. */
   readonly latencyMs?: number;
+  /** Requests that a breaker refused. */
+  readonly refused?: number;
 }
 
 export function traffic({ ok = 0, bad = 0, latencyMs = 10 }: ArmSecond): Traffic {
@@ -22,7 +24,13 @@ export function traffic({ ok = 0, bad = 0, latencyMs = 10 }: ArmSecond): Traffic
 }
 
 function version(arm: ArmSecond): VersionSummary {
-  return { attempts: traffic(arm), responses: traffic(arm), forced: 0 };
+  const { refused } = arm;
+  return {
+    attempts: traffic(arm),
+    responses: traffic(arm),
+    forced: 0,
+    ...(refused !== undefined && { refused }),
+  };
 }
 
 /** One second of one gateway; `second` is also the sequence unless given. */

@@ -1,0 +1,63 @@
+/**
+ * Circuit breakers of routes: one for each version, kept over reloads, and the pass of one attempt through one.
+ * Joins the pure breaker to attempts; decides nothing about answers.
+ * @module
+ */
+
+import { Breaker, type BreakerLimits, type BreakerOutcome } from '../core/policy/breaker.ts';
+
+/** A breaker and what it stands before. */
+export interface RouteBreaker {
+  readonly service: string;
+  readonly route: string;
+  readonly version: string;
+  readonly breaker: Breaker;
+}
+
+/** By service, route and version. */
+export type BreakerTable = ReadonlyMap<string, RouteBreaker>;
+
+/** The breaker of a route and version goes on with what it knows, unless its limits have changed. */
+export function adoptBreaker(
+  previous: BreakerTable | undefined,
+  next: Map<string, RouteBreaker>,
+  place: Omit<RouteBreaker, 'breaker'>,
+  limits: BreakerLimits,
+): Breaker {
+  const key = `${place.service} ${place.route} ${place.version}`;
+  const known = previous?.get(key);
+  const kept = known !== undefined && JSON.stringify(known.breaker.limits) === JSON.stringify(limits);
+  const entry = kept ? known : { ...place, breaker: new Breaker(limits) };
+  next.set(key, entry);
+  return entry.breaker;
+}
+
+/** Seconds for a Retry-After field: until the breaker may admit again, at least 1. */
+export function retryAfterS(breaker: Breaker, nowMs: number): string {
+  return String(Math.max(1, Math.ceil(breaker.openForMs(nowMs) / 1000)));
+}
+
+/** One admitted attempt. The response head settles it, so that a long stream does not keep a probe waiting. */
+export class BreakerPass {
+  readonly #breaker: Breaker;
+  readonly #ticket: number;
+  readonly #startedMs: number;
+  #settled = false;
+
+  constructor(breaker: Breaker, ticket: number, startedMs: number) {
+    this.#breaker = breaker;
+    this.#ticket = ticket;
+    this.#startedMs = startedMs;
+  }
+
+  /** Idempotent. */
+  settle(outcome: BreakerOutcome, nowMs: number): void {
+    if (this.#settled) return;
+    this.#settled = true;
+    this.#breaker.settle(this.#ticket, nowMs, outcome, nowMs - this.#startedMs);
+  }
+
+  settleStatus(status: number, nowMs: number): void {
+    this.settle(status >= 500 ? 'failed' : status >= 400 ? 'client-error' : 'ok', nowMs);
+  }
+}
