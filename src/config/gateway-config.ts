@@ -12,6 +12,7 @@ import type { GatewayConfig, JwtProvider, Route, Service } from './gateway-model
 import { checkPolicyFields, completePolicy, mergePolicy, resolvePolicies } from './gateway-policies.ts';
 import { checkRouteReferences, createDuplicateCheck, readPathMatch } from './gateway-routes.ts';
 import { type GatewayYaml, gatewaySchema, type StickySource } from './gateway-schema.ts';
+import { checkLimitClaims } from './policies/limits.ts';
 import { checkIsMap, checkSchema } from './schema-check.ts';
 import { parseYaml, type YamlSource } from './yaml-source.ts';
 
@@ -128,13 +129,18 @@ function buildRoutes(source: YamlSource, yaml: GatewayYaml): readonly Route[] {
     checkDuplicate(index, route, path);
     if (!path) continue;
     const inherited = route.policy === undefined ? undefined : resolved.get(route.policy);
+    const policy = completePolicy(mergePolicy(inherited ?? {}, route));
+    checkLimitClaims(source, ['routes', index], route.name, policy.auth !== null, [
+      ...policy.rateLimits.map(({ key }) => key),
+      ...policy.quotas.map(({ key }) => key),
+    ]);
     routes.push({
       name: route.name,
       methods: route.match.methods ? [...new Set(route.match.methods)] : null,
       host: route.match.host ?? null,
       path,
       service: route.service,
-      ...completePolicy(mergePolicy(inherited ?? {}, route)),
+      ...policy,
     });
   }
   return routes;

@@ -6,6 +6,7 @@
 
 import type { BreakerLimits } from '../core/policy/breaker.ts';
 import type { RetryOutcome, StickySource } from './gateway-schema.ts';
+import type { RouteLimits } from './policies/limits.ts';
 import type { ListenAddress } from './primitives.ts';
 
 export interface GatewayConfig {
@@ -46,7 +47,7 @@ export type PathMatch =
   /** Matches the path itself and everything below it: `/orders` matches `/orders` and `/orders/1`, not `/ordersX`. */
   | { readonly kind: 'prefix'; readonly path: string };
 
-export interface Route {
+export interface Route extends RouteLimits {
   readonly name: string;
   /** Null: all methods. */
   readonly methods: readonly string[] | null;

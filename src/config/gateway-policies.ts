@@ -8,12 +8,13 @@ import { suggestion } from './edit-distance.ts';
 import type { RetryPolicy, Route } from './gateway-model.ts';
 import type { GatewayYaml } from './gateway-schema.ts';
 import { checkBreaker, completeBreaker, mergeBreaker } from './policies/breaker.ts';
+import { checkLimitFields, completeLimits, mergeLimits } from './policies/limits.ts';
 import type { Path, YamlSource } from './yaml-source.ts';
 
 type PolicyYaml = NonNullable<GatewayYaml['policies']>[string];
 /** What a policy and a route may both set, as written. */
-export type PolicyFields = Pick<PolicyYaml, 'timeout' | 'retry' | 'breaker' | 'auth' | 'maxBodyBytes'>;
-export type RoutePolicy = Pick<Route, 'timeout' | 'retry' | 'breaker' | 'auth' | 'maxBodyBytes'>;
+export type PolicyFields = Omit<PolicyYaml, 'extends'>;
+export type RoutePolicy = Omit<Route, 'name' | 'methods' | 'host' | 'path' | 'service'>;
 
 const DEFAULT_TIMEOUT = { connectMs: 1000, responseMs: 10_000, idleMs: 60_000, totalMs: 15_000 } as const;
 const DEFAULT_RETRY: RetryPolicy = {
@@ -67,12 +68,16 @@ export function mergePolicy(base: PolicyFields, over: PolicyFields): PolicyField
   const auth = over.auth ?? base.auth;
   const retry = mergeRetry(base.retry, over.retry);
   const breaker = mergeBreaker(base.breaker, over.breaker);
+  const rateLimits = mergeLimits(base.rateLimits, over.rateLimits);
+  const quotas = mergeLimits(base.quotas, over.quotas);
   return {
     ...(timeout && { timeout }),
     ...(retry !== undefined && { retry }),
     ...(breaker !== undefined && { breaker }),
     ...(auth !== undefined && { auth }),
     ...(maxBodyBytes !== undefined && { maxBodyBytes }),
+    ...(rateLimits !== undefined && { rateLimits }),
+    ...(quotas !== undefined && { quotas }),
   };
 }
 
@@ -96,6 +101,7 @@ export function completePolicy(fields: PolicyFields): RoutePolicy {
     breaker: completeBreaker(fields.breaker),
     auth: auth ? { jwt: auth.jwt, optional: auth.optional } : null,
     maxBodyBytes: maxBodyBytes ?? DEFAULT_MAX_BODY_BYTES,
+    ...completeLimits(fields),
   };
 }
 
@@ -119,6 +125,7 @@ export function checkPolicyFields(
   providers: readonly string[],
 ): void {
   const { findings } = source;
+  checkLimitFields(source, path, written);
   if (written.auth && !providers.includes(written.auth.jwt)) {
     const { jwt } = written.auth;
     const hint = providers.length > 0 ? suggestion(jwt, providers) : 'add it to identity.jwt';

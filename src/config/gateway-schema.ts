@@ -6,6 +6,7 @@
 
 import * as z from 'zod';
 import { breakerField } from './policies/breaker-schema.ts';
+import { limitFields } from './policies/limits-schema.ts';
 import { duration, headerName, httpUrl, listenAddress, name, origin } from './primitives.ts';
 
 const SECOND = 1000;
@@ -121,6 +122,7 @@ const policyFields = {
     .max(1_073_741_824)
     .optional()
     .meta({ description: 'Larger request bodies get 413. Default 10 MiB.' }),
+  ...limitFields,
 };
 
 const policy = z.strictObject({ extends: name.optional(), ...policyFields });

@@ -1,10 +1,11 @@
 /**
- * A backend: the five ports through which operator and gateways share state, opened and closed together.
+ * A backend: the six ports through which operator and gateways share state, opened and closed together.
  * Adapters: `adapters/embedded/open-embedded.ts` and `adapters/redis/open-redis.ts`; knows neither.
  * @module
  */
 
 import type { NotificationCursors, RolloutStore, ServiceLeases } from './rollout-store.ts';
+import type { SharedState } from './shared-state.ts';
 import type { TelemetryStream } from './telemetry-stream.ts';
 import type { WeightChannel } from './weight-channel.ts';
 
@@ -14,6 +15,7 @@ export interface Backend {
   readonly store: RolloutStore;
   readonly leases: ServiceLeases;
   readonly cursors: NotificationCursors;
+  readonly shared: SharedState;
   /**
    * Ends every watch, waits for writes under way and gives up connections, files and locks. Idempotent.
    * Writes made afterwards reject with `UNAVAILABLE`.

@@ -103,6 +103,8 @@ routes: [{ name: a, match: { path: / }, service: a }]
           breaker: null,
           auth: null,
           maxBodyBytes: 10_485_760,
+          rateLimits: [],
+          quotas: [],
         },
       ],
     });

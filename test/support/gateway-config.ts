@@ -20,6 +20,8 @@ export function routeOf(service: string, changes: Partial<Route> = {}): Route {
     breaker: null,
     auth: null,
     maxBodyBytes: 1_048_576,
+    rateLimits: [],
+    quotas: [],
     ...changes,
   };
 }

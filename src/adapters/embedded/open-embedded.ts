@@ -10,6 +10,7 @@ import { openEmbeddedDirectory } from './directory-lock.ts';
 import { createEmbeddedCursors } from './notification-cursors.ts';
 import { createEmbeddedRolloutStore } from './rollout-store.ts';
 import { createEmbeddedLeases } from './service-leases.ts';
+import { createEmbeddedSharedState } from './shared-state.ts';
 import { createEmbeddedTelemetryStream } from './telemetry-stream.ts';
 import { createEmbeddedWeightChannel } from './weight-channel.ts';
 
@@ -35,6 +36,7 @@ export async function openEmbedded(options: {
       store,
       leases,
       cursors,
+      shared: createEmbeddedSharedState(clock),
       async close() {
         await Promise.all([channel.close(), store.close(), leases.close(), cursors.close()]);
         await unlock();

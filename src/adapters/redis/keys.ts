@@ -47,3 +47,23 @@ export function eventsKey(rollout: string): string {
 export function leaseKey(service: string): string {
   return `${CONTROL}:lease:${service}`;
 }
+
+/** Tag of all limits of one subject (a digest), so that one script can take from them. */
+function subjectTag(subjectDigest: string): string {
+  return `sluice:{limits:${subjectDigest}}`;
+}
+
+/** String: when the key is idle, microseconds of the server's clock; it expires then. */
+export function rateKey(subjectDigest: string, limit: string): string {
+  return `${subjectTag(subjectDigest)}:rate:${limit}`;
+}
+
+/** String: requests in the window that starts at `startMs`; it expires with the window. */
+export function quotaKey(subjectDigest: string, limit: string, startMs: number): string {
+  return `${subjectTag(subjectDigest)}:quota:${limit}:${startMs}`;
+}
+
+/** Hash: `fingerprint`, `token`, `answer`; it expires with the claim or the answer. */
+export function idempotencyKey(keyDigest: string): string {
+  return `sluice:{idempotency:${keyDigest}}`;
+}

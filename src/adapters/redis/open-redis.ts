@@ -9,6 +9,7 @@ import { type ConnectionLog, openConnection } from './connection.ts';
 import { createRedisCursors } from './notification-cursors.ts';
 import { createRedisRolloutStore } from './rollout-store.ts';
 import { createRedisLeases } from './service-leases.ts';
+import { createRedisSharedState } from './shared-state.ts';
 import { createRedisTelemetryStream } from './telemetry-stream.ts';
 import { createRedisWeightChannel } from './weight-channel.ts';
 
@@ -37,6 +38,7 @@ export async function openRedis(options: {
     store: createRedisRolloutStore(connection),
     leases: createRedisLeases(connection),
     cursors: createRedisCursors(connection),
+    shared: createRedisSharedState(connection),
     async close() {
       closing.abort();
       connection.close();

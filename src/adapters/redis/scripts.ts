@@ -18,6 +18,10 @@ const NAMES = [
   'commit-rollout',
   'acquire-lease',
   'release-lease',
+  'take-limits',
+  'return-limits',
+  'begin-idempotent',
+  'end-idempotent',
 ] as const;
 
 export type ScriptName = (typeof NAMES)[number];

@@ -7,6 +7,7 @@ import { describeNotificationCursors } from '../../conformance/notification-curs
 import { describeRolloutStore } from '../../conformance/rollout-store.ts';
 import { systemClock } from '../../conformance/samples.ts';
 import { describeServiceLeases } from '../../conformance/service-leases.ts';
+import { describeSharedState } from '../../conformance/shared-state.ts';
 import { describeTelemetryStream } from '../../conformance/telemetry-stream.ts';
 import { describeWeightChannel } from '../../conformance/weight-channel.ts';
 
@@ -32,6 +33,7 @@ for (const [name, open] of [
   describeRolloutStore(name, open);
   describeServiceLeases(name, open);
   describeNotificationCursors(name, open);
+  describeSharedState(name, open);
 }
 
 describeTelemetryStream('in memory', async (cap) => ({

@@ -6,6 +6,7 @@ import { describeNotificationCursors } from '../../conformance/notification-curs
 import { createRecordingListener } from '../../conformance/recording-listener.ts';
 import { describeRolloutStore } from '../../conformance/rollout-store.ts';
 import { describeServiceLeases } from '../../conformance/service-leases.ts';
+import { describeSharedState } from '../../conformance/shared-state.ts';
 import { describeTelemetryStream } from '../../conformance/telemetry-stream.ts';
 import { describeWeightChannel } from '../../conformance/weight-channel.ts';
 import { eventually } from '../../support/eventually.ts';
@@ -27,6 +28,7 @@ describeWeightChannel('Redis Cluster', open);
 describeRolloutStore('Redis Cluster', open);
 describeServiceLeases('Redis Cluster', open);
 describeNotificationCursors('Redis Cluster', open);
+describeSharedState('Redis Cluster', open);
 describeTelemetryStream('Redis Cluster', async (cap) => {
   await cluster.clear();
   const connection = openConnection(cluster.url, undefined);

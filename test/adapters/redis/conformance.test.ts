@@ -5,6 +5,7 @@ import { createRedisTelemetryStream } from '../../../src/adapters/redis/telemetr
 import { describeNotificationCursors } from '../../conformance/notification-cursors.ts';
 import { describeRolloutStore } from '../../conformance/rollout-store.ts';
 import { describeServiceLeases } from '../../conformance/service-leases.ts';
+import { describeSharedState } from '../../conformance/shared-state.ts';
 import { describeTelemetryStream } from '../../conformance/telemetry-stream.ts';
 import { describeWeightChannel } from '../../conformance/weight-channel.ts';
 import { type RedisServer, startRedis } from '../../support/redis-server.ts';
@@ -25,6 +26,7 @@ describeWeightChannel('Redis', open);
 describeRolloutStore('Redis', open);
 describeServiceLeases('Redis', open);
 describeNotificationCursors('Redis', open);
+describeSharedState('Redis', open);
 describeTelemetryStream('Redis', async (cap) => {
   await server.command('FLUSHALL');
   const connection = openConnection(server.url, undefined);
