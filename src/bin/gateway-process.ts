@@ -43,6 +43,7 @@ export async function runGateway(options: GatewayProcessOptions): Promise<Gatewa
     config: named(loadOrThrow(path), options.name),
     channel: backend.channel,
     telemetry: backend.telemetry,
+    shared: backend.shared,
     clock: systemClock,
     stateDir: join(options.stateDir, 'gateway'),
     logger,

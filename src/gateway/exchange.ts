@@ -13,6 +13,7 @@ import type { AccessLog } from './access-log.ts';
 import type { Alarm } from './alarm.ts';
 import type { DeadlineWheel } from './deadlines.ts';
 import type { GatewayErrorCode } from './gateway-errors.ts';
+import type { LimitKeeper } from './limit-keeper.ts';
 import type { GatewayMetrics } from './metrics.ts';
 import type { CompiledRoute, ServiceVersion, Snapshot } from './snapshot.ts';
 import type { Endpoint } from './upstream/endpoint.ts';
@@ -35,6 +36,7 @@ export interface Runtime {
   readonly wheel: DeadlineWheel;
   readonly accessLog: AccessLog;
   readonly metrics: GatewayMetrics;
+  readonly limitKeeper: LimitKeeper;
   readonly clock: Clock;
   readonly monotonicMs: () => number;
   readonly logger: Logger;
@@ -104,6 +106,10 @@ export class Exchange {
   /** A match override chose the version: not a random sample, so not evidence. */
   forced = false;
   stickySource = '';
+  /** `ok`, or the limit that refused the request; empty without limits. */
+  limited = '';
+  /** Name, value, name, value …: fields that policies add to whatever response the client gets. */
+  addedFields: string[] | null = null;
   /** Value of a Set-Cookie field that goes with the response, or null. */
   setCookie: string | null = null;
 

@@ -33,6 +33,9 @@ export const GATEWAY_ERRORS = {
   TOKEN_MISSING: { status: 401, title: 'A bearer token is required', close: false },
   TOKEN_INVALID: { status: 401, title: 'The bearer token is not valid', close: false },
   KEYS_UNAVAILABLE: { status: 503, title: 'The keys that verify tokens cannot be read now', close: false },
+  RATE_LIMITED: { status: 429, title: 'There are more requests than are allowed', close: false },
+  QUOTA_EXCEEDED: { status: 429, title: 'The quota of this period is used up', close: false },
+  LIMITS_UNAVAILABLE: { status: 503, title: 'The limits of this route cannot be checked now', close: false },
   UPSTREAM_CONNECT: { status: 502, title: 'The upstream cannot be reached', close: false },
   UPSTREAM_RESET: { status: 502, title: 'The upstream broke off before it answered', close: false },
   UPSTREAM_BAD_RESPONSE: {

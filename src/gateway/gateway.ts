@@ -9,6 +9,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { GatewayConfig } from '../config/gateway-model.ts';
 import type { ListenAddress } from '../config/primitives.ts';
 import type { Clock } from '../ports/clock.ts';
+import type { SharedState } from '../ports/shared-state.ts';
 import type { TelemetryStream } from '../ports/telemetry-stream.ts';
 import type { WeightChannel } from '../ports/weight-channel.ts';
 import type { Logger } from '../telemetry/logger.ts';
@@ -18,6 +19,7 @@ import { restartReason, splitServices } from './config-change.ts';
 import { DeadlineWheel } from './deadlines.ts';
 import { Exchange, type GatewayResponse, type Runtime } from './exchange.ts';
 import { createTokenVerifier, type TokenVerifier } from './jwt-verifier.ts';
+import { LimitKeeper } from './limit-keeper.ts';
 import { type Listener, openListener, type RequestHandler } from './listeners.ts';
 import { GatewayMetrics } from './metrics.ts';
 import { runStages } from './pipeline.ts';
@@ -33,6 +35,7 @@ export interface GatewayOptions {
   readonly config: GatewayConfig;
   readonly channel: WeightChannel;
   readonly telemetry: TelemetryStream;
+  readonly shared: SharedState;
   readonly clock: Clock;
   /** Folder for the last good splits; null: none are kept. */
   readonly stateDir: string | null;
@@ -146,6 +149,13 @@ class RunningGateway implements Gateway {
       wheel: this.#wheel,
       accessLog,
       metrics: this.#metrics,
+      limitKeeper: new LimitKeeper({
+        shared: this.#options.shared,
+        wheel: this.#wheel,
+        clock,
+        monotonicMs: this.#monotonicMs,
+        logger,
+      }),
       clock,
       monotonicMs: this.#monotonicMs,
       logger,

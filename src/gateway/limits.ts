@@ -42,3 +42,9 @@ export const MAX_LOG_BACKLOG = 4_194_304;
 export const MAX_TELEMETRY_BACKLOG = 900;
 /** Hops of X-Forwarded-For that are looked at, from the right. */
 export const MAX_FORWARDED_HOPS = 32;
+/** A request waits no longer for the state that gateways share; then it goes on without. */
+export const SHARED_STATE_WAIT_MS = 50;
+/** While that state is out of reach, one request in this time tries it. */
+export const SHARED_STATE_RETRY_MS = 1_000;
+/** Keys that are counted in this process while the shared state is out of reach. */
+export const MAX_LOCAL_LIMIT_KEYS = 50_000;

@@ -5,6 +5,7 @@
  */
 
 import { CLIENT_DURATION, DURATION_BUCKETS_S, LABEL, SERVER_DURATION } from '../core/domain/metric-names.ts';
+import { LimitMetrics } from './limit-metrics.ts';
 
 /** Error label of an attempt, by index. */
 export const ATTEMPT_ERRORS = ['', 'connect', 'reset', 'timeout', 'client_abort'] as const;
@@ -100,6 +101,7 @@ export interface RetryCounts {
 
 /** All series of a gateway. They outlive reloads, so that counters never fall. */
 export class GatewayMetrics {
+  readonly limits = new LimitMetrics();
   readonly #server = new Map<string, Map<string, Map<number, DurationSeries>>>();
   readonly #client = new Map<string, ClientSeries>();
   readonly #retries = new Map<string, RetryCounts>();
@@ -140,7 +142,8 @@ export class GatewayMetrics {
         CLIENT_DURATION,
         'Time from the start of an attempt to its last byte, per attempt.',
         client,
-      )
+      ) +
+      this.limits.render()
     );
   }
 }

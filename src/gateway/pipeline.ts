@@ -11,6 +11,7 @@ import { assign } from './stages/assign.ts';
 import { attempt } from './stages/attempt.ts';
 import { authenticate } from './stages/authenticate.ts';
 import { identify } from './stages/identify.ts';
+import { limit } from './stages/limit.ts';
 import { relay } from './stages/relay.ts';
 import { route } from './stages/route.ts';
 
@@ -23,6 +24,8 @@ const STAGES: readonly Stage[] = [
   route,
   /** Bearer token → claims. May wait for keys. */
   authenticate,
+  /** Rates and quotas, of whoever the claims say it is. May wait for the shared state. */
+  limit,
   /** Sticky key → version. */
   assign,
   /** One or more tries of an endpoint of that version. Waits for the upstream. */

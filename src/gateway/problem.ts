@@ -43,6 +43,7 @@ export function replyProblem(
     'X-Request-ID',
     exchange.requestId,
     ...fields,
+    ...(exchange.addedFields ?? NO_FIELDS),
   ];
   exchange.bytesOut = body.length;
   response.writeHead(kind.status, head);

@@ -10,6 +10,7 @@ import { RetryBudget } from '../core/policy/retry-budget.ts';
 import { adoptBreaker, type BreakerTable, type RouteBreaker } from './breakers.ts';
 import { compileTrust, type TrustCheck } from './forwarded.ts';
 import type { TokenVerifier } from './jwt-verifier.ts';
+import { type CompiledLimits, compileLimits } from './route-limits.ts';
 import { type ClientSeries, type GatewayMetrics, type RetryCounts, ServerSeries } from './metrics.ts';
 import type { Recorder, VersionCounter } from './recorder.ts';
 import { compileRouter, type Router } from './router.ts';
@@ -36,13 +37,16 @@ export interface CompiledService {
   readonly retries: RetryCounts;
 }
 
-export interface CompiledRoute extends Omit<Route, 'service' | 'auth' | 'breaker'> {
+export interface CompiledRoute
+  extends Omit<Route, 'service' | 'auth' | 'breaker' | 'rateLimits' | 'quotas'> {
   /** What logs and metrics call the path: the template or prefix, never the path itself. */
   readonly pattern: string;
   readonly service: CompiledService;
   readonly auth: { readonly verify: TokenVerifier; readonly optional: boolean } | null;
   /** By version; null: the route has no breaker. */
   readonly breakers: ReadonlyMap<ServiceVersion, Breaker> | null;
+  /** Null: none. */
+  readonly limits: CompiledLimits | null;
   readonly series: ServerSeries;
 }
 
@@ -181,6 +185,7 @@ function compileRoute(
       breaker === null
         ? null
         : new Map([...service.versions.values()].map((each) => [each, breakerOf(breaker, each.name)])),
+    limits: compileLimits(route, pattern, parts.metrics.limits),
     series: new ServerSeries(parts.metrics, service.name, pattern),
   };
 }

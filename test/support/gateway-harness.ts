@@ -10,6 +10,7 @@ import { request as undiciRequest } from 'undici';
 import type { GatewayConfig } from '../../src/config/gateway-model.ts';
 import type { SplitDocument } from '../../src/core/domain/split-document.ts';
 import { type Gateway, startGateway } from '../../src/gateway/gateway.ts';
+import type { SharedState } from '../../src/ports/shared-state.ts';
 import { createLogger } from '../../src/telemetry/logger.ts';
 import { type SwitchableChannel, type SwitchableStream, switchableBackend } from './switchable-ports.ts';
 
@@ -29,17 +30,19 @@ export interface Upstream {
 export class GatewayHarness {
   readonly channel: SwitchableChannel;
   readonly stream: SwitchableStream;
+  readonly shared: SharedState;
   readonly log: string[] = [];
   readonly #closers: (() => Promise<unknown>)[] = [];
 
-  private constructor(channel: SwitchableChannel, stream: SwitchableStream) {
+  private constructor(channel: SwitchableChannel, stream: SwitchableStream, shared: SharedState) {
     this.channel = channel;
     this.stream = stream;
+    this.shared = shared;
   }
 
   static async open(): Promise<GatewayHarness> {
-    const { channel, stream, close } = await switchableBackend();
-    const harness = new GatewayHarness(channel, stream);
+    const { channel, stream, shared, close } = await switchableBackend();
+    const harness = new GatewayHarness(channel, stream, shared);
     harness.onClose(close);
     return harness;
   }
@@ -69,12 +72,13 @@ export class GatewayHarness {
 
   async gateway(
     config: GatewayConfig,
-    changes: { stateDir?: string; incarnation?: string } = {},
+    changes: { stateDir?: string; incarnation?: string; shared?: SharedState } = {},
   ): Promise<Gateway> {
     const gateway = await startGateway({
       config,
       channel: this.channel,
       telemetry: this.stream,
+      shared: changes.shared ?? this.shared,
       clock: { nowMs: () => Date.now() },
       stateDir: changes.stateDir ?? null,
       logger: createLogger({

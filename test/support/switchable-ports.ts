@@ -7,6 +7,7 @@
 import { openEmbedded } from '../../src/adapters/embedded/open-embedded.ts';
 import type { Acknowledgement, SplitDocument } from '../../src/core/domain/split-document.ts';
 import type { TelemetrySummary } from '../../src/core/domain/telemetry.ts';
+import type { SharedState } from '../../src/ports/shared-state.ts';
 import type { TelemetryBatch, TelemetryStream } from '../../src/ports/telemetry-stream.ts';
 import type {
   LiveAcknowledgement,
@@ -84,12 +85,14 @@ export class SwitchableStream implements TelemetryStream {
 export async function switchableBackend(): Promise<{
   channel: SwitchableChannel;
   stream: SwitchableStream;
+  shared: SharedState;
   close: () => Promise<void>;
 }> {
   const backend = await openEmbedded({ dir: null, clock: { nowMs: () => Date.now() } });
   return {
     channel: new SwitchableChannel(backend.channel),
     stream: new SwitchableStream(backend.telemetry),
+    shared: backend.shared,
     close: () => backend.close(),
   };
 }

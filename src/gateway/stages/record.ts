@@ -45,7 +45,8 @@ function accessLine(exchange: Exchange, status: number, durationMs: number): str
     `,"endpoint":"${attempt?.endpoint.origin ?? ''}","attempts":${exchange.attempts}` +
     `,"sticky":${quoted(exchange.stickySource)},"request_id":"${exchange.requestId}"` +
     `,"trace_id":"${exchange.traceId}","client_ip":"${exchange.clientIp}","bytes":${exchange.bytesOut}` +
-    `${breakerField(exchange)},"error":"${exchange.errorCode}"}\n`
+    `${breakerField(exchange)}${exchange.limited === '' ? '' : `,"limit":"${exchange.limited}"`}` +
+    `,"error":"${exchange.errorCode}"}\n`
   );
 }
 

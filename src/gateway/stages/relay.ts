@@ -81,6 +81,7 @@ function responseFields(exchange: Exchange, attempt: RunningAttempt): string[] |
   const raw = attempt.rawFields ?? [];
   const fields: string[] = ['X-Request-ID', exchange.requestId];
   if (exchange.setCookie !== null) fields.push('Set-Cookie', exchange.setCookie);
+  if (exchange.addedFields !== null) fields.push(...exchange.addedFields);
   let connection = '';
   for (let i = 0; i + 1 < raw.length; i += 2) {
     const name = (raw[i] as Buffer).toString('latin1');
