@@ -18,7 +18,7 @@ import { type AdminListener, openAdmin } from './admin.ts';
 import { restartReason, splitServices } from './config-change.ts';
 import { DeadlineWheel } from './deadlines.ts';
 import { Exchange, type GatewayResponse, type Runtime } from './exchange.ts';
-import { createTokenVerifier, type TokenVerifier } from './jwt-verifier.ts';
+import { openVerifiers } from './jwt-verifier.ts';
 import { LimitKeeper } from './limit-keeper.ts';
 import { type Listener, openListener, type RequestHandler } from './listeners.ts';
 import { GatewayMetrics } from './metrics.ts';
@@ -290,12 +290,4 @@ class RunningGateway implements Gateway {
 
 function onResponseClose(this: GatewayResponse): void {
   if (this.exchange !== null) record(this.exchange);
-}
-
-async function openVerifiers(config: GatewayConfig, clock: Clock): Promise<Map<string, TokenVerifier>> {
-  const verifiers = new Map<string, TokenVerifier>();
-  for (const [name, provider] of Object.entries(config.jwt)) {
-    verifiers.set(name, await createTokenVerifier(provider, config.path, clock));
-  }
-  return verifiers;
 }

@@ -16,7 +16,7 @@ import {
   type JWTVerifyGetKey,
   jwtVerify,
 } from 'jose';
-import type { JwtProvider } from '../config/gateway-model.ts';
+import type { GatewayConfig, JwtProvider } from '../config/gateway-model.ts';
 import type { Clock } from '../ports/clock.ts';
 import { MAX_CACHED_TOKENS, MAX_TOKEN_LENGTH, TOKEN_RECHECK_MS } from './limits.ts';
 
@@ -127,4 +127,13 @@ async function openKeys(provider: JwtProvider, configPath: string): Promise<JWTV
 
 function isKeySet(value: unknown): value is JSONWebKeySet {
   return typeof value === 'object' && value !== null && 'keys' in value && Array.isArray(value.keys);
+}
+
+/** One verifier for each provider of the configuration. */
+export async function openVerifiers(config: GatewayConfig, clock: Clock): Promise<Map<string, TokenVerifier>> {
+  const verifiers = new Map<string, TokenVerifier>();
+  for (const [name, provider] of Object.entries(config.jwt)) {
+    verifiers.set(name, await createTokenVerifier(provider, config.path, clock));
+  }
+  return verifiers;
 }

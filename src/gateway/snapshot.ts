@@ -10,9 +10,9 @@ import { RetryBudget } from '../core/policy/retry-budget.ts';
 import { adoptBreaker, type BreakerTable, type RouteBreaker } from './breakers.ts';
 import { compileTrust, type TrustCheck } from './forwarded.ts';
 import type { TokenVerifier } from './jwt-verifier.ts';
-import { type CompiledLimits, compileLimits } from './route-limits.ts';
 import { type ClientSeries, type GatewayMetrics, type RetryCounts, ServerSeries } from './metrics.ts';
 import type { Recorder, VersionCounter } from './recorder.ts';
+import { type CompiledLimits, compileLimits } from './route-limits.ts';
 import { compileRouter, type Router } from './router.ts';
 import type { SplitSlot, SplitTable } from './split-table.ts';
 import { compileStickySources, type StickyRead } from './sticky.ts';
@@ -37,8 +37,7 @@ export interface CompiledService {
   readonly retries: RetryCounts;
 }
 
-export interface CompiledRoute
-  extends Omit<Route, 'service' | 'auth' | 'breaker' | 'rateLimits' | 'quotas'> {
+export interface CompiledRoute extends Omit<Route, 'service' | 'auth' | 'breaker' | 'rateLimits' | 'quotas'> {
   /** What logs and metrics call the path: the template or prefix, never the path itself. */
   readonly pattern: string;
   readonly service: CompiledService;

@@ -88,7 +88,11 @@ export function describeSharedState(name: string, open: () => Promise<OpenedShar
       expect(spent?.allowed).toBe(false);
       expect(spent?.retryAfterMs).toBe(spent?.resetMs);
       expect(spent?.resetMs).toBeGreaterThan(0);
-      const next = { ...quota('a', 2), startMs: Date.now() + 40 * 86_400_000, endMs: Date.now() + 80 * 86_400_000 };
+      const next = {
+        ...quota('a', 2),
+        startMs: Date.now() + 40 * 86_400_000,
+        endMs: Date.now() + 80 * 86_400_000,
+      };
       expect(await allowed(next)).toEqual([true]);
     });
 

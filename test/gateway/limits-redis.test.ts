@@ -21,7 +21,10 @@ beforeEach(async () => {
 afterEach(() => harness.close());
 
 /** A gateway with a connection to Redis of its own, as in another process. */
-async function gateway(whenDown: WhenDown = 'local', changes: Partial<RateLimitPolicy> = {}): Promise<Gateway> {
+async function gateway(
+  whenDown: WhenDown = 'local',
+  changes: Partial<RateLimitPolicy> = {},
+): Promise<Gateway> {
   const backend = await openRedis({ url: redis.url });
   harness.onClose(() => backend.close());
   const limit = { name: 'burst', count: 1, periodMs: 3_600_000, burst: 5, key: ['ip'], whenDown } as const;
@@ -57,7 +60,9 @@ describe('limits shared over Redis', () => {
     await redis.restart();
     // Redis came back empty: one burst for both.
     await eventually(async () => (await call(both[0] as Gateway, '/')).status === 200);
-    await eventually(async () => Number(await redis.command('DBSIZE').then((text) => /\d+/.exec(text)?.[0])) > 0);
+    await eventually(
+      async () => Number(await redis.command('DBSIZE').then((text) => /\d+/.exec(text)?.[0])) > 0,
+    );
     await eventually(async () => (await statuses(both, 10)).every((status) => status === 429));
   });
 
@@ -71,7 +76,7 @@ describe('limits shared over Redis', () => {
     expect(await statuses([one], 20)).toEqual(Array(20).fill(status));
     const reply = await call(one, '/');
     expect(reply.headers['retry-after']).toBe(status === 503 ? '1' : undefined);
-    expect(reply.headers['ratelimit']).toBeUndefined();
+    expect(reply.headers.ratelimit).toBeUndefined();
   });
 
   it('waits for a Redis that hangs no longer than the bound, and only one request in a second', async () => {
@@ -87,6 +92,6 @@ describe('limits shared over Redis', () => {
     for (let i = 0; i < 20; i += 1) expect((await call(one, '/')).status).toBe(200);
     expect(performance.now() - restMs).toBeLessThan(900);
     redis.thaw();
-    await eventually(async () => (await call(one, '/')).headers['ratelimit'] !== undefined);
+    await eventually(async () => (await call(one, '/')).headers.ratelimit !== undefined);
   });
 });

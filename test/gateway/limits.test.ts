@@ -2,7 +2,14 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { GatewayConfig, Route } from '../../src/config/gateway-model.ts';
 import type { QuotaPolicy, RateLimitPolicy } from '../../src/config/policies/limits.ts';
 import { gatewayConfigOf, routeOf, serviceOf } from '../support/gateway-config.ts';
-import { admin, call, eventually, GatewayHarness, type Reply, type Upstream } from '../support/gateway-harness.ts';
+import {
+  admin,
+  call,
+  eventually,
+  GatewayHarness,
+  type Reply,
+  type Upstream,
+} from '../support/gateway-harness.ts';
 import { openTokenIssuer, type TokenIssuer } from '../support/token-issuer.ts';
 
 let harness: GatewayHarness;
@@ -20,7 +27,15 @@ afterEach(async () => {
 });
 
 function rate(changes: Partial<RateLimitPolicy> = {}): RateLimitPolicy {
-  return { name: 'burst', count: 60, periodMs: 3_600_000, burst: 2, key: ['ip'], whenDown: 'local', ...changes };
+  return {
+    name: 'burst',
+    count: 60,
+    periodMs: 3_600_000,
+    burst: 2,
+    key: ['ip'],
+    whenDown: 'local',
+    ...changes,
+  };
 }
 
 function quota(changes: Partial<QuotaPolicy> = {}): QuotaPolicy {
@@ -45,7 +60,7 @@ describe('rate limits', () => {
     expect(replies.map(({ headers }) => headers['ratelimit-policy'])).toEqual(
       Array(3).fill('"burst";q=2;w=120'),
     );
-    expect(replies.map(({ headers }) => headers['ratelimit'])).toEqual([
+    expect(replies.map(({ headers }) => headers.ratelimit)).toEqual([
       '"burst";r=1;t=60',
       '"burst";r=0;t=120',
       '"burst";r=0;t=60',
@@ -92,12 +107,15 @@ describe('rate limits', () => {
   it('counts by header and route together; without the header by address', async () => {
     const key = [{ header: 'x-plan' }, 'route'] as const;
     const limited = { rateLimits: [rate({ burst: 1, key })] };
-    const config = configOf({}, {
-      routes: [
-        routeOf('orders', { ...limited, name: 'one', path: { kind: 'prefix', path: '/one' } }),
-        routeOf('orders', { ...limited, name: 'two', path: { kind: 'prefix', path: '/two' } }),
-      ],
-    });
+    const config = configOf(
+      {},
+      {
+        routes: [
+          routeOf('orders', { ...limited, name: 'one', path: { kind: 'prefix', path: '/one' } }),
+          routeOf('orders', { ...limited, name: 'two', path: { kind: 'prefix', path: '/two' } }),
+        ],
+      },
+    );
     const gateway = await harness.gateway(config);
     const ask = async (path: string, plan?: string) =>
       (await call(gateway, path, plan === undefined ? {} : { headers: { 'x-plan': plan } })).status;
@@ -107,12 +125,15 @@ describe('rate limits', () => {
 
   it('shares one limit between the routes that name it when the route is not in its key', async () => {
     const limited = { rateLimits: [rate({ burst: 1 })] };
-    const config = configOf({}, {
-      routes: [
-        routeOf('orders', { ...limited, name: 'one', path: { kind: 'prefix', path: '/one' } }),
-        routeOf('orders', { ...limited, name: 'two', path: { kind: 'prefix', path: '/two' } }),
-      ],
-    });
+    const config = configOf(
+      {},
+      {
+        routes: [
+          routeOf('orders', { ...limited, name: 'one', path: { kind: 'prefix', path: '/one' } }),
+          routeOf('orders', { ...limited, name: 'two', path: { kind: 'prefix', path: '/two' } }),
+        ],
+      },
+    );
     const gateway = await harness.gateway(config);
     expect(statuses([await call(gateway, '/one'), await call(gateway, '/two')])).toEqual([200, 429]);
   });
@@ -135,7 +156,7 @@ describe('rate limits', () => {
     const gateway = await harness.gateway(
       configOf({ rateLimits: [rate({ name: 'wide', burst: 3 })], quotas: [quota({ limit: 1 })] }),
     );
-    expect((await call(gateway, '/')).headers['ratelimit']).toMatch(/^"wide";r=2;t=60, "monthly";r=0;t=\d+$/);
+    expect((await call(gateway, '/')).headers.ratelimit).toMatch(/^"wide";r=2;t=60, "monthly";r=0;t=\d+$/);
     for (let i = 0; i < 5; i += 1) {
       const reply = await call(gateway, '/');
       expect([reply.status, JSON.parse(reply.body).code]).toEqual([429, 'QUOTA_EXCEEDED']);
@@ -143,7 +164,7 @@ describe('rate limits', () => {
     const reloaded = await gateway.reload(configOf({ rateLimits: [rate({ name: 'wide', burst: 3 })] }));
     expect(reloaded).toEqual({ ok: true });
     // What was counted outlives the reload.
-    expect((await call(gateway, '/')).headers['ratelimit']).toBe('"wide";r=1;t=120');
+    expect((await call(gateway, '/')).headers.ratelimit).toBe('"wide";r=1;t=120');
   });
 
   it('refuses before a version is assigned, so that no version is blamed, and shows it in log and metrics', async () => {
@@ -155,10 +176,10 @@ describe('rate limits', () => {
     expect(body).toContain(`sluice_limit_requests_total{${labels},outcome="refused"} 2\n`);
     expect(body).toMatch(/server_request_duration_seconds_count\{[^}]*sluice_version="",[^}]*"429"\} 2\n/);
     const summary = await eventually(() =>
-      harness.stream.summaries.find(({ versions }) => versions['v1'] !== undefined),
+      harness.stream.summaries.find(({ versions }) => versions.v1 !== undefined),
     );
-    expect(summary.versions['v1']?.attempts.outcomes.status2xx).toBe(1);
-    const answered = harness.stream.summaries.flatMap(({ versions }) => versions['v1'] ?? []);
+    expect(summary.versions.v1?.attempts.outcomes.status2xx).toBe(1);
+    const answered = harness.stream.summaries.flatMap(({ versions }) => versions.v1 ?? []);
     expect(answered.every(({ responses }) => responses.outcomes.status4xx === 0)).toBe(true);
   });
 });

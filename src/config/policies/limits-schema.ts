@@ -39,11 +39,14 @@ export const limitKey = z
       'replaced by the client address. Default: [ip].',
   });
 
-export const whenDown = z.enum(['local', 'allow', 'deny']).optional().meta({
-  description:
-    'While the shared state is out of reach: count in each gateway alone (local), let pass (allow) or ' +
-    'refuse with 503 (deny). Default local.',
-});
+export const whenDown = z
+  .enum(['local', 'allow', 'deny'])
+  .optional()
+  .meta({
+    description:
+      'While the shared state is out of reach: count in each gateway alone (local), let pass (allow) or ' +
+      'refuse with 503 (deny). Default local.',
+  });
 
 const rate = z
   .string({ error: 'expected a rate such as 60/min' })
@@ -56,7 +59,10 @@ const rate = z
     const [, digits = '', unit = ''] = /^\s*(\d{1,9})\s*\/\s*(s|min|h)\s*$/.exec(text) ?? [];
     const count = Number(digits);
     if (digits === '' || count === 0) {
-      context.addIssue({ code: 'custom', message: `expected a rate such as 10/s, 60/min or 500/h, got "${text}"` });
+      context.addIssue({
+        code: 'custom',
+        message: `expected a rate such as 10/s, 60/min or 500/h, got "${text}"`,
+      });
       return z.NEVER;
     }
     const periodMs = UNIT_MS[unit as keyof typeof UNIT_MS]; // The pattern names the keys.

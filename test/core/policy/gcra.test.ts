@@ -55,9 +55,12 @@ describe('decideRate', () => {
   const anyLimit = fc
     .record({ count: fc.integer({ min: 1, max: 5000 }), burst: fc.integer({ min: 1, max: 50 }) })
     .map(({ count, burst }) => rateLimitOf(count, 1000, burst));
-  const anyGaps = fc.array(fc.oneof(fc.integer({ min: 0, max: 500 }), fc.integer({ min: 0, max: 2_000_000 })), {
-    maxLength: 200,
-  });
+  const anyGaps = fc.array(
+    fc.oneof(fc.integer({ min: 0, max: 500 }), fc.integer({ min: 0, max: 2_000_000 })),
+    {
+      maxLength: 200,
+    },
+  );
 
   it('property: no window of time t lets more than burst + t / interval pass', () => {
     fc.assert(

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { addressGroup } from '../../../src/core/policy/address-group.ts';
-import { type LimitTake, LimitTable } from '../../../src/core/policy/limit-table.ts';
+import { LimitTable, type LimitTake } from '../../../src/core/policy/limit-table.ts';
 import { type QuotaPeriod, quotaWindow } from '../../../src/core/policy/quota.ts';
 
 function rate(subject: string, burst: number, limit = 'fast'): LimitTake {
