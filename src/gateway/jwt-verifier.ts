@@ -130,7 +130,10 @@ function isKeySet(value: unknown): value is JSONWebKeySet {
 }
 
 /** One verifier for each provider of the configuration. */
-export async function openVerifiers(config: GatewayConfig, clock: Clock): Promise<Map<string, TokenVerifier>> {
+export async function openVerifiers(
+  config: GatewayConfig,
+  clock: Clock,
+): Promise<Map<string, TokenVerifier>> {
   const verifiers = new Map<string, TokenVerifier>();
   for (const [name, provider] of Object.entries(config.jwt)) {
     verifiers.set(name, await createTokenVerifier(provider, config.path, clock));
