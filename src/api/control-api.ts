@@ -61,6 +61,7 @@ export async function startControlApi(options: ControlApiOptions): Promise<Contr
       'cache-control': 'no-store',
       'x-content-type-options': 'nosniff',
     });
+    refuseForeignTarget(request.url);
   });
   registerRoutes(app, {
     control,
@@ -91,6 +92,12 @@ async function closeWithin(app: FastifyInstance, graceMs: number): Promise<void>
   } finally {
     clearTimeout(force);
   }
+}
+
+/** Only a path: `http://host/…`, `//host/…` and `/\\host/…` would name another server when passed on. */
+function refuseForeignTarget(target: string): void {
+  if (/^\/(?![/\\])/.test(target)) return;
+  throw new SluiceError('BAD_REQUEST', { detail: 'the request target must be a path of this server' });
 }
 
 function addErrorHandling(app: FastifyInstance, logger: Logger): void {

@@ -41,8 +41,8 @@ export interface ForwardAnswer {
 
 /** Undefined when the other operator can't be reached, is too slow, or answers too much. */
 export async function forward(to: ForwardRequest): Promise<ForwardAnswer | undefined> {
-  if (!URL.canParse(to.path, to.contact)) return undefined;
-  const url = new URL(to.path, to.contact);
+  const url = targetOf(to);
+  if (!url) return undefined;
   const headers: Record<string, string> = { [HOP_HEADER]: '1' };
   for (const name of PASSED_ON) {
     const value = to.headers[name];
@@ -72,4 +72,11 @@ export async function forward(to: ForwardRequest): Promise<ForwardAnswer | undef
   } catch {
     return undefined;
   }
+}
+
+/** The caller's token goes to the contact and nowhere else, whatever the request target looks like. */
+function targetOf({ path, contact }: ForwardRequest): URL | undefined {
+  if (!URL.canParse(path, contact)) return undefined;
+  const url = new URL(path, contact);
+  return url.origin === new URL(contact).origin ? url : undefined;
 }

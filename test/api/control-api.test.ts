@@ -1,7 +1,12 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import { type AddressInfo, connect } from 'node:net';
+import { text } from 'node:stream/consumers';
 import { request } from 'undici';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { ControlApi } from '../../src/api/control-api.ts';
 import { startControlApi } from '../../src/api/control-api.ts';
+import { forward } from '../../src/api/forward.ts';
 import { SluiceError } from '../../src/core/domain/errors.ts';
 import { eventually } from '../support/eventually.ts';
 import { ScriptedControl } from '../support/scripted-control.ts';
@@ -28,6 +33,14 @@ async function call(method: 'GET' | 'POST', path: string, body?: unknown, base =
     body: body === undefined ? null : JSON.stringify(body),
   });
   return { status: answer.statusCode, headers: answer.headers, json: JSON.parse(await answer.body.text()) };
+}
+
+/** A request line as it is, which no HTTP client would send. */
+async function ask(base: string, line: string, authorization: string): Promise<string> {
+  const { hostname, port } = new URL(base);
+  const socket = connect(Number(port), hostname);
+  socket.write(`${line}\r\nhost: 127.0.0.1\r\nauthorization: ${authorization}\r\nconnection: close\r\n\r\n`);
+  return text(socket);
 }
 
 beforeEach(async () => {
@@ -253,6 +266,38 @@ describe('a service that another operator holds', () => {
       expect(answer.headers['content-type']).toContain('application/problem+json');
     } finally {
       await holder.close();
+    }
+  });
+
+  it('never sends the token to a host that the request target names', async () => {
+    const seen: string[] = [];
+    const thief = createServer((received, response) => {
+      seen.push(`${received.url} ${received.headers.authorization}`);
+      response.end('{}');
+    });
+    thief.listen(0, '127.0.0.1');
+    await once(thief, 'listening');
+    const host = `127.0.0.1:${(thief.address() as AddressInfo).port}`;
+    const path = '/api/v1/rollouts/orders-v2';
+    const asked = await start(control, tokens);
+    const holder = await start(new ScriptedControl(), tokens);
+    try {
+      for (const target of [`http://${host}${path}`, `//${host}${path}`, `/\\${host}${path}`, '*']) {
+        control.failNext = new SluiceError('HELD_ELSEWHERE', { data: { contact: holder.url } });
+        const answer = await ask(asked.url, `GET ${target} HTTP/1.1`, 'Bearer ci-token-123456');
+        expect(answer, target).toMatch(/^HTTP\/1\.1 400 /);
+        expect(answer, target).toContain('"code":"BAD_REQUEST"');
+        const to = { contact: holder.url, method: 'GET', path: target, headers: {}, body: null } as const;
+        if (target !== '*') expect(await forward(to), target).toBeUndefined();
+      }
+      control.failNext = new SluiceError('HELD_ELSEWHERE', { data: { contact: holder.url } });
+      expect(await ask(asked.url, `GET ${path} HTTP/1.1`, 'Bearer ci-token-123456')).toMatch(
+        /^HTTP\/1\.1 200 /,
+      );
+      expect(seen).toEqual([]);
+    } finally {
+      await Promise.all([asked.close(), holder.close()]);
+      thief.close();
     }
   });
 
