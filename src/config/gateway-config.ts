@@ -133,6 +133,7 @@ function buildRoutes(source: YamlSource, yaml: GatewayYaml): readonly Route[] {
     checkLimitClaims(source, ['routes', index], route.name, policy.auth !== null, [
       ...policy.rateLimits.map(({ key }) => key),
       ...policy.quotas.map(({ key }) => key),
+      policy.concurrency?.perKey?.key ?? [],
     ]);
     routes.push({
       name: route.name,

@@ -6,6 +6,7 @@
 
 import type { BreakerLimits } from '../core/policy/breaker.ts';
 import type { RetryOutcome, StickySource } from './gateway-schema.ts';
+import type { ConcurrencyPolicy } from './policies/concurrency.ts';
 import type { RouteLimits } from './policies/limits.ts';
 import type { ListenAddress } from './primitives.ts';
 
@@ -67,6 +68,8 @@ export interface Route extends RouteLimits {
   readonly breaker: BreakerLimits | null;
   readonly auth: { readonly jwt: string; readonly optional: boolean } | null;
   readonly maxBodyBytes: number;
+  /** Null: no cap. */
+  readonly concurrency: ConcurrencyPolicy | null;
 }
 
 export interface RetryPolicy {

@@ -8,6 +8,7 @@ import { suggestion } from './edit-distance.ts';
 import type { RetryPolicy, Route } from './gateway-model.ts';
 import type { GatewayYaml } from './gateway-schema.ts';
 import { checkBreaker, completeBreaker, mergeBreaker } from './policies/breaker.ts';
+import { checkConcurrency, completeConcurrency, mergeConcurrency } from './policies/concurrency.ts';
 import { checkLimitFields, completeLimits, mergeLimits } from './policies/limits.ts';
 import type { Path, YamlSource } from './yaml-source.ts';
 
@@ -69,6 +70,7 @@ export function mergePolicy(base: PolicyFields, over: PolicyFields): PolicyField
   const retry = mergeRetry(base.retry, over.retry);
   const breaker = mergeBreaker(base.breaker, over.breaker);
   const rateLimits = mergeLimits(base.rateLimits, over.rateLimits);
+  const concurrency = mergeConcurrency(base.concurrency, over.concurrency);
   const quotas = mergeLimits(base.quotas, over.quotas);
   return {
     ...(timeout && { timeout }),
@@ -78,6 +80,7 @@ export function mergePolicy(base: PolicyFields, over: PolicyFields): PolicyField
     ...(maxBodyBytes !== undefined && { maxBodyBytes }),
     ...(rateLimits !== undefined && { rateLimits }),
     ...(quotas !== undefined && { quotas }),
+    ...(concurrency !== undefined && { concurrency }),
   };
 }
 
@@ -102,6 +105,7 @@ export function completePolicy(fields: PolicyFields): RoutePolicy {
     auth: auth ? { jwt: auth.jwt, optional: auth.optional } : null,
     maxBodyBytes: maxBodyBytes ?? DEFAULT_MAX_BODY_BYTES,
     ...completeLimits(fields),
+    concurrency: completeConcurrency(fields.concurrency),
   };
 }
 
@@ -126,6 +130,7 @@ export function checkPolicyFields(
 ): void {
   const { findings } = source;
   checkLimitFields(source, path, written);
+  checkConcurrency(source, path, written.concurrency);
   if (written.auth && !providers.includes(written.auth.jwt)) {
     const { jwt } = written.auth;
     const hint = providers.length > 0 ? suggestion(jwt, providers) : 'add it to identity.jwt';

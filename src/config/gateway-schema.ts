@@ -6,6 +6,7 @@
 
 import * as z from 'zod';
 import { breakerField } from './policies/breaker-schema.ts';
+import { concurrencyField } from './policies/concurrency-schema.ts';
 import { limitFields } from './policies/limits-schema.ts';
 import { duration, headerName, httpUrl, listenAddress, name, origin } from './primitives.ts';
 
@@ -123,6 +124,7 @@ const policyFields = {
     .optional()
     .meta({ description: 'Larger request bodies get 413. Default 10 MiB.' }),
   ...limitFields,
+  concurrency: concurrencyField,
 };
 
 const policy = z.strictObject({ extends: name.optional(), ...policyFields });

@@ -7,6 +7,7 @@
 
 import { type IncomingMessage, ServerResponse } from 'node:http';
 import type { JWTPayload } from 'jose';
+import type { InFlightGate } from '../core/policy/in-flight.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { AccessLog } from './access-log.ts';
@@ -106,6 +107,8 @@ export class Exchange {
   /** A match override chose the version: not a random sample, so not evidence. */
   forced = false;
   stickySource = '';
+  /** What counts the request as under way, with its key; null without a cap. */
+  slot: { readonly gate: InFlightGate; readonly key: string | null } | null = null;
   /** `ok`, or the limit that refused the request; empty without limits. */
   limited = '';
   /** Name, value, name, value …: fields that policies add to whatever response the client gets. */

@@ -35,6 +35,7 @@ export const GATEWAY_ERRORS = {
   KEYS_UNAVAILABLE: { status: 503, title: 'The keys that verify tokens cannot be read now', close: false },
   RATE_LIMITED: { status: 429, title: 'There are more requests than are allowed', close: false },
   QUOTA_EXCEEDED: { status: 429, title: 'The quota of this period is used up', close: false },
+  TOO_MANY_AT_ONCE: { status: 503, title: 'There are too many requests under way', close: false },
   LIMITS_UNAVAILABLE: { status: 503, title: 'The limits of this route cannot be checked now', close: false },
   UPSTREAM_CONNECT: { status: 502, title: 'The upstream cannot be reached', close: false },
   UPSTREAM_RESET: { status: 502, title: 'The upstream broke off before it answered', close: false },

@@ -15,6 +15,7 @@ import type { WeightChannel } from '../ports/weight-channel.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { openAccessLog } from './access-log.ts';
 import { type AdminListener, openAdmin } from './admin.ts';
+import { ConcurrencyTable } from './concurrency.ts';
 import { restartReason, splitServices } from './config-change.ts';
 import { DeadlineWheel } from './deadlines.ts';
 import { Exchange, type GatewayResponse, type Runtime } from './exchange.ts';
@@ -136,7 +137,8 @@ class RunningGateway implements Gateway {
       logger,
       revisionOf: (service) => splits.slot(service).revision,
     });
-    this.#parts = { splits, recorder, metrics: this.#metrics, endpoints: this.#endpoints };
+    const concurrency = new ConcurrencyTable(this.#metrics.limits);
+    this.#parts = { splits, recorder, metrics: this.#metrics, concurrency, endpoints: this.#endpoints };
     const verifiers = await openVerifiers(config, clock);
     const accessLog = openAccessLog(config.accessLog);
     const watched = splits.start(splitServices(config));

@@ -5,6 +5,7 @@
  */
 
 import { LABEL } from '../core/domain/metric-names.ts';
+import type { InFlightGate } from '../core/policy/in-flight.ts';
 
 /** Requests that one limit of one route decided on. */
 export interface LimitCounts {
@@ -21,6 +22,7 @@ const OUTCOMES = [
 ] as const;
 
 export class LimitMetrics {
+  readonly #inFlight = new Map<string, InFlightGate>();
   readonly #counts = new Map<string, LimitCounts>();
 
   counts(service: string, pattern: string, limit: string): LimitCounts {
@@ -28,6 +30,12 @@ export class LimitMetrics {
     const counts = this.#counts.get(labels) ?? { allowed: 0, refused: 0, withoutState: 0 };
     this.#counts.set(labels, counts);
     return counts;
+  }
+
+  /** Shows how many requests of a route are under way. */
+  watchInFlight(service: string, pattern: string, route: string, gate: InFlightGate): void {
+    const labels = `${LABEL.service}="${escaped(service)}",${LABEL.route}="${escaped(pattern)}"`;
+    this.#inFlight.set(`${labels},route="${escaped(route)}"`, gate);
   }
 
   /** Prometheus text format 0.0.4; empty without limits. */
@@ -42,6 +50,14 @@ export class LimitMetrics {
         lines.push(`sluice_limit_requests_total{${labels},outcome="${outcome}"} ${counts[field]}`);
       }
     }
+    if (this.#inFlight.size > 0) {
+      lines.push(
+        '# HELP sluice_route_in_flight Requests under way, of routes with a concurrency cap.',
+        '# TYPE sluice_route_in_flight gauge',
+      );
+    }
+    for (const [labels, gate] of this.#inFlight)
+      lines.push(`sluice_route_in_flight{${labels}} ${gate.count}`);
     return `${lines.join('\n')}\n`;
   }
 }

@@ -10,6 +10,7 @@ import { admit } from './stages/admit.ts';
 import { assign } from './stages/assign.ts';
 import { attempt } from './stages/attempt.ts';
 import { authenticate } from './stages/authenticate.ts';
+import { cap } from './stages/cap.ts';
 import { identify } from './stages/identify.ts';
 import { limit } from './stages/limit.ts';
 import { relay } from './stages/relay.ts';
@@ -24,6 +25,8 @@ const STAGES: readonly Stage[] = [
   route,
   /** Bearer token → claims. May wait for keys. */
   authenticate,
+  /** Requests under way, of the route and of each caller. */
+  cap,
   /** Rates and quotas, of whoever the claims say it is. May wait for the shared state. */
   limit,
   /** Sticky key → version. */

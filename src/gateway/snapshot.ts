@@ -8,6 +8,7 @@ import type { GatewayConfig, Route, Service } from '../config/gateway-model.ts';
 import type { Breaker, BreakerLimits } from '../core/policy/breaker.ts';
 import { RetryBudget } from '../core/policy/retry-budget.ts';
 import { adoptBreaker, type BreakerTable, type RouteBreaker } from './breakers.ts';
+import type { CompiledConcurrency, ConcurrencyTable } from './concurrency.ts';
 import { compileTrust, type TrustCheck } from './forwarded.ts';
 import type { TokenVerifier } from './jwt-verifier.ts';
 import { type ClientSeries, type GatewayMetrics, type RetryCounts, ServerSeries } from './metrics.ts';
@@ -37,7 +38,7 @@ export interface CompiledService {
   readonly retries: RetryCounts;
 }
 
-export interface CompiledRoute extends Omit<Route, 'service' | 'auth' | 'breaker' | 'rateLimits' | 'quotas'> {
+export interface CompiledRoute extends Omit<Route, 'service' | 'auth' | 'breaker' | 'rateLimits' | 'quotas' | 'concurrency'> {
   /** What logs and metrics call the path: the template or prefix, never the path itself. */
   readonly pattern: string;
   readonly service: CompiledService;
@@ -46,6 +47,7 @@ export interface CompiledRoute extends Omit<Route, 'service' | 'auth' | 'breaker
   readonly breakers: ReadonlyMap<ServiceVersion, Breaker> | null;
   /** Null: none. */
   readonly limits: CompiledLimits | null;
+  readonly concurrency: CompiledConcurrency | null;
   readonly series: ServerSeries;
 }
 
@@ -66,6 +68,7 @@ export interface SnapshotParts {
   readonly splits: SplitTable;
   readonly recorder: Recorder;
   readonly metrics: GatewayMetrics;
+  readonly concurrency: ConcurrencyTable;
   readonly endpoints: EndpointRegistry;
   /** By name of the provider, one for each of `config.jwt`. */
   readonly verifiers: ReadonlyMap<string, TokenVerifier>;
@@ -184,6 +187,7 @@ function compileRoute(
       breaker === null
         ? null
         : new Map([...service.versions.values()].map((each) => [each, breakerOf(breaker, each.name)])),
+    concurrency: parts.concurrency.compile(route.concurrency, route.name, service.name, pattern),
     limits: compileLimits(route, pattern, parts.metrics.limits),
     series: new ServerSeries(parts.metrics, service.name, pattern),
   };

@@ -105,6 +105,7 @@ routes: [{ name: a, match: { path: / }, service: a }]
           maxBodyBytes: 10_485_760,
           rateLimits: [],
           quotas: [],
+          concurrency: null,
         },
       ],
     });

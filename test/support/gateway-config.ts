@@ -22,6 +22,7 @@ export function routeOf(service: string, changes: Partial<Route> = {}): Route {
     maxBodyBytes: 1_048_576,
     rateLimits: [],
     quotas: [],
+    concurrency: null,
     ...changes,
   };
 }
