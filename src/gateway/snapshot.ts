@@ -38,7 +38,8 @@ export interface CompiledService {
   readonly retries: RetryCounts;
 }
 
-export interface CompiledRoute extends Omit<Route, 'service' | 'auth' | 'breaker' | 'rateLimits' | 'quotas' | 'concurrency'> {
+export interface CompiledRoute
+  extends Omit<Route, 'service' | 'auth' | 'breaker' | 'rateLimits' | 'quotas' | 'concurrency'> {
   /** What logs and metrics call the path: the template or prefix, never the path itself. */
   readonly pattern: string;
   readonly service: CompiledService;
