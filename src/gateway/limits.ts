@@ -40,6 +40,8 @@ export const MAX_TOKEN_LENGTH = 8_192;
 export const MAX_LOG_BACKLOG = 4_194_304;
 /** Telemetry summaries that wait for the stream; older ones are dropped. */
 export const MAX_TELEMETRY_BACKLOG = 900;
+/** Services without a place in the configuration whose last telemetry sequence is remembered. */
+export const MAX_RETIRED_SERVICES = 1_000;
 /** Hops of X-Forwarded-For that are looked at, from the right. */
 export const MAX_FORWARDED_HOPS = 32;
 /** A request waits no longer for the state that gateways share; then it goes on without. */

@@ -15,7 +15,7 @@ import type {
 import type { Clock } from '../ports/clock.ts';
 import type { TelemetryStream } from '../ports/telemetry-stream.ts';
 import type { Logger } from '../telemetry/logger.ts';
-import { MAX_TELEMETRY_BACKLOG } from './limits.ts';
+import { MAX_RETIRED_SERVICES, MAX_TELEMETRY_BACKLOG } from './limits.ts';
 import { within } from './within.ts';
 
 /** A stream that does not answer must not keep a gateway from ending. */
@@ -58,10 +58,10 @@ class TrafficCounter {
   readonly #counts = new Float64Array(OUTCOMES.length);
   readonly #latencyUs = new Histogram();
 
-  record(outcome: OutcomeIndex, latencyMs: number): void {
+  /** `latencyMs`: null when the time that passed says nothing about the version. */
+  record(outcome: OutcomeIndex, latencyMs: number | null): void {
     this.#counts[outcome] = (this.#counts[outcome] ?? 0) + 1;
-    // An aborted attempt has no latency of the version's own.
-    if (outcome !== OUTCOME.clientAborted) this.#latencyUs.record(latencyMs * 1000);
+    if (latencyMs !== null) this.#latencyUs.record(latencyMs * 1000);
   }
 
   get isEmpty(): boolean {
@@ -128,6 +128,10 @@ export interface RecorderOptions {
 export class Recorder {
   readonly #options: RecorderOptions;
   readonly #services = new Map<string, ServiceCounter>();
+  /** Last sequences of services that a reload took away: one that comes back goes on from there. */
+  readonly #retired = new Map<string, number>();
+  /** Where services start that are not among the retired: no lower than any that was forgotten. */
+  #firstSequence = 0;
   readonly #backlog: TelemetrySummary[] = [];
   #timer: NodeJS.Timeout | null = null;
   #delivering: Promise<void> | null = null;
@@ -141,18 +145,13 @@ export class Recorder {
 
   /** Declares the services that are reported. Counters of services and versions that stay are kept. */
   replaceServices(names: readonly string[]): void {
-    for (const name of this.#services.keys()) if (!names.includes(name)) this.#services.delete(name);
-    for (const name of names) {
-      if (!this.#services.has(name)) this.#services.set(name, { sequence: 0, versions: new Map() });
-    }
+    for (const [name, { sequence }] of this.#services)
+      if (!names.includes(name)) this.#retire(name, sequence);
+    for (const name of names) this.#counters(name);
   }
 
   counter(service: string, version: string): VersionCounter {
-    const counters = this.#services.get(service) ?? {
-      sequence: 0,
-      versions: new Map<string, VersionCounter>(),
-    };
-    this.#services.set(service, counters);
+    const counters = this.#counters(service);
     const counter = counters.versions.get(version) ?? new VersionCounter();
     counters.versions.set(version, counter);
     return counter;
@@ -175,6 +174,26 @@ export class Recorder {
     this.#timer = null;
     this.#close(Math.floor(this.#options.clock.nowMs() / 1000) * 1000);
     await within(this.#delivering, CLOSE_TIMEOUT_MS);
+  }
+
+  #counters(service: string): ServiceCounter {
+    const known = this.#services.get(service);
+    if (known !== undefined) return known;
+    const sequence = this.#retired.get(service) ?? this.#firstSequence;
+    this.#retired.delete(service);
+    const counters = { sequence, versions: new Map<string, VersionCounter>() };
+    this.#services.set(service, counters);
+    return counters;
+  }
+
+  #retire(service: string, sequence: number): void {
+    this.#services.delete(service);
+    this.#retired.set(service, sequence);
+    const oldest = this.#retired.size > MAX_RETIRED_SERVICES ? this.#retired.entries().next() : undefined;
+    if (oldest?.done !== false) return;
+    const [forgotten, last] = oldest.value;
+    this.#retired.delete(forgotten);
+    this.#firstSequence = Math.max(this.#firstSequence, last);
   }
 
   #close(secondMs: number): void {

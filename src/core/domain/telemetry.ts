@@ -9,7 +9,7 @@ import type { HistogramWire } from '../analysis/histogram.ts';
 /**
  * Counts by outcome. `bad` outcomes are what a 5xx rule counts: a status of 500 or more, and attempts that
  * ended without a status (`connectError`, `reset`, `timeout`), because their caller sees a 502 or 504.
- * `clientAborted` attempts have no outcome of the version's own and count nowhere else.
+ * `clientAborted`: the client gave up before there was an outcome of the version's own; in no other count.
  */
 export interface OutcomeCounts {
   readonly status2xx: number;
@@ -27,7 +27,11 @@ export type Outcome = keyof OutcomeCounts;
 /** One view of one version in one second. */
 export interface Traffic {
   readonly outcomes: OutcomeCounts;
-  /** Time to the last byte in microseconds (an attempt without a status: until it failed). */
+  /**
+   * Time to the last byte in microseconds (an attempt without a status: until it failed). Of an aborted one:
+   * until its client gave up, a lower bound of what it would have taken, unless the client had not sent its
+   * whole request. So its total may exceed `totalOf(outcomes)`, by `clientAborted` at most.
+   */
   readonly latencyUs: HistogramWire;
 }
 
@@ -73,7 +77,7 @@ export const NO_OUTCOMES: OutcomeCounts = {
   clientAborted: 0,
 };
 
-/** Requests with an outcome of the version's own. */
+/** Requests with an outcome of the version's own; the latencies may be more (see `Traffic`). */
 export function totalOf(outcomes: OutcomeCounts): number {
   const { status2xx, status3xx, status4xx } = outcomes;
   return status2xx + status3xx + status4xx + badOf(outcomes);

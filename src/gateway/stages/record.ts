@@ -24,7 +24,9 @@ export function record(exchange: Exchange): void {
   const series = route === null ? exchange.snapshot.unrouted : route.series;
   series.observe(version?.name ?? '', exchange.method, status, durationMs);
   if (version !== null && !exchange.forced) {
-    version.counter.responses.record(responseOutcome(exchange, complete, status), durationMs);
+    const outcome = responseOutcome(exchange, complete, status);
+    const timed = outcome !== OUTCOME.clientAborted || exchange.body?.lacksPieces !== true;
+    version.counter.responses.record(outcome, timed ? durationMs : null);
   }
   if (runtime.accessLog.enabled) runtime.accessLog.write(accessLine(exchange, status, durationMs));
   runtime.onRecorded(exchange);

@@ -117,10 +117,14 @@ export class Attempt extends Deadline implements Dispatcher.DispatchHandler {
     this.#controller?.resume();
   }
 
-  /** The client is gone or was answered: the version is not to blame, nobody wants to hear more. */
+  /**
+   * The client is gone or was answered: nobody wants to hear more. The time that it waited counts as a latency,
+   * as the least that the version would have taken, or a version that hangs until its clients give up would
+   * have none. Not so while the client itself still had to send.
+   */
   abandon(): void {
     if (this.phase === 'over') return;
-    this.#finish(OUTCOME.clientAborted);
+    this.#finish(OUTCOME.clientAborted, this.exchange.body?.lacksPieces !== true);
     this.#controller?.abort(ABANDONED);
   }
 
@@ -270,7 +274,7 @@ export class Attempt extends Deadline implements Dispatcher.DispatchHandler {
     this.exchange.runtime.wheel.disarm(this);
   }
 
-  #finish(outcome: OutcomeIndex): void {
+  #finish(outcome: OutcomeIndex, timed = outcome !== OUTCOME.clientAborted): void {
     this.#disarm();
     const { monotonicMs } = this.exchange.runtime;
     const nowMs = monotonicMs();
@@ -279,7 +283,7 @@ export class Attempt extends Deadline implements Dispatcher.DispatchHandler {
     const durationMs = Math.max(0, nowMs - this.startedMs - this.#pausedMs);
     // Testers are not a random sample: rules must not see their requests, in either metric source.
     if (this.exchange.forced) return;
-    this.version.counter.attempts.record(outcome, durationMs);
+    this.version.counter.attempts.record(outcome, timed ? durationMs : null);
     this.version.series.observe(this.status, ERROR_LABEL[outcome] ?? 0, durationMs);
   }
 }

@@ -63,6 +63,11 @@ export class RequestBody {
     return !this.ended && this.#position >= this.#pieces.length;
   }
 
+  /** The client has not sent all of it, though what it sent was taken; also true after it broke off. */
+  get lacksPieces(): boolean {
+    return !this.ended && this.#unreadBytes < HIGH_WATER_BYTES;
+  }
+
   /** Reads from the start; an earlier reader ends. Only while nothing was read or `replayable` holds. */
   async *read(): AsyncGenerator<Buffer, void, undefined> {
     this.#reader += 1;
