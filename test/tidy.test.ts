@@ -19,7 +19,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 const CORE_ORDER: Readonly<Record<string, readonly string[]>> = {
   domain: ['analysis/histogram.ts'],
   split: ['domain'],
-  policy: ['domain'],
+  policy: ['domain', 'split/hash.ts'],
   analysis: ['domain'],
   rollout: ['domain', 'analysis'],
   view: ['domain', 'analysis', 'rollout'],

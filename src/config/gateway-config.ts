@@ -79,6 +79,8 @@ function buildService(source: YamlSource, name: string, yaml: GatewayYaml['servi
   return {
     name,
     versions: yaml.versions,
+    balance: yaml.balance,
+    slowStartMs: yaml.slowStart ?? 0,
     defaultVersion,
     sticky: yaml.sticky ?? DEFAULT_STICKY,
     salt: yaml.salt ?? name,

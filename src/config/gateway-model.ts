@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { BalanceKind } from '../core/policy/balancer.ts';
 import type { BreakerLimits } from '../core/policy/breaker.ts';
 import type { RetryOutcome, StickySource } from './gateway-schema.ts';
 import type { ConcurrencyPolicy } from './policies/concurrency.ts';
@@ -32,10 +33,18 @@ export interface JwtProvider {
   readonly clockToleranceMs: number;
 }
 
+export interface EndpointAddress {
+  readonly url: string;
+  /** At least 1. */
+  readonly weight: number;
+}
+
 export interface Service {
   readonly name: string;
   /** In the order of the file, which is also the order of the split's layout. */
-  readonly versions: Readonly<Record<string, { readonly endpoints: readonly { readonly url: string }[] }>>;
+  readonly versions: Readonly<Record<string, { readonly endpoints: readonly EndpointAddress[] }>>;
+  readonly balance: BalanceKind;
+  readonly slowStartMs: number;
   readonly defaultVersion: string;
   readonly sticky: readonly StickySource[];
   readonly salt: string;

@@ -30,9 +30,13 @@ const stickySource = z.union(
   { error: 'expected one of { claim: sub }, { header: x-user-id }, { cookie: sluice_id }, ip' },
 );
 
+const endpointWeight = z.int().min(1).max(1_000).default(1).meta({
+  description: 'Share of the attempts, relative to the other endpoints of the version. Default 1.',
+});
+
 const endpoint = z
-  .union([origin, z.strictObject({ url: origin })])
-  .transform((value) => (typeof value === 'string' ? { url: value } : value));
+  .union([origin, z.strictObject({ url: origin, weight: endpointWeight })])
+  .transform((value) => (typeof value === 'string' ? { url: value, weight: 1 } : value));
 
 const version = z.strictObject({
   endpoints: z.array(endpoint).min(1).max(256),
@@ -47,6 +51,13 @@ const service = z.strictObject({
   }),
   sticky: z.array(stickySource).min(1).max(8).optional().meta({
     description: 'Sources of the sticky key in order of preference. Default: the gateway cookie, then ip.',
+  }),
+  balance: z.enum(['roundRobin', 'leastRequests', 'hash']).default('roundRobin').meta({
+    description:
+      'How attempts spread over the endpoints of a version: in turn, to the less busy of two, or by the sticky key.',
+  }),
+  slowStart: duration(0, HOUR).optional().meta({
+    description: 'A new or recovered endpoint gets its full share only after this time. Default: at once.',
   }),
   salt: z.string().min(1).max(128).optional().meta({
     description: 'Seeds the assignment of versions outside a rollout. Default: the name of the service.',

@@ -9,10 +9,10 @@ import type { AddressInfo } from 'node:net';
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import type { ListenAddress } from '../config/primitives.ts';
 import { FULL_BP } from '../core/domain/weight.ts';
-import type { BreakerTable } from './breakers.ts';
 import type { GatewayMetrics } from './metrics.ts';
+import type { Snapshot } from './snapshot.ts';
 import type { AppliedSplit } from './split-table.ts';
-import { registerBreakers } from './upstream-gauges.ts';
+import { registerUpstreams } from './upstream-gauges.ts';
 
 export interface AdminFacts {
   readonly metrics: GatewayMetrics;
@@ -23,7 +23,8 @@ export interface AdminFacts {
   readonly droppedSummaries: () => number;
   readonly inFlight: () => number;
   readonly channelConnected: () => boolean;
-  readonly breakers: () => BreakerTable;
+  /** In force now; null before there is one. */
+  readonly snapshot: () => Snapshot | null;
 }
 
 export interface AdminListener {
@@ -116,7 +117,7 @@ function createRegistry(facts: AdminFacts): Registry {
       }
     },
   });
-  registerBreakers(registry, facts.breakers);
+  registerUpstreams(registry, facts.snapshot);
   gauge('sluice_channel_connected', '1 while the weight channel answers.', registers, () =>
     facts.channelConnected() ? 1 : 0,
   );

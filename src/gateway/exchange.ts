@@ -17,8 +17,8 @@ import type { GatewayErrorCode } from './gateway-errors.ts';
 import type { LimitKeeper } from './limit-keeper.ts';
 import type { GatewayMetrics } from './metrics.ts';
 import type { CompiledRoute, ServiceVersion, Snapshot } from './snapshot.ts';
-import type { Endpoint } from './upstream/endpoint.ts';
 import type { RequestBody } from './upstream/request-body.ts';
+import type { Target } from './upstream/target.ts';
 
 /** A response that knows its exchange, so that its events need no closure of their own. */
 export class GatewayResponse extends ServerResponse<IncomingMessage> {
@@ -48,7 +48,7 @@ export interface Runtime {
 
 /** What the stages may ask of the try that is under way. */
 export interface RunningAttempt {
-  readonly endpoint: Endpoint;
+  readonly target: Target;
   /** Of the response; 0 before there is one. */
   readonly status: number;
   /** Name, value, name, value …, as received; null before there is a response. */
@@ -113,6 +113,8 @@ export class Exchange {
   limited = '';
   /** Name, value, name, value …: fields that policies add to whatever response the client gets. */
   addedFields: string[] | null = null;
+  /** Empty when a match override chose the version. */
+  stickyKey = '';
   /** Value of a Set-Cookie field that goes with the response, or null. */
   setCookie: string | null = null;
 
@@ -126,6 +128,8 @@ export class Exchange {
   /** Armed between attempts, and while the client is slow to take the end of the response. */
   alarm: Alarm | null = null;
   attempts = 0;
+  /** Where attempts have failed; null before a first retry. */
+  tried: Target[] | null = null;
   /** The attempt's response is on its way to the client. */
   relaying = false;
   /** Content-Length of that response; −1 when it has none. */

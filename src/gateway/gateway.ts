@@ -87,7 +87,7 @@ class RunningGateway implements Gateway {
   readonly #monotonicMs = (): number => performance.now();
   readonly #wheel = new DeadlineWheel(this.#monotonicMs);
   readonly #metrics = new GatewayMetrics();
-  readonly #endpoints = new EndpointRegistry();
+  readonly #endpoints = new EndpointRegistry(this.#monotonicMs);
   #config: GatewayConfig;
   #listeners: Listener[] = [];
   #admin: AdminListener | null = null;
@@ -172,7 +172,7 @@ class RunningGateway implements Gateway {
       droppedSummaries: () => recorder.dropped,
       inFlight: () => this.#inFlight,
       channelConnected: () => splits.connected,
-      breakers: () => this.#runtime?.snapshot.breakers ?? new Map(),
+      snapshot: () => this.#runtime?.snapshot ?? null,
     });
     this.adminAddress = this.#admin.address;
     recorder.start();

@@ -5,6 +5,7 @@
  */
 
 import type { GatewayConfig, Route, Service } from '../config/gateway-model.ts';
+import { Balancer, type TargetState } from '../core/policy/balancer.ts';
 import type { Breaker, BreakerLimits } from '../core/policy/breaker.ts';
 import { RetryBudget } from '../core/policy/retry-budget.ts';
 import { adoptBreaker, type BreakerTable, type RouteBreaker } from './breakers.ts';
@@ -12,18 +13,18 @@ import type { CompiledConcurrency, ConcurrencyTable } from './concurrency.ts';
 import { compileTrust, type TrustCheck } from './forwarded.ts';
 import type { TokenVerifier } from './jwt-verifier.ts';
 import { type ClientSeries, type GatewayMetrics, type RetryCounts, ServerSeries } from './metrics.ts';
+import { randomFraction } from './random-ids.ts';
 import type { Recorder, VersionCounter } from './recorder.ts';
 import { type CompiledLimits, compileLimits } from './route-limits.ts';
 import { compileRouter, type Router } from './router.ts';
 import type { SplitSlot, SplitTable } from './split-table.ts';
 import { compileStickySources, type StickyRead } from './sticky.ts';
 import type { Endpoint, EndpointRegistry } from './upstream/endpoint.ts';
+import { adoptState, type Target, type TargetStates } from './upstream/target.ts';
 
 export interface ServiceVersion {
   readonly name: string;
-  readonly endpoints: readonly Endpoint[];
-  /** Index of the endpoint that the next attempt goes to. */
-  next: number;
+  readonly balancer: Balancer<Target>;
   readonly counter: VersionCounter;
   readonly series: ClientSeries;
 }
@@ -63,6 +64,8 @@ export interface Snapshot {
   superseded: boolean;
   readonly endpoints: readonly Endpoint[];
   readonly breakers: BreakerTable;
+  readonly targetStates: TargetStates;
+  readonly services: ReadonlyMap<string, CompiledService>;
 }
 
 export interface SnapshotParts {
@@ -101,13 +104,16 @@ function compile(
 ): Snapshot {
   const isTrusted = compileTrust(config.trustedProxies);
   const services = new Map<string, CompiledService>();
+  const states = new Map<string, TargetState>();
+  const stateOf: StateOf = (version, origin) =>
+    adoptState(previous?.targetStates, states, version, origin, parts.endpoints.monotonicMs());
   for (const service of Object.values(config.services)) {
     const connectMs = config.routes.reduce(
       (longest, route) =>
         route.service === service.name ? Math.max(longest, route.timeout.connectMs) : longest,
       0,
     );
-    services.set(service.name, compileService(service, connectMs, parts, used));
+    services.set(service.name, compileService(service, connectMs, parts, used, stateOf));
   }
   const breakers = new Map<string, RouteBreaker>();
   const routes = config.routes.map((route) =>
@@ -129,23 +135,31 @@ function compile(
     superseded: false,
     endpoints: used,
     breakers,
+    targetStates: states,
+    services,
   };
 }
+
+type StateOf = (version: string, origin: string) => TargetState;
 
 function compileService(
   service: Service,
   connectMs: number,
   parts: SnapshotParts,
   used: Endpoint[],
+  stateOf: StateOf,
 ): CompiledService {
+  const balance = { kind: service.balance, slowStartMs: service.slowStartMs };
   const versions = new Map<string, ServiceVersion>();
   for (const [name, { endpoints }] of Object.entries(service.versions)) {
-    const held = endpoints.map(({ url }) => parts.endpoints.acquire(url, connectMs));
-    used.push(...held);
+    const targets = endpoints.map(({ url, weight }): Target => {
+      const endpoint = parts.endpoints.acquire(url, connectMs);
+      used.push(endpoint);
+      return { id: url, weight, endpoint, state: stateOf(`${service.name} ${name}`, url) };
+    });
     versions.set(name, {
       name,
-      endpoints: held,
-      next: 0,
+      balancer: new Balancer(targets, balance, randomFraction, parts.endpoints.monotonicMs()),
       counter: parts.recorder.counter(service.name, name),
       series: parts.metrics.clientSeries(service.name, name),
     });

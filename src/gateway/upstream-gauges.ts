@@ -5,43 +5,84 @@
  */
 
 import { Counter, Gauge, type Registry } from 'prom-client';
-import type { BreakerState } from '../core/policy/breaker.ts';
-import type { BreakerTable } from './breakers.ts';
+import type { Breaker, BreakerState } from '../core/policy/breaker.ts';
+import type { Snapshot } from './snapshot.ts';
+import type { Target } from './upstream/target.ts';
 
 const STATE_VALUE: Readonly<Record<BreakerState, number>> = { closed: 0, 'half-open': 1, open: 2 };
 
-/** Series of circuit breakers, labelled by service, route and version. */
-export function registerBreakers(registry: Registry, table: () => BreakerTable): void {
-  const labelNames = ['service', 'route', 'version'];
-  const registers = [registry];
-  new Gauge({
-    name: 'sluice_breaker_state',
-    help: 'State of a circuit breaker: 0 closed, 1 half-open, 2 open.',
-    labelNames,
-    registers,
-    collect() {
-      this.reset();
-      for (const { breaker, ...labels } of table().values()) this.set(labels, STATE_VALUE[breaker.state]);
-    },
-  });
-  new Counter({
-    name: 'sluice_breaker_trips_total',
-    help: 'Times that a circuit breaker opened.',
-    labelNames,
-    registers,
-    collect() {
-      this.reset();
-      for (const { breaker, ...labels } of table().values()) this.inc(labels, breaker.trips);
-    },
-  });
-  new Counter({
-    name: 'sluice_breaker_refused_total',
-    help: 'Attempts that a circuit breaker refused.',
-    labelNames,
-    registers,
-    collect() {
-      this.reset();
-      for (const { breaker, ...labels } of table().values()) this.inc(labels, breaker.refusals);
-    },
-  });
+interface Sample {
+  readonly labels: Readonly<Record<string, string>>;
+  readonly value: number;
+}
+
+/** Series of circuit breakers (by service, route and version) and of endpoints (by service, version, endpoint). */
+export function registerUpstreams(registry: Registry, snapshot: () => Snapshot | null): void {
+  const breakers = (read: (breaker: Breaker) => number) => (): Sample[] =>
+    [...(snapshot()?.breakers.values() ?? [])].map(({ breaker, ...labels }) => ({
+      labels,
+      value: read(breaker),
+    }));
+  const targets = (read: (target: Target) => number) => (): Sample[] => endpointSamples(snapshot(), read);
+  const gauge = (name: string, help: string, read: () => Sample[]): void => {
+    const labelNames = labelsOf(name);
+    new Gauge({ name, help, labelNames, registers: [registry], collect: setAll(read) });
+  };
+  const counter = (name: string, help: string, read: () => Sample[]): void => {
+    const labelNames = labelsOf(name);
+    new Counter({ name, help, labelNames, registers: [registry], collect: addAll(read) });
+  };
+  gauge(
+    'sluice_breaker_state',
+    'State of a circuit breaker: 0 closed, 1 half-open, 2 open.',
+    breakers(({ state }) => STATE_VALUE[state]),
+  );
+  counter(
+    'sluice_breaker_trips_total',
+    'Times that a circuit breaker opened.',
+    breakers(({ trips }) => trips),
+  );
+  counter(
+    'sluice_breaker_refused_total',
+    'Attempts that a circuit breaker refused.',
+    breakers(({ refusals }) => refusals),
+  );
+  gauge(
+    'sluice_endpoint_attempts_in_flight',
+    'Attempts under way at an endpoint.',
+    targets(({ state }) => state.inFlight),
+  );
+}
+
+function labelsOf(name: string): string[] {
+  return name.startsWith('sluice_breaker')
+    ? ['service', 'route', 'version']
+    : ['service', 'version', 'endpoint'];
+}
+
+function endpointSamples(snapshot: Snapshot | null, read: (target: Target) => number): Sample[] {
+  const samples: Sample[] = [];
+  for (const service of snapshot?.services.values() ?? []) {
+    for (const version of service.versions.values()) {
+      for (const target of version.balancer.targets) {
+        const labels = { service: service.name, version: version.name, endpoint: target.endpoint.origin };
+        samples.push({ labels, value: read(target) });
+      }
+    }
+  }
+  return samples;
+}
+
+function setAll(read: () => Sample[]): (this: Gauge) => void {
+  return function collect() {
+    this.reset();
+    for (const { labels, value } of read()) this.set(labels, value);
+  };
+}
+
+function addAll(read: () => Sample[]): (this: Counter) => void {
+  return function collect() {
+    this.reset();
+    for (const { labels, value } of read()) this.inc(labels, value);
+  };
 }

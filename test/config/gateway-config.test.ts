@@ -77,9 +77,11 @@ routes: [{ name: a, match: { path: / }, service: a }]
         a: {
           name: 'a',
           versions: {
-            v1: { endpoints: [{ url: 'http://127.0.0.1:1' }] },
-            v2: { endpoints: [{ url: 'http://[::1]:2' }] },
+            v1: { endpoints: [{ url: 'http://127.0.0.1:1', weight: 1 }] },
+            v2: { endpoints: [{ url: 'http://[::1]:2', weight: 1 }] },
           },
+          balance: 'roundRobin',
+          slowStartMs: 0,
           defaultVersion: 'v1',
           sticky: [{ cookie: 'sluice_id' }, 'ip'],
           salt: 'a',

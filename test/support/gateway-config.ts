@@ -38,10 +38,12 @@ export function serviceOf(
     versions: Object.fromEntries(
       Object.entries(versions).map(([version, urls]) => [
         version,
-        { endpoints: urls.map((url) => ({ url })) },
+        { endpoints: urls.map((url) => ({ url, weight: 1 })) },
       ]),
     ),
     defaultVersion: Object.keys(versions)[0] ?? '',
+    balance: 'roundRobin',
+    slowStartMs: 0,
     sticky: [{ header: 'x-user-id' }, 'ip'],
     salt: name,
     ...changes,

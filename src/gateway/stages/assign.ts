@@ -18,6 +18,7 @@ export function assign(exchange: Exchange): boolean {
     const key = read(exchange);
     if (key === undefined) continue;
     exchange.stickySource = source;
+    exchange.stickyKey = key;
     exchange.version = service.versions.get(service.split.assign(key)) ?? service.defaultVersion;
     return true;
   }

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { ringHash } from '../../core/policy/balancer.ts';
 import { type Breaker, REFUSED } from '../../core/policy/breaker.ts';
 import { type AttemptFailure, retryDelayMs } from '../../core/policy/retry.ts';
 import { formatTraceParent } from '../../telemetry/trace-context.ts';
@@ -16,8 +17,8 @@ import { replyProblem } from '../problem.ts';
 import { randomFraction, randomHex16 } from '../random-ids.ts';
 import type { ServiceVersion } from '../snapshot.ts';
 import { Attempt, type AttemptSink, type AttemptTrouble } from '../upstream/attempt.ts';
-import type { Endpoint } from '../upstream/endpoint.ts';
 import { type BodyFailure, RequestBody } from '../upstream/request-body.ts';
+import type { Target } from '../upstream/target.ts';
 import { relayEnd, relayPiece } from './relay.ts';
 
 export function attempt(exchange: Exchange): boolean {
@@ -136,13 +137,13 @@ function start(exchange: Exchange, nowMs: number): void {
     pass = new BreakerPass(breaker, ticket, nowMs);
   }
   exchange.attempts += 1;
-  const endpoint = nextEndpoint(version, exchange.attempt?.endpoint ?? null);
+  const target = pickTarget(exchange, version, nowMs);
   exchange.upstreamFields[exchange.traceparentAt] = formatTraceParent(
     exchange.traceId,
     randomHex16(),
     exchange.traceFlags,
   );
-  const current = new Attempt(exchange, route, version, endpoint, sink, nowMs);
+  const current = new Attempt(exchange, route, version, target, sink, nowMs);
   current.pass = pass;
   exchange.attempt = current;
   current.send();
@@ -160,18 +161,10 @@ function refuse(exchange: Exchange, breaker: Breaker, nowMs: number): void {
   replyProblem(exchange, 'BREAKER_OPEN', '', ['Retry-After', retryAfterS(breaker, nowMs)]);
 }
 
-/** Round robin; a retry goes to another endpoint than the one that has just failed, if there is one. */
-function nextEndpoint(version: ServiceVersion, failed: Endpoint | null): Endpoint {
-  const { endpoints } = version;
-  const first = takeNext(version);
-  return first === failed && endpoints.length > 1 ? takeNext(version) : first;
-}
-
-function takeNext(version: ServiceVersion): Endpoint {
-  const endpoint = version.endpoints[version.next];
-  if (endpoint === undefined) throw new Error(`version ${version.name} has no endpoint`);
-  version.next = (version.next + 1) % version.endpoints.length;
-  return endpoint;
+function pickTarget(exchange: Exchange, version: ServiceVersion, nowMs: number): Target {
+  const { balancer } = version;
+  const keyHash = balancer.usesKey ? ringHash(exchange.stickyKey || exchange.clientIp) : 0;
+  return balancer.pick(nowMs, keyHash, exchange.tried);
 }
 
 function failureOfStatus(status: number): AttemptFailure | null {
@@ -210,7 +203,11 @@ function retryDelay(current: Attempt, failure: AttemptFailure): number | null {
 }
 
 function retryAfter(exchange: Exchange, delayMs: number): void {
-  const { runtime } = exchange;
+  const { runtime, attempt } = exchange;
+  if (attempt !== null) {
+    exchange.tried ??= [];
+    exchange.tried.push(attempt.target);
+  }
   exchange.alarm = new Alarm(() => {
     exchange.alarm = null;
     if (!exchange.recorded) start(exchange, runtime.monotonicMs());

@@ -45,7 +45,7 @@ function accessLine(exchange: Exchange, status: number, durationMs: number): str
     `,"route":${quoted(route?.name ?? '')},"path":${quoted(route?.pattern ?? '')},"status":${status}` +
     `,"duration_ms":${Math.round(durationMs * 1000) / 1000},"service":"${route?.service.name ?? ''}"` +
     `,"version":"${version?.name ?? ''}","forced":${exchange.forced}` +
-    `,"endpoint":"${attempt?.endpoint.origin ?? ''}","attempts":${exchange.attempts}` +
+    `,"endpoint":"${attempt?.target.endpoint.origin ?? ''}","attempts":${exchange.attempts}` +
     `,"sticky":${quoted(exchange.stickySource)},"request_id":"${exchange.requestId}"` +
     `,"trace_id":"${exchange.traceId}","client_ip":"${exchange.clientIp}","bytes":${exchange.bytesOut}` +
     `${breakerField(exchange)}${exchange.limited === '' ? '' : `,"limit":"${exchange.limited}"`}` +

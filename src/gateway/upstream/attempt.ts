@@ -13,7 +13,7 @@ import type { Exchange } from '../exchange.ts';
 import { MAX_DISCARD_BYTES, MAX_INTERIM_RESPONSES } from '../limits.ts';
 import { OUTCOME, type OutcomeIndex, outcomeOfStatus } from '../recorder.ts';
 import type { CompiledRoute, ServiceVersion } from '../snapshot.ts';
-import type { Endpoint } from './endpoint.ts';
+import type { Target } from './target.ts';
 
 /** Who hears of an attempt. Nothing is called after `fail` or `end`, nor after the attempt was abandoned. */
 export interface AttemptSink {
@@ -41,7 +41,7 @@ export class Attempt extends Deadline implements Dispatcher.DispatchHandler {
   readonly exchange: Exchange;
   readonly route: CompiledRoute;
   readonly version: ServiceVersion;
-  readonly endpoint: Endpoint;
+  readonly target: Target;
   readonly #sink: AttemptSink;
   readonly startedMs: number;
   phase: AttemptPhase = 'connecting';
@@ -64,7 +64,7 @@ export class Attempt extends Deadline implements Dispatcher.DispatchHandler {
     exchange: Exchange,
     route: CompiledRoute,
     version: ServiceVersion,
-    endpoint: Endpoint,
+    target: Target,
     sink: AttemptSink,
     nowMs: number,
   ) {
@@ -72,7 +72,7 @@ export class Attempt extends Deadline implements Dispatcher.DispatchHandler {
     this.exchange = exchange;
     this.route = route;
     this.version = version;
-    this.endpoint = endpoint;
+    this.target = target;
     this.#sink = sink;
     this.startedMs = nowMs;
   }
@@ -81,7 +81,8 @@ export class Attempt extends Deadline implements Dispatcher.DispatchHandler {
     const { exchange, route } = this;
     const connectByMs = this.startedMs + route.timeout.connectMs;
     exchange.runtime.wheel.arm(this, Math.min(connectByMs, exchange.totalDeadlineMs));
-    this.endpoint.pool.dispatch(
+    this.target.state.inFlight += 1;
+    this.target.endpoint.pool.dispatch(
       {
         path: exchange.query === '' ? exchange.path : exchange.path + exchange.query,
         method: exchange.method as Dispatcher.HttpMethod,
@@ -124,7 +125,9 @@ export class Attempt extends Deadline implements Dispatcher.DispatchHandler {
    */
   abandon(): void {
     if (this.phase === 'over') return;
-    this.#finish(OUTCOME.clientAborted, this.exchange.body?.lacksPieces !== true);
+    // A discarded response has been counted.
+    if (this.phase === 'discarding') this.#disarm();
+    else this.#finish(OUTCOME.clientAborted, this.exchange.body?.lacksPieces !== true);
     this.#controller?.abort(ABANDONED);
   }
 
@@ -276,6 +279,7 @@ export class Attempt extends Deadline implements Dispatcher.DispatchHandler {
 
   #finish(outcome: OutcomeIndex, timed = outcome !== OUTCOME.clientAborted): void {
     this.#disarm();
+    this.target.state.inFlight -= 1;
     const { monotonicMs } = this.exchange.runtime;
     const nowMs = monotonicMs();
     if (this.#pausedSinceMs >= 0) this.#pausedMs += nowMs - this.#pausedSinceMs;

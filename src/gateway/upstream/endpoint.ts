@@ -21,6 +21,11 @@ interface Held extends Endpoint {
 export class EndpointRegistry {
   readonly #held = new Map<string, Held>();
   readonly #closing = new Set<Promise<void>>();
+  readonly monotonicMs: () => number;
+
+  constructor(monotonicMs: () => number) {
+    this.monotonicMs = monotonicMs;
+  }
 
   /**
    * The endpoint at `origin`; the pool is made when there is none yet. `connectMs` bounds a connection attempt of
