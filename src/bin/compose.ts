@@ -62,6 +62,8 @@ export interface OperatorOptions {
   readonly address: ListenAddress | null;
   /** Base URL by which other operators reach this one's control API; null: as it listens. */
   readonly advertiseUrl: string | null;
+  /** Callers on a loopback address act as admin without a token. A reverse proxy on this machine is one too. */
+  readonly loopbackWithoutToken: boolean;
   readonly env: Readonly<Record<string, string | undefined>>;
 }
 
@@ -103,7 +105,7 @@ export async function startOperatorWithApi(options: OperatorOptions): Promise<Ru
     control: operator.control,
     address: options.address ?? config.api.address,
     tokens,
-    loopbackWithoutToken: tokens.length === 0,
+    loopbackWithoutToken: options.loopbackWithoutToken,
     logger,
   });
   contact = options.advertiseUrl ?? api.url;

@@ -28,9 +28,10 @@ interface GatewayFlags extends Omit<SharedFlags, 'rollouts'> {
 interface OperatorFlags extends SharedFlags {
   readonly api?: string;
   readonly advertiseUrl?: string;
+  readonly openLoopback?: boolean;
 }
 
-type UpFlags = OperatorFlags;
+type UpFlags = Omit<OperatorFlags, 'openLoopback'>;
 
 /** Where people's lines go; data never comes from these verbs. */
 export interface ProcessIo {
@@ -48,6 +49,7 @@ export function registerProcessVerbs(program: Command, io: ProcessIo): void {
     .action((flags: GatewayFlags) => gateway(flags, io));
   withOperatorFlags(withSharedFlags(program.command('operator')))
     .description('run an operator with its control API')
+    .option('--open-loopback', 'accept clients on this machine without a token')
     .action((flags: OperatorFlags) => operator(flags, io));
 }
 
@@ -83,6 +85,8 @@ async function up(flags: UpFlags, io: ProcessIo): Promise<void> {
   });
   const running = await startOperatorWithApi({
     ...operatorOptions(flags, project, paths, io),
+    // One process for one machine, tried out in a minute: tokens are asked for once there are any.
+    loopbackWithoutToken: project.operator.api.tokens.length === 0,
     backend,
     logger,
   });
@@ -118,9 +122,12 @@ async function operator(flags: OperatorFlags, io: ProcessIo): Promise<void> {
   const logger = processLogger(flags.logLevel, 'operator');
   const paths = pathsOf(flags);
   const { value: project } = checked(loadProject(paths));
+  const loopbackWithoutToken = flags.openLoopback ?? false;
+  if (!loopbackWithoutToken) needTokens(project);
   const backend = await openBackend({ redisUrl: redisUrl(flags, io), stateDir: flags.stateDir }, logger);
   const running = await startOperatorWithApi({
     ...operatorOptions(flags, project, paths, io),
+    loopbackWithoutToken,
     backend,
     logger,
   });
@@ -130,7 +137,16 @@ async function operator(flags: OperatorFlags, io: ProcessIo): Promise<void> {
   await backend.close();
 }
 
-function operatorOptions(flags: OperatorFlags, project: Project, paths: ProjectPaths, io: ProcessIo) {
+/** Behind a proxy on its own machine everyone comes from loopback, so nobody is let in by that unasked. */
+function needTokens({ operator: { path, api } }: Project): void {
+  if (api.tokens.length > 0) return;
+  throw new SluiceError('CONFIG_INVALID', {
+    detail: `${path} declares no operator.api.tokens, so nobody could use the control API`,
+    hint: 'Add one, such as { name: ci, role: operator, token: { env: SLUICE_CI_TOKEN } }, or start with --open-loopback: clients on this machine then need none.',
+  });
+}
+
+function operatorOptions(flags: UpFlags, project: Project, paths: ProjectPaths, io: ProcessIo) {
   return {
     config: project.operator,
     paths,

@@ -90,9 +90,9 @@ export class SluiceProject {
     return this.#start(name, ['gateway', '--gateway', `proxy/${name}.yaml`, '--name', name], ports);
   }
 
-  async startOperator(name: string): Promise<SluiceProcess> {
+  async startOperator(name: string, flags = ['--open-loopback']): Promise<SluiceProcess> {
     const ports = { proxy: null, admin: null, api: await freePort() };
-    const args = ['operator', '--gateway', 'proxy/gateway.yaml', '--rollouts', 'rollouts'];
+    const args = ['operator', ...flags, '--gateway', 'proxy/gateway.yaml', '--rollouts', 'rollouts'];
     return this.#start(name, [...args, '--api', `127.0.0.1:${ports.api}`], ports);
   }
 
