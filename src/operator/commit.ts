@@ -21,7 +21,7 @@ export async function commit(
   session: Session,
   next: { readonly state: RolloutState; readonly memory: JudgeMemory },
   transitions: readonly Transition[],
-): Promise<readonly RolloutEvent[]> {
+): Promise<void> {
   const nowMs = context.clock.nowMs();
   const { record, events } = await commitRecord(
     context,
@@ -32,8 +32,8 @@ export async function commit(
   );
   session.record = record;
   session.savedAtMs = nowMs;
+  session.settled = false;
   rememberEvents(session, events);
-  return events;
 }
 
 /**
@@ -41,14 +41,9 @@ export async function commit(
  * events that this operator remembers, under a new epoch: gateways must take the splits that follow for newer.
  * The older part of the audit trail is gone, which is said. Does nothing when the record is there after all.
  */
-export async function restoreLost(context: OperatorContext, session: Session): Promise<void> {
+export async function restoreLost(context: OperatorContext, session: Session, epoch: number): Promise<void> {
   const { record, events } = session;
-  const { store, leases } = context.backend;
-  if ((await store.load(record.rollout)) !== null) return;
-  const lease = await leases.acquire(record.service, context.holder, context.contact(), LEASE_TTL_MS);
-  if (!lease.ok) return;
-  const { epoch } = lease.grant;
-  const result = await store.commit({ record, events, epoch, afterLoss: true });
+  const result = await context.backend.store.commit({ record, events, epoch, afterLoss: true });
   if (!result.ok) return;
   session.epoch = epoch;
   const { rollout, version } = record;

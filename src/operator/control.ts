@@ -95,11 +95,11 @@ async function act(
       hint: `Start it with \`rollout start ${rollout}\`.`,
     });
   }
-  const session = await heldSession(context, sessions, record);
-  const events = await session.run(() =>
-    decideAndCommit(context, session, request, inputOf(action, request)),
-  );
-  sessions.announce(session, events);
+  const session = await sessions.exclusive(record.service, async () => {
+    const held = await heldSession(context, sessions, record);
+    await decideAndCommit(context, sessions, held, request, inputOf(action, request));
+    return held;
+  });
   await sessions.tickNow(session);
   return viewOf(session, context.clock.nowMs());
 }
@@ -111,10 +111,14 @@ async function start(
   plan: Plan,
 ): Promise<RolloutView> {
   const message = 'message' in request.action ? request.action.message : null;
-  const epoch = await sessions.lease(plan.service);
-  const { record, events } = await startRun(context, plan, epoch, request.actor, message);
-  const session = await sessions.adopt(record, epoch);
-  sessions.announce(session, events);
+  const session = await sessions.exclusive(plan.service, async () => {
+    const epoch = await sessions.lease(plan.service);
+    const { record, events } = await startRun(context, plan, epoch, request.actor, message);
+    const started = await sessions.adopt(record, epoch);
+    started.announcedSequence = record.lastSequence - events.length;
+    sessions.announce(started);
+    return started;
+  });
   await sessions.tickNow(session);
   return viewOf(session, context.clock.nowMs());
 }
@@ -143,10 +147,11 @@ async function heldSession(
 /** The effect goes out before the answer: after `abort` returns, the weight is written. */
 async function decideAndCommit(
   context: OperatorContext,
+  sessions: SessionTable,
   session: Session,
   request: ActRequest,
   input: RolloutInput,
-): Promise<readonly RolloutEvent[]> {
+): Promise<void> {
   const { state, plan, memory } = session.record;
   if (request.expectStep !== null && request.expectStep !== state.step) {
     throw new SluiceError('STEP_MOVED', {
@@ -158,9 +163,9 @@ async function decideAndCommit(
   const nowMs = context.clock.nowMs();
   const decision = decide(plan, state, input, nowMs);
   if (!decision.ok) throw new SluiceError(decision.code, { detail: decision.detail, hint: decision.hint });
-  const events = await commit(context, session, { state: decision.state, memory }, decision.transitions);
+  await commit(context, session, { state: decision.state, memory }, decision.transitions);
+  sessions.announce(session);
   await publish(context, session, nowMs);
-  return events;
 }
 
 function inputOf(action: Exclude<Action, { kind: 'start' | 'retry' }>, request: ActRequest): RolloutInput {

@@ -47,8 +47,11 @@ export function createGateWatch(caller: GateCaller, logger: Logger): GateWatch {
   return {
     poke(record, nowMs) {
       const gate = record.plan.steps[record.state.step]?.gate;
-      if (!isActive(record.state) || record.state.phase !== 'awaiting-gate' || gate?.kind !== 'webhook')
+      if (!isActive(record.state) || record.state.phase !== 'awaiting-gate' || gate?.kind !== 'webhook') {
+        // An answer is good for this wait only: after a pause the gate is asked afresh.
+        waitingFor = '';
         return null;
+      }
       const key = `${record.run}/${record.state.step}`;
       if (key !== waitingFor) {
         waitingFor = key;

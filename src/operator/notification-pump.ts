@@ -30,7 +30,7 @@ interface Backoff {
 
 export function createNotificationPump(
   context: OperatorContext,
-  records: () => readonly RolloutRecord[],
+  records: () => Promise<readonly RolloutRecord[]>,
 ): NotificationPump {
   const ended = new AbortController();
   const backoffs = new Map<string, Backoff>();
@@ -67,8 +67,9 @@ export function createNotificationPump(
 
   /** One notifier that hangs or fails never holds up another. */
   const round = async (): Promise<void> => {
+    const owed = await records();
     const work = context.notifiers.map(async (notifier) => {
-      for (const record of records()) {
+      for (const record of owed) {
         if (record.plan.notify.includes(notifier.name)) await deliverDue(notifier, record);
       }
     });
@@ -88,7 +89,9 @@ export function createNotificationPump(
           resolve();
         };
       });
-      await round();
+      await round().catch((error) => {
+        context.logger.warn({ err: error }, 'cannot list rollouts for notifications; will try again');
+      });
       if (ended.signal.aborted) wake();
       await woken;
     }

@@ -20,17 +20,19 @@ export interface Reconciled {
   readonly applied: boolean;
 }
 
+/** `lastRevision`: the newest that this operator has seen of the service; 0 for none. */
 export async function reconcile(
   channel: WeightChannel,
   desired: DesiredSplit,
   epoch: number,
+  lastRevision: number,
   nowMs: number,
 ): Promise<Reconciled> {
   const [stored, acknowledgements] = await Promise.all([
     channel.read(desired.service),
     channel.acknowledgements(desired.service),
   ]);
-  const split = await ensure(channel, stored, desired, epoch, nowMs);
+  const split = await ensure(channel, stored, desired, epoch, lastRevision, nowMs);
   const gateways = gatewayViews(acknowledgements, split?.revision ?? -1);
   return { split, gateways, applied: gateways.length > 0 && gateways.every((gateway) => gateway.current) };
 }
@@ -40,6 +42,7 @@ async function ensure(
   stored: SplitDocument | null,
   desired: DesiredSplit,
   epoch: number,
+  lastRevision: number,
   nowMs: number,
 ): Promise<SplitDocument | null> {
   // A new holder also rewrites an equal document: its epoch then shuts out the holder before it.
@@ -47,7 +50,9 @@ async function ensure(
     if (desired.lease === null) return stored;
     return outcome(await channel.renew(desired.service, stored.revision, epoch), stored);
   }
-  const next: SplitDocument = { ...desired, revision: (stored?.revision ?? 0) + 1, epoch, issuedAtMs: nowMs };
+  // After a loss of data revisions go on: a gateway's acknowledgement of an old one must not fit a new one.
+  const revision = (stored?.revision ?? lastRevision) + 1;
+  const next: SplitDocument = { ...desired, revision, epoch, issuedAtMs: nowMs };
   return outcome(await channel.write(next), next);
 }
 

@@ -13,6 +13,8 @@ import type { MetricResult, MetricSource } from '../ports/metric-source.ts';
 
 /** An answer this many intervals old is no evidence any more. */
 const STALE_INTERVALS = 3;
+/** A run younger than this has no window that a scrape could fill. */
+const MIN_WINDOW_MS = 5_000;
 
 export interface RuleSampler {
   /** Starts what is due; returns at once. */
@@ -30,7 +32,13 @@ interface Slot {
   asking: boolean;
 }
 
-export function createRuleSampler(plan: Plan, source: MetricSource | null, intervalMs: number): RuleSampler {
+/** `sinceMs`: start of the run. Queries never look back beyond it, into the errors of an earlier one. */
+export function createRuleSampler(
+  plan: Plan,
+  sinceMs: number,
+  source: MetricSource | null,
+  intervalMs: number,
+): RuleSampler {
   const ended = new AbortController();
   const slots = plan.abort.map((rule): Slot | null => (rule.source === 'prometheus' ? newSlot(rule) : null));
 
@@ -39,7 +47,7 @@ export function createRuleSampler(plan: Plan, source: MetricSource | null, inter
     slot.askedAtMs = nowMs;
     const startedMs = performance.now();
     const sample = source
-      ? await sampleRule(slot.rule, plan, source, nowMs, ended.signal)
+      ? await sampleRule(within(slot.rule, nowMs - sinceMs), plan, source, nowMs, ended.signal)
       : none('source-down', 'the operator has no Prometheus configured');
     slot.sample = sample;
     slot.answeredAtMs = nowMs + (performance.now() - startedMs);
@@ -49,7 +57,8 @@ export function createRuleSampler(plan: Plan, source: MetricSource | null, inter
   return {
     poke(nowMs) {
       for (const slot of slots) {
-        if (slot && !slot.asking && nowMs - slot.askedAtMs >= intervalMs) void ask(slot, nowMs);
+        const young = nowMs - sinceMs < MIN_WINDOW_MS;
+        if (slot && !young && !slot.asking && nowMs - slot.askedAtMs >= intervalMs) void ask(slot, nowMs);
       }
     },
     samples: (nowMs) =>
@@ -61,6 +70,11 @@ export function createRuleSampler(plan: Plan, source: MetricSource | null, inter
       }),
     close: () => ended.abort(),
   };
+}
+
+/** The rule with a window that ends where the run began. */
+function within(rule: Rule, ageMs: number): Rule {
+  return { ...rule, overMs: Math.min(rule.overMs, Math.floor(ageMs / 1000) * 1000) };
 }
 
 function newSlot(rule: Rule): Slot {

@@ -6,7 +6,7 @@
 
 import { SluiceError } from '../core/domain/errors.ts';
 import type { RolloutEvent } from '../core/domain/rollout-event.ts';
-import type { RolloutRecord } from '../core/rollout/state.ts';
+import { isActive, type RolloutRecord } from '../core/rollout/state.ts';
 import type { RolloutChange } from '../ports/control.ts';
 import { LEASE_TTL_MS } from './commit.ts';
 import type { OperatorContext } from './operator-context.ts';
@@ -23,14 +23,19 @@ export interface SessionTable {
   all(): readonly Session[];
   /** Takes or renews the lease of a service; returns its epoch, or throws HELD_ELSEWHERE with `data.contact`. */
   lease(service: string): Promise<number>;
+  /**
+   * Runs `work` after all other work on the service: ticks, commands, starts and adoptions never overlap. All
+   * methods below but `tickNow` are for use inside it.
+   */
+  exclusive<T>(service: string, work: () => Promise<T>): Promise<T>;
   /** Looks after this record from now on, in place of the service's earlier one. */
   adopt(record: RolloutRecord, epoch: number): Promise<Session>;
   /** Stops looking after a session. */
   drop(session: Session): void;
-  /** One tick, serialised with all other work on the session; failures are logged, not thrown. */
+  /** One tick, in its turn; failures are logged, not thrown. */
   tickNow(session: Session): Promise<void>;
-  /** Sends the session's view and new events to all listeners. */
-  announce(session: Session, events: readonly RolloutEvent[]): void;
+  /** Sends the session's view to all listeners, with every committed event that they were not told of yet. */
+  announce(session: Session): void;
   readonly listeners: Set<(change: RolloutChange) => void>;
 }
 
@@ -39,12 +44,17 @@ export function createSessionTable(context: OperatorContext): SessionTable {
   const listeners = new Set<(change: RolloutChange) => void>();
   const announcedAtMs = new Map<string, number>();
   const troubled = new Map<string, string>();
+  const queues = new Map<string, Promise<void>>();
   const { clock, logger, backend } = context;
 
-  const announce = (session: Session, events: readonly RolloutEvent[]): void => {
+  const unannounced = (session: Session): readonly RolloutEvent[] =>
+    session.events.filter((event) => event.sequence > session.announcedSequence);
+
+  const announce = (session: Session): void => {
     const nowMs = clock.nowMs();
     announcedAtMs.set(session.record.service, nowMs);
-    const change = { view: viewOf(session, nowMs), events };
+    const change = { view: viewOf(session, nowMs), events: unannounced(session) };
+    session.announcedSequence = session.record.lastSequence;
     for (const listener of listeners) listener(change);
   };
 
@@ -79,6 +89,30 @@ export function createSessionTable(context: OperatorContext): SessionTable {
     session.gap = { cause: 'source-down', detail: `the operator cannot work: ${text}` };
   };
 
+  const exclusive = <T>(service: string, work: () => Promise<T>): Promise<T> => {
+    const result = (queues.get(service) ?? Promise.resolve()).then(work);
+    const settled = result.then(
+      () => undefined,
+      () => undefined,
+    );
+    queues.set(service, settled);
+    return result;
+  };
+
+  const tickOnce = async (session: Session): Promise<void> => {
+    if (session.closed) return;
+    const { service } = session.record;
+    try {
+      await tick(context, session);
+      if (troubled.delete(service)) logger.info({ service }, 'ticking again');
+    } catch (error) {
+      await trouble(session, error);
+    }
+    // Also after a failure: what was committed is news, whether or not its effect has gone out yet.
+    const due = clock.nowMs() - (announcedAtMs.get(service) ?? 0) >= VIEW_EVERY_MS;
+    if (unannounced(session).length > 0 || (due && listeners.size > 0 && !session.closed)) announce(session);
+  };
+
   return {
     listeners,
     announce,
@@ -103,30 +137,28 @@ export function createSessionTable(context: OperatorContext): SessionTable {
       sessions.set(record.service, session);
       return session;
     },
-    async tickNow(session) {
-      const { service } = session.record;
-      try {
-        const events = await session.run(() => tick(context, session));
-        if (troubled.delete(service)) logger.info({ service }, 'ticking again');
-        const due = clock.nowMs() - (announcedAtMs.get(service) ?? 0) >= VIEW_EVERY_MS;
-        if (events.length > 0 || (due && listeners.size > 0)) announce(session, events);
-      } catch (error) {
-        await trouble(session, error);
-      }
-    },
+    exclusive,
+    tickNow: (session) => exclusive(session.record.service, () => tickOnce(session)),
   };
 }
 
-function isSameRun(a: RolloutRecord, b: RolloutRecord): boolean {
+export function isSameRun(a: RolloutRecord, b: RolloutRecord): boolean {
   return a.rollout === b.rollout && a.run === b.run;
 }
 
-/** The rollout that says what each service serves: the one that was started last. */
+/**
+ * The rollout that says what each service serves: the one under way, else the one that was started last. Starts
+ * of a service are counted, not timed: clocks step back, and operators' clocks differ.
+ */
 export function latestByService(records: readonly RolloutRecord[]): readonly RolloutRecord[] {
   const latest = new Map<string, RolloutRecord>();
   for (const record of records) {
     const other = latest.get(record.service);
-    if (!other || record.startedAtMs >= other.startedAtMs) latest.set(record.service, record);
+    if (!other || precedence(record) > precedence(other)) latest.set(record.service, record);
   }
   return [...latest.values()];
+}
+
+function precedence({ state, ordinal }: RolloutRecord): number {
+  return isActive(state) ? Number.POSITIVE_INFINITY : ordinal;
 }

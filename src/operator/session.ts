@@ -1,6 +1,6 @@
 /**
  * A rollout as this operator looks after it: its record, its evidence, and what was seen at the last tick.
- * All work on one session is serialised here; what the work is, is in `tick.ts` and `commands.ts`.
+ * Data and its bookkeeping only; who works on it and when is in `session-table.ts`.
  * @module
  */
 
@@ -35,8 +35,10 @@ export interface Session {
   savedAtMs: number;
   /** Whether the end of the run has reached every live gateway. */
   settled: boolean;
-  /** Runs `work` after everything that was asked before it. */
-  run<T>(work: () => Promise<T>): Promise<T>;
+  /** Sequence of the newest event that listeners were told of. */
+  announcedSequence: number;
+  /** Nothing may be written through it any more. */
+  closed: boolean;
   close(): void;
 }
 
@@ -57,8 +59,7 @@ export function openSession(
   events: readonly RolloutEvent[],
 ): Session {
   const { plan } = record;
-  let tail: Promise<unknown> = Promise.resolve();
-  const sampler = createRuleSampler(plan, context.metrics, context.metricsIntervalMs);
+  const sampler = createRuleSampler(plan, record.startedAtMs, context.metrics, context.metricsIntervalMs);
   const gate = createGateWatch(context.gates, context.logger);
   return {
     record,
@@ -72,12 +73,10 @@ export function openSession(
     recent: plan.abort.map(() => []),
     savedAtMs: context.clock.nowMs(),
     settled: false,
-    run<T>(work: () => Promise<T>): Promise<T> {
-      const result = tail.then(work);
-      tail = result.catch(() => undefined);
-      return result;
-    },
+    announcedSequence: record.lastSequence,
+    closed: false,
     close() {
+      this.closed = true;
       sampler.close();
       gate.close();
     },

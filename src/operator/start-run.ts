@@ -56,7 +56,8 @@ export async function startRun(
   message: string | null,
 ): Promise<{ record: RolloutRecord; events: readonly RolloutEvent[] }> {
   const records = await context.backend.store.list();
-  const running = records.find((record) => record.service === plan.service && isActive(record.state));
+  const ofService = records.filter((record) => record.service === plan.service);
+  const running = ofService.find((record) => isActive(record.state));
   if (running) {
     throw new SluiceError('ALREADY_RUNNING', {
       detail: `${running.rollout} is ${running.state.phase} on ${plan.service}`,
@@ -71,6 +72,7 @@ export async function startRun(
     rollout: plan.rollout,
     service: plan.service,
     run: (previous?.run ?? 0) + 1,
+    ordinal: 1 + Math.max(0, ...ofService.map((record) => record.ordinal)),
     plan,
     state,
     memory: emptyMemory(plan),

@@ -7,7 +7,6 @@
 import { evidenceGap, isStale } from '../core/analysis/evidence-gap.ts';
 import { recentBuckets, sumArm } from '../core/analysis/evidence-window.ts';
 import { SluiceError } from '../core/domain/errors.ts';
-import type { RolloutEvent } from '../core/domain/rollout-event.ts';
 import { decide } from '../core/rollout/decide.ts';
 import { desiredSplit } from '../core/rollout/desired-split.ts';
 import { isActive } from '../core/rollout/state.ts';
@@ -25,29 +24,29 @@ const SAVE_EVERY_MS = 5_000;
 const SHARE_WINDOW_MIN_MS = 3_000;
 const SHARE_WINDOW_MAX_MS = 60_000;
 
-/** Returns the events that this tick committed. Throws when a port fails or another operator has taken over. */
-export async function tick(context: OperatorContext, session: Session): Promise<readonly RolloutEvent[]> {
+/** Throws when a port fails or another operator has taken over. What it commits is in `session.events`. */
+export async function tick(context: OperatorContext, session: Session): Promise<void> {
   const nowMs = context.clock.nowMs();
   const collected = await session.collector.collect(nowMs);
   const served = await publish(context, session, nowMs);
   look(session, collected, served, nowMs);
   if (!isActive(session.record.state)) {
     session.settled = served.applied;
-    return [];
+    return;
   }
-  const events = await judgeAndDecide(context, session, collected, served, nowMs);
+  const moved = await judgeAndDecide(context, session, collected, served, nowMs);
   // What was just decided reaches the gateways now, not a tick later.
-  if (events.length > 0) look(session, collected, await publish(context, session, nowMs), nowMs);
-  return events;
+  if (moved) look(session, collected, await publish(context, session, nowMs), nowMs);
 }
 
+/** Whether the rollout has made a transition. */
 async function judgeAndDecide(
   context: OperatorContext,
   session: Session,
   collected: Collected,
   served: Reconciled,
   nowMs: number,
-): Promise<readonly RolloutEvent[]> {
+): Promise<boolean> {
   const { plan, state, memory } = session.record;
   const step = stepAt(plan, state.step);
   session.sampler.poke(nowMs);
@@ -65,6 +64,7 @@ async function judgeAndDecide(
     weightBp: step.weightBp,
     holdMs: step.holdMs,
     ...collected,
+    silentGateways: silentGateways(collected, served, nowMs),
     checks: judged.checks,
   });
   const closed = closedBecause(plan.schedule, nowMs);
@@ -87,10 +87,18 @@ async function judgeAndDecide(
   if (!decision.ok) throw new SluiceError(decision.code, { detail: decision.detail });
   const next = { state: decision.state, memory: judged.memory };
   if (decision.transitions.length > 0 || nowMs - session.savedAtMs >= SAVE_EVERY_MS) {
-    return commit(context, session, next, decision.transitions);
+    await commit(context, session, next, decision.transitions);
+  } else {
+    session.record = { ...session.record, ...next };
   }
-  session.record = { ...session.record, ...next };
-  return [];
+  return decision.transitions.length > 0;
+}
+
+/** Gateways that acknowledge weights but whose telemetry does not arrive: their share is not in the evidence. */
+function silentGateways(collected: Collected, served: Reconciled, nowMs: number): readonly string[] {
+  return served.gateways
+    .map((gateway) => gateway.name)
+    .filter((name) => isStale(nowMs - (collected.heardAtMs.get(name) ?? 0)));
 }
 
 /** Brings the gateways to what the record says. Throws STALE_EPOCH when this operator no longer may. */
@@ -99,7 +107,9 @@ export async function publish(
   session: Session,
   nowMs: number,
 ): Promise<Reconciled> {
-  const served = await reconcile(context.backend.channel, desiredSplit(session.record), session.epoch, nowMs);
+  const { channel } = context.backend;
+  const lastRevision = session.sighting.split?.revision ?? 0;
+  const served = await reconcile(channel, desiredSplit(session.record), session.epoch, lastRevision, nowMs);
   if (served.split === null) {
     throw new SluiceError('STALE_EPOCH', {
       detail: `service ${session.record.service}, epoch ${session.epoch}`,

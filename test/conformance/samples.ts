@@ -57,6 +57,7 @@ export function sampleRecord(version: number, change: Partial<RolloutRecord> = {
     rollout: 'orders-v2',
     service: 'orders',
     run: 1,
+    ordinal: 1,
     plan: {
       rollout: 'orders-v2',
       service: 'orders',

@@ -157,8 +157,16 @@ describe('a circuit breaker', () => {
     expect(refused).toBeGreaterThan(5);
     expect(sum((each) => each?.responses.outcomes.status5xx ?? 0)).toBe(20 + refused);
     const window = harness.stream.summaries.reduce(foldSummary, emptyWindow(60_000));
-    expect(sumArm(window.buckets, 'v2')).toEqual({ bad: 20, total: 20 });
-    const facts = { weightBp: 5_000, holdMs: 60_000, window, silentMs: 0, lostNow: 0, checks: [] };
+    expect(sumArm(window.buckets, 'v2')).toMatchObject({ bad: 20, total: 20 });
+    const facts = {
+      weightBp: 5_000,
+      holdMs: 60_000,
+      window,
+      silentMs: 0,
+      silentGateways: [],
+      lostNow: 0,
+      checks: [],
+    };
     expect(evidenceGap({ plan: plan(), ...facts })?.cause).toBe('breaker-open');
   });
 });

@@ -53,6 +53,43 @@ describe('the evidence collector', () => {
     expect(sumArm(recentBuckets(window, 60_000), 'v2').total).toBe(10);
   });
 
+  it.each([
+    ['an hour ahead', 3_600],
+    ['65 seconds behind', -65],
+  ])('takes the evidence of a gateway whose clock is %s when it arrives', async (_title, seconds) => {
+    const collector = createEvidenceCollector(plan(), START_MS, stream);
+    await collector.collect(START_MS);
+    await emit(1);
+    await emit(1, 7, { gateway: 'skewed', secondMs: START_MS + seconds * 1_000 });
+    const { window, canaryRequests } = await collector.collect(START_MS + 2_000);
+    expect(canaryRequests).toBe(17);
+    expect(sumArm(recentBuckets(window, 10_000), 'v2').total).toBe(17);
+  });
+
+  it('counts nothing of a refill that failed half-way, when it succeeds later', async () => {
+    for (let second = 1; second <= 3; second += 1) await emit(second);
+    let failing = true;
+    const shaky = {
+      ...stream,
+      read: async (...args: Parameters<typeof stream.read>) => {
+        if (failing) throw new Error('connection lost');
+        return stream.read(...args);
+      },
+    };
+    const collector = createEvidenceCollector(plan(), START_MS, shaky);
+    await expect(collector.collect(START_MS + 4_000)).rejects.toThrow('connection lost');
+    failing = false;
+    expect((await collector.collect(START_MS + 4_500)).canaryRequests).toBe(0);
+  });
+
+  it('knows which gateways report', async () => {
+    const collector = createEvidenceCollector(plan(), START_MS, stream);
+    await collector.collect(START_MS);
+    await emit(1, 1, { gateway: 'gw-2' });
+    const { heardAtMs } = await collector.collect(START_MS + 2_000);
+    expect([...heardAtMs]).toEqual([['gw-2', START_MS + 2_000]]);
+  });
+
   it('tells a gap in the sequence once', async () => {
     const collector = createEvidenceCollector(plan(), START_MS, stream);
     await collector.collect(START_MS);

@@ -56,7 +56,7 @@ describe('the notification pump', () => {
   }
 
   function start(...notifiers: readonly Notifier[]): void {
-    pump = createNotificationPump(contextOf(backend, clock, { notifiers }), () => [record]);
+    pump = createNotificationPump(contextOf(backend, clock, { notifiers }), async () => [record]);
   }
 
   const cursor = (name = 'hook') => backend.cursors.load(name, 'orders-v2');

@@ -39,7 +39,7 @@ describe('reconcile', () => {
   });
 
   const at = (epoch: number, change: Partial<DesiredSplit> = {}) =>
-    reconcile(backend.channel, { ...desired, ...change }, epoch, START_MS);
+    reconcile(backend.channel, { ...desired, ...change }, epoch, 0, START_MS);
 
   it('writes the first document, then only renews it', async () => {
     expect((await at(1)).split).toMatchObject({ revision: 1, epoch: 1, weights: { v2: 100 } });

@@ -37,7 +37,7 @@ function sourceOf(answer: (promql: string) => MetricResult): MetricSource & { as
 }
 
 async function sampleOf(rule: Rule, source: MetricSource | null) {
-  const sampler = createRuleSampler(plan({ abort: [rule] }), source, 1_000);
+  const sampler = createRuleSampler(plan({ abort: [rule] }), START_MS - 600_000, source, 1_000);
   try {
     expect(sampler.samples(START_MS)).toMatchObject([{ kind: 'none', cause: 'not-asked-yet' }]);
     sampler.poke(START_MS);
@@ -100,7 +100,7 @@ describe('the rule sampler', () => {
 
   it('asks again only after its interval, and holds no old answer for news', async () => {
     const source = sourceOf(() => value(0));
-    const sampler = createRuleSampler(plan({ abort: [scalar, RULE] }), source, 1_000);
+    const sampler = createRuleSampler(plan({ abort: [scalar, RULE] }), START_MS - 600_000, source, 1_000);
     sampler.poke(START_MS);
     await eventually(() => sampler.samples(START_MS)[0]?.kind === 'scalar');
     // The second rule is judged from telemetry.

@@ -28,13 +28,9 @@ export function assess(rule: Rule, evidence: Evidence): Assessment {
         summary: `${rule.text}: ${evidence.detail ?? evidence.cause}`,
       };
     case 'rate':
-      return withSample(rule, evidence.canary.total, assessRate(rule, evidence.canary, evidence.baseline));
+      return withSample(rule, evidence, assessRate(rule, evidence.canary, evidence.baseline));
     case 'quantile':
-      return withSample(
-        rule,
-        evidence.canary.total,
-        assessQuantile(rule, evidence.canary, evidence.baseline),
-      );
+      return withSample(rule, evidence, assessQuantile(rule, evidence.canary, evidence.baseline));
     case 'scalar':
       return assessScalar(rule, evidence.value);
     default:
@@ -44,9 +40,19 @@ export function assess(rule: Rule, evidence: Evidence): Assessment {
 
 type Finding = Pick<Assessment, 'breached' | 'summary'>;
 
-function withSample(rule: Rule, canaryTotal: number, finding: Finding): Assessment {
-  if (canaryTotal >= rule.minRequests) return { ...finding, enough: true };
-  const missing = `; ${Math.round(canaryTotal)} of ${rule.minRequests} requests needed for a verdict`;
+interface Arms {
+  readonly canary: { readonly total: number };
+  readonly baseline: { readonly total: number } | null;
+}
+
+/** Both sides of a comparison need the sample: a baseline of one request is nothing to compare with. */
+function withSample(rule: Rule, { canary, baseline }: Arms, finding: Finding): Assessment {
+  const { kind } = rule.condition;
+  const compares = kind === 'rate-ratio' || kind === 'quantile-ratio';
+  const least = compares ? Math.min(canary.total, baseline?.total ?? 0) : canary.total;
+  if (least >= rule.minRequests) return { ...finding, enough: true };
+  const side = least < canary.total ? ' baseline' : '';
+  const missing = `; ${Math.round(least)} of ${rule.minRequests}${side} requests needed for a verdict`;
   return { ...finding, enough: false, summary: finding.summary + missing };
 }
 

@@ -23,6 +23,8 @@ export interface GapInput {
   readonly window: EvidenceWindow;
   /** Since the newest summary arrived, milliseconds by the operator's clock; null: none ever did. */
   readonly silentMs: number | null;
+  /** Gateways that serve the service but have not reported for a while. */
+  readonly silentGateways: readonly string[];
   /** Summaries found missing since the last look. */
   readonly lostNow: number;
   readonly checks: readonly Check[];
@@ -43,6 +45,9 @@ export function evidenceGap(input: GapInput): EvidenceGap | null {
   if (silentMs === null) return { cause: 'stale', detail: 'no gateway has reported yet' };
   if (isStale(silentMs))
     return { cause: 'stale', detail: `no gateway has reported for ${formatDuration(silentMs)}` };
+  if (input.silentGateways.length > 0) {
+    return { cause: 'partial', detail: `${input.silentGateways.join(', ')} serve but do not report` };
+  }
   if (input.lostNow > 0) return { cause: 'lost', detail: `${input.lostNow} telemetry summaries were lost` };
   // Half the hold, so that a short step notices silence while it lasts; a minute at most.
   const quietMs = Math.min(QUIET_MAX_MS, Math.max(QUIET_MIN_MS, input.holdMs / 2));
@@ -56,13 +61,13 @@ export function evidenceGap(input: GapInput): EvidenceGap | null {
     const detail = `circuit breakers refused ${refused} requests for ${version} in the last ${formatDuration(quietMs)}`;
     return { cause: 'breaker-open', detail };
   }
-  if (sumArm(buckets, plan.canary).total === 0) {
+  if (sumArm(buckets, plan.canary).seen === 0) {
     return { cause: 'no-traffic', detail: `no canary request in the last ${formatDuration(quietMs)}` };
   }
   const compares = plan.abort.some(
     ({ condition }) => condition.kind === 'rate-ratio' || condition.kind === 'quantile-ratio',
   );
-  if (compares && weightBp < FULL_BP && sumArm(buckets, plan.baseline).total === 0) {
+  if (compares && weightBp < FULL_BP && sumArm(buckets, plan.baseline).seen === 0) {
     return { cause: 'no-baseline', detail: `no baseline request in the last ${formatDuration(quietMs)}` };
   }
   for (const { verdict, evidence, text } of checks) {

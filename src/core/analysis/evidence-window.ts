@@ -4,7 +4,7 @@
  * @module
  */
 
-import { badOf, type TelemetrySummary, totalOf, type VersionSummary } from '../domain/telemetry.ts';
+import { badOf, seenOf, type TelemetrySummary, totalOf, type VersionSummary } from '../domain/telemetry.ts';
 import { type HistogramWire, mergeWires } from './histogram.ts';
 
 /** Buckets kept at most; a longer window gets wider buckets instead of more. */
@@ -16,6 +16,8 @@ const MAX_SOURCES = 10_000;
 export interface ArmBucket {
   readonly bad: number;
   readonly total: number;
+  /** `total` and those whose client gave up first. */
+  readonly seen: number;
   readonly latencyUs: HistogramWire;
   /** Requests that a circuit breaker refused; not attempts. */
   readonly refused: number;
@@ -89,6 +91,7 @@ function mergeArms(
     merged[version] = {
       bad: (before?.bad ?? 0) + badOf(attempts.outcomes),
       total: (before?.total ?? 0) + totalOf(attempts.outcomes),
+      seen: (before?.seen ?? 0) + seenOf(attempts.outcomes),
       latencyUs: before ? mergeWires(before.latencyUs, attempts.latencyUs) : attempts.latencyUs,
       refused: (before?.refused ?? 0) + refused,
     };
@@ -106,16 +109,19 @@ export function recentBuckets(window: EvidenceWindow, lookbackMs: number): reado
   return window.buckets.slice(at);
 }
 
-/** Bad and total attempts of a version over some buckets. */
-export function sumArm(buckets: readonly Bucket[], version: string): { bad: number; total: number } {
-  let bad = 0;
-  let total = 0;
+/** Attempts of a version over some buckets. */
+export function sumArm(
+  buckets: readonly Bucket[],
+  version: string,
+): { bad: number; total: number; seen: number } {
+  const sum = { bad: 0, total: 0, seen: 0 };
   for (const bucket of buckets) {
     const arm = bucket.arms[version];
-    bad += arm?.bad ?? 0;
-    total += arm?.total ?? 0;
+    sum.bad += arm?.bad ?? 0;
+    sum.total += arm?.total ?? 0;
+    sum.seen += arm?.seen ?? 0;
   }
-  return { bad, total };
+  return sum;
 }
 
 /** Requests for a version that circuit breakers refused, over some buckets. */

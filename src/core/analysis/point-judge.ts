@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Check, Evidence, Rule, Verdict } from '../domain/rule.ts';
+import type { Check, Evidence, QuantileArm, RateArm, Rule, Verdict } from '../domain/rule.ts';
 import { FULL_BP } from '../domain/weight.ts';
 import { assess } from './assess.ts';
 import { type EvidenceWindow, recentBuckets, sumArm } from './evidence-window.ts';
@@ -31,11 +31,25 @@ function checkRule(input: JudgeInput, rule: Rule, index: number, breachedBeforeM
   const sample = input.samples[index] ?? null;
   const evidence = sample ? evidenceOfSample(rule, sample) : evidenceOfWindow(input, rule);
   const { breached, enough, summary } = assess(rule, evidence);
-  // Without evidence a breach neither goes on nor ends: the old start is kept until there is an answer.
-  const known = evidence.kind !== 'none' && enough;
-  const breachedSinceMs = known ? (breached ? (breachedBeforeMs ?? input.nowMs) : null) : breachedBeforeMs;
+  const breachedSinceMs = breachStart(input, evidence, enough, breached, breachedBeforeMs);
   const verdict = verdictOf(rule, evidence, enough, breached, breachedSinceMs, input.nowMs);
   return { rule: index, text: rule.text, verdict, breachedSinceMs, evidence, summary };
+}
+
+/** Without evidence a breach neither goes on nor ends, unless the rule cannot apply at this weight at all. */
+function breachStart(
+  input: JudgeInput,
+  evidence: Evidence,
+  enough: boolean,
+  breached: boolean,
+  beforeMs: number | null,
+): number | null {
+  if (evidence.kind === 'none') {
+    const inapplicable = evidence.cause === 'no-baseline' && input.weightBp === FULL_BP;
+    return inapplicable ? null : beforeMs;
+  }
+  if (!enough) return beforeMs;
+  return breached ? (beforeMs ?? input.nowMs) : null;
 }
 
 function verdictOf(
@@ -79,9 +93,11 @@ function evidenceOfWindow(input: JudgeInput, rule: Rule): Evidence {
   const buckets = recentBuckets(window, rule.overMs);
   const canary = sumArm(buckets, plan.canary);
   const baseline = sumArm(buckets, plan.baseline);
-  if (canary.total === 0)
-    return { kind: 'none', cause: 'no-traffic', detail: 'no canary request in the window' };
   const { condition } = rule;
+  // A latency is known even of a request that its client gave up on; an outcome is not.
+  const ofLatency = condition.kind === 'quantile-ratio' || condition.kind === 'quantile-limit';
+  if ((ofLatency ? canary.seen : canary.total) === 0)
+    return { kind: 'none', cause: 'no-traffic', detail: 'no canary request in the window' };
   const compares = condition.kind === 'rate-ratio' || condition.kind === 'quantile-ratio';
   if (compares && (baseline.total === 0 || weightBp === FULL_BP)) {
     return { kind: 'none', cause: 'no-baseline', detail: 'the baseline had no request to compare with' };
@@ -89,19 +105,21 @@ function evidenceOfWindow(input: JudgeInput, rule: Rule): Evidence {
   switch (condition.kind) {
     case 'rate-ratio':
     case 'rate-limit':
-      return { kind: 'rate', windowMs: rule.overMs, canary, baseline: baseline.total > 0 ? baseline : null };
+      return {
+        kind: 'rate',
+        windowMs: rule.overMs,
+        canary: rateArm(canary),
+        baseline: baseline.total > 0 ? rateArm(baseline) : null,
+      };
     case 'quantile-ratio':
     case 'quantile-limit': {
-      const of = (version: string, total: number) => ({
-        total,
-        valueMs: quantileMs(window, rule.overMs, version, condition.quantile),
-      });
+      const of = (version: string) => quantileArm(window, rule.overMs, version, condition.quantile);
       return {
         kind: 'quantile',
         windowMs: rule.overMs,
         quantile: condition.quantile,
-        canary: of(plan.canary, canary.total),
-        baseline: baseline.total > 0 ? of(plan.baseline, baseline.total) : null,
+        canary: of(plan.canary),
+        baseline: baseline.total > 0 ? of(plan.baseline) : null,
       };
     }
     case 'promql':
@@ -109,10 +127,19 @@ function evidenceOfWindow(input: JudgeInput, rule: Rule): Evidence {
   }
 }
 
-function quantileMs(window: EvidenceWindow, lookbackMs: number, version: string, quantile: number): number {
+function rateArm({ bad, total }: RateArm): RateArm {
+  return { bad, total };
+}
+
+function quantileArm(
+  window: EvidenceWindow,
+  lookbackMs: number,
+  version: string,
+  quantile: number,
+): QuantileArm {
   const histogram = new Histogram();
   for (const bucket of recentBuckets(window, lookbackMs)) {
     histogram.merge(bucket.arms[version]?.latencyUs ?? []);
   }
-  return (histogram.quantileUs(quantile) ?? 0) / 1000;
+  return { total: histogram.total, valueMs: (histogram.quantileUs(quantile) ?? 0) / 1000 };
 }

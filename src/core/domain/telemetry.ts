@@ -83,6 +83,11 @@ export function totalOf(outcomes: OutcomeCounts): number {
   return status2xx + status3xx + status4xx + badOf(outcomes);
 }
 
+/** Requests that reached the version, also those whose client gave up first. */
+export function seenOf(outcomes: OutcomeCounts): number {
+  return totalOf(outcomes) + outcomes.clientAborted;
+}
+
 /** What a 5xx rule counts. */
 export function badOf(outcomes: OutcomeCounts): number {
   return outcomes.status5xx + outcomes.connectError + outcomes.reset + outcomes.timeout;

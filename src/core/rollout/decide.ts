@@ -125,7 +125,7 @@ function decideGate(plan: Plan, state: ActiveState, observed: Observation, nowMs
       nowMs,
     );
   }
-  if (gate?.answer !== 'go' || !observed.mayAdvance || anyBreach(observed)) return stay(state);
+  if (gate?.answer !== 'go' || !observed.mayAdvance || !isSound(observed)) return stay(state);
   const reason = `the gate of step ${state.step + 1} said go: ${gate.detail}`;
   return advance(
     plan,
@@ -138,12 +138,16 @@ function decideGate(plan: Plan, state: ActiveState, observed: Observation, nowMs
 function isComplete(plan: Plan, state: ActiveState, observed: Observation): boolean {
   const step = stepAt(plan, state.step);
   const { evidenceMs, requests } = state.progress;
-  return observed.applied && evidenceMs >= step.holdMs && requests >= step.requests && !anyBreach(observed);
+  return isSound(observed) && evidenceMs >= step.holdMs && requests >= step.requests;
 }
 
-/** A limit that is broken but not yet for long enough never lets a step advance. */
-function anyBreach(observed: Observation): boolean {
-  return observed.checks.some((check) => check.breachedSinceMs !== null);
+/**
+ * Whether the rollout may move forward by itself now: gateways serve what is set, evidence flows, and no limit
+ * is broken, not even one that has not been broken for long enough to abort.
+ */
+function isSound(observed: Observation): boolean {
+  const breached = observed.checks.some((check) => check.breachedSinceMs !== null);
+  return observed.applied && observed.noEvidence === null && !breached;
 }
 
 function completeStep(plan: Plan, state: ActiveState, observed: Observation, nowMs: number): Decision {

@@ -61,6 +61,8 @@ export interface RolloutRecord {
   readonly service: string;
   /** 1, 2, 3 …: each `start` and `retry` is a run of its own. */
   readonly run: number;
+  /** 1, 2, 3 … over all runs of all rollouts of the service: the highest says what the service serves. */
+  readonly ordinal: number;
   readonly plan: Plan;
   readonly state: RolloutState;
   readonly memory: JudgeMemory;

@@ -50,6 +50,7 @@ function run(thePlan: Plan, seconds: number, isBad: (second: number) => boolean)
       holdMs,
       window,
       silentMs: 0,
+      silentGateways: [],
       lostNow: 0,
       checks,
     });

@@ -15,6 +15,7 @@ function input(
     holdMs: 600_000,
     window,
     silentMs: 100,
+    silentGateways: [],
     lostNow: 0,
     checks: [],
     ...changes,
@@ -33,6 +34,16 @@ describe('evidenceGap', () => {
     ['flows with traffic on both versions', input({}, both), null],
     ['is stale before the first report', input({ silentMs: null }), 'stale'],
     ['is stale when gateways have gone silent', input({ silentMs: 5001 }, both), 'stale'],
+    [
+      'is partial when a gateway serves but does not report',
+      input({ silentGateways: ['gw-2'] }, both),
+      'partial',
+    ],
+    [
+      'flows while clients give up on the canary: that is traffic',
+      input({}, { v1: { ok: 10 }, v2: { abandoned: 3 } }),
+      null,
+    ],
     ['is lost when summaries are missing', input({ lostNow: 2 }, both), 'lost'],
     ['has no traffic without a canary request', input({}, { v1: { ok: 10 } }), 'no-traffic'],
     [

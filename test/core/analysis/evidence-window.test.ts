@@ -14,7 +14,7 @@ describe('foldSummary', () => {
   it('counts a summary once, however often it is delivered', () => {
     const one = summary(1, { v2: { ok: 5, bad: 1 } });
     const window = [one, one, one].reduce(foldSummary, emptyWindow(60_000));
-    expect(sumArm(window.buckets, 'v2')).toEqual({ bad: 1, total: 6 });
+    expect(sumArm(window.buckets, 'v2')).toEqual({ bad: 1, total: 6, seen: 6 });
   });
 
   it('merges gateways and incarnations, each with sequences of its own', () => {

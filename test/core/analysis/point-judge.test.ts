@@ -163,6 +163,26 @@ describe('judgeByPointEstimate', () => {
     expect(check).toMatchObject({ verdict: 'no-evidence', evidence: { cause: 'stale' } });
   });
 
+  it('forgets a breach that the rule can no longer see at 100 %', () => {
+    const memory = { breachedSinceMs: [21_000], checkedAtMs: 30_000 };
+    const input = { weightBp: 10_000, memory };
+    expect(
+      judged({ condition: ratio, canary: { bad: 10 }, baseline: { ok: 1 }, input }).breachedSinceMs,
+    ).toBeNull();
+  });
+
+  it('is undecided against a baseline too small to compare with', () => {
+    const check = judged({ condition: ratio, canary: { ok: 97, bad: 3 }, baseline: { ok: 1 }, seconds: 5 });
+    expect(check).toMatchObject({ verdict: 'undecided' });
+    expect(check.summary).toContain('5 of 10 baseline requests needed');
+  });
+
+  it('sees a canary that hangs until its clients give up', () => {
+    const condition: Condition = { kind: 'quantile-ratio', quantile: 0.95, factor: 1.5 };
+    const canary = { abandoned: 2, latencyMs: 5000 };
+    expect(judged({ condition, canary, baseline: { ok: 100 } }).verdict).toBe('fail');
+  });
+
   it('has no baseline to compare with at 100 %', () => {
     const check = judged({
       condition: ratio,

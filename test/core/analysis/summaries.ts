@@ -11,16 +11,21 @@ import {
 export interface ArmSecond {
   readonly ok?: number;
   readonly bad?: number;
+  /** Requests whose client gave up first; their latency is recorded, their outcome unknown. */
+  readonly abandoned?: number;
   /** Latency of every request in it, milliseconds. */
   readonly latencyMs?: number;
   /** Requests that a breaker refused. */
   readonly refused?: number;
 }
 
-export function traffic({ ok = 0, bad = 0, latencyMs = 10 }: ArmSecond): Traffic {
+export function traffic({ ok = 0, bad = 0, abandoned = 0, latencyMs = 10 }: ArmSecond): Traffic {
   const histogram = new Histogram();
-  for (let i = 0; i < ok + bad; i += 1) histogram.record(latencyMs * 1000);
-  return { outcomes: { ...NO_OUTCOMES, status2xx: ok, status5xx: bad }, latencyUs: histogram.toWire() };
+  for (let i = 0; i < ok + bad + abandoned; i += 1) histogram.record(latencyMs * 1000);
+  return {
+    outcomes: { ...NO_OUTCOMES, status2xx: ok, status5xx: bad, clientAborted: abandoned },
+    latencyUs: histogram.toWire(),
+  };
 }
 
 function version(arm: ArmSecond): VersionSummary {

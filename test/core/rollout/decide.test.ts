@@ -160,6 +160,21 @@ describe('decide', () => {
     expect(drive.weightBp).toBe(500);
   });
 
+  it('does not advance when the schedule opens while evidence is missing', () => {
+    const drive = new Drive();
+    drive.tick(30, { mayAdvance: false });
+    drive.tick(5, { noEvidence: { cause: 'stale', detail: 'silent' } });
+    expect(drive.weightBp).toBe(100);
+  });
+
+  it('does not promote at 100 % before evidence of it has been seen', () => {
+    const drive = new Drive({ steps: [{ weightBp: 10_000, holdMs: 0, requests: 0, gate: null }] });
+    drive.tick(10, { noEvidence: { cause: 'no-traffic', detail: 'quiet' } });
+    expect(drive.state.phase).toBe('holding');
+    drive.tick(1);
+    expect(drive.state.phase).toBe('promoted');
+  });
+
   it('aborts outside the schedule all the same', () => {
     const drive = new Drive();
     drive.tick(1, { mayAdvance: false, checks: [check('fail', 0)] });
@@ -196,6 +211,15 @@ describe('decide at a gate', () => {
     stop.tick(3);
     stop.tick(1, { gate: { answer: 'stop', detail: '403' } });
     expect(stop.state.phase).toBe('aborted');
+  });
+
+  it('does not follow a go while the weight is not applied or evidence is missing', () => {
+    const drive = new Drive({ steps: gated(webhook) });
+    drive.tick(3);
+    const gate = { answer: 'go', detail: '200' } as const;
+    drive.tick(5, { gate, applied: false });
+    drive.tick(5, { gate, noEvidence: { cause: 'stale', detail: 'silent' } });
+    expect(drive.state.phase).toBe('awaiting-gate');
   });
 
   it('aborts at a gate when a rule fails', () => {
@@ -393,6 +417,7 @@ describe('desiredSplit', () => {
       rollout: 'orders-v2',
       service: 'orders',
       run: 3,
+      ordinal: 3,
       plan: fixed,
       memory: { breachedSinceMs: [null], checkedAtMs: null },
       message: null,

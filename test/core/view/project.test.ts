@@ -35,6 +35,7 @@ function view(state: RolloutState, seen: Partial<Sighting> = {}, changes: Partia
     rollout: 'orders-v2',
     service: 'orders',
     run: 1,
+    ordinal: 1,
     plan: plan(changes),
     state,
     memory: { breachedSinceMs: [null], checkedAtMs: 0 },
