@@ -278,7 +278,7 @@ describe.each(backends)('decisions, $name', { timeout: 60_000 }, ({ deploy }) =>
     const { api } = deployment;
     const traffic = await begin('silent', {
       steps: [{ weight: '20%', hold: '15s' }, { weight: '100%' }],
-      onNoEvidence: { after: '1s', do: 'pause' },
+      onNoEvidence: { after: '4s', do: 'pause' },
     });
     await api.until('silent', 'under way', ({ progress }) => progress.evidenceMs > 0);
     await traffic.stop();

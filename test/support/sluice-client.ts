@@ -77,7 +77,7 @@ export class ControlClient {
     const response = await fetch(`${this.url}/api/v1/rollouts/${path}`, {
       method,
       ...(body && { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }),
-      signal: AbortSignal.timeout(10_000),
+      signal: AbortSignal.timeout(30_000),
     });
     const answer = await response.json();
     if (!response.ok) throw new ApiProblem(response.status, answer as { code?: string; detail?: string });
