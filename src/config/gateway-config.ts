@@ -18,6 +18,7 @@ import { parseYaml, type YamlSource } from './yaml-source.ts';
 
 const DEFAULT_ADMIN = { host: '127.0.0.1', port: 9090 } as const;
 const DEFAULT_DRAIN_MS = 30_000;
+const DEFAULT_CACHE_BYTES = 67_108_864;
 const DEFAULT_CLOCK_TOLERANCE_MS = 5000;
 const DEFAULT_STICKY: readonly StickySource[] = [{ cookie: 'sluice_id' }, 'ip'];
 
@@ -52,6 +53,7 @@ function buildConfig(source: YamlSource, yaml: GatewayYaml): GatewayConfig {
         ? { kind: yaml.accessLog }
         : { kind: 'file', path: yaml.accessLog.file },
     drainMs: yaml.drain ?? DEFAULT_DRAIN_MS,
+    cacheBytes: yaml.cache?.bytes ?? DEFAULT_CACHE_BYTES,
     jwt: buildProviders(yaml.identity?.jwt ?? {}),
     services,
     routes,

@@ -6,6 +6,7 @@
 
 import type { BalanceKind } from '../core/policy/balancer.ts';
 import type { BreakerLimits } from '../core/policy/breaker.ts';
+import type { FreshnessLimits } from '../core/policy/cache/freshness.ts';
 import type { RetryOutcome, StickySource } from './gateway-schema.ts';
 import type { ConcurrencyPolicy } from './policies/concurrency.ts';
 import type { RouteLimits } from './policies/limits.ts';
@@ -22,6 +23,8 @@ export interface GatewayConfig {
   readonly drainMs: number;
   readonly jwt: Readonly<Record<string, JwtProvider>>;
   readonly services: Readonly<Record<string, Service>>;
+  /** What stored responses may take of the memory of one gateway. */
+  readonly cacheBytes: number;
   readonly routes: readonly Route[];
 }
 
@@ -75,10 +78,22 @@ export interface Route extends RouteLimits {
   readonly retry: RetryPolicy | null;
   /** Null: no circuit breaker. */
   readonly breaker: BreakerLimits | null;
+  /** Null: nothing is stored. */
+  readonly cache: CachePolicy | null;
   readonly auth: { readonly jwt: string; readonly optional: boolean } | null;
   readonly maxBodyBytes: number;
   /** Null: no cap. */
   readonly concurrency: ConcurrencyPolicy | null;
+}
+
+export interface CachePolicy extends FreshnessLimits {
+  readonly query: { readonly sort: boolean; readonly exclude: readonly string[] };
+  /** Request fields, lower case, whose values are part of the key. */
+  readonly headers: readonly string[];
+  /** Larger bodies are passed on and not stored. */
+  readonly maxBytes: number;
+  /** Whether Cache-Control of the request counts. */
+  readonly clientDirectives: boolean;
 }
 
 export interface RetryPolicy {

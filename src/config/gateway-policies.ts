@@ -8,6 +8,7 @@ import { suggestion } from './edit-distance.ts';
 import type { RetryPolicy, Route } from './gateway-model.ts';
 import type { GatewayYaml } from './gateway-schema.ts';
 import { checkBreaker, completeBreaker, mergeBreaker } from './policies/breaker.ts';
+import { checkCache, completeCache, mergeCache } from './policies/cache.ts';
 import { checkConcurrency, completeConcurrency, mergeConcurrency } from './policies/concurrency.ts';
 import { checkLimitFields, completeLimits, mergeLimits } from './policies/limits.ts';
 import type { Path, YamlSource } from './yaml-source.ts';
@@ -72,10 +73,12 @@ export function mergePolicy(base: PolicyFields, over: PolicyFields): PolicyField
   const rateLimits = mergeLimits(base.rateLimits, over.rateLimits);
   const concurrency = mergeConcurrency(base.concurrency, over.concurrency);
   const quotas = mergeLimits(base.quotas, over.quotas);
+  const cache = mergeCache(base.cache, over.cache);
   return {
     ...(timeout && { timeout }),
     ...(retry !== undefined && { retry }),
     ...(breaker !== undefined && { breaker }),
+    ...(cache !== undefined && { cache }),
     ...(auth !== undefined && { auth }),
     ...(maxBodyBytes !== undefined && { maxBodyBytes }),
     ...(rateLimits !== undefined && { rateLimits }),
@@ -102,6 +105,7 @@ export function completePolicy(fields: PolicyFields): RoutePolicy {
     },
     retry: retry === false ? null : completeRetry(retry),
     breaker: completeBreaker(fields.breaker),
+    cache: completeCache(fields.cache),
     auth: auth ? { jwt: auth.jwt, optional: auth.optional } : null,
     maxBodyBytes: maxBodyBytes ?? DEFAULT_MAX_BODY_BYTES,
     ...completeLimits(fields),
@@ -145,6 +149,7 @@ export function checkPolicyFields(
   }
   const timeout = written.timeout;
   checkBreaker(source, path, written.breaker, timeout?.response);
+  checkCache(source, path, written.cache);
   if (timeout?.connect !== undefined && timeout.total !== undefined && timeout.connect > timeout.total) {
     findings.warning(
       source.valueRange([...path, 'timeout', 'connect']),

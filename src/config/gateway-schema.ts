@@ -6,6 +6,7 @@
 
 import * as z from 'zod';
 import { breakerField } from './policies/breaker-schema.ts';
+import { cacheBudget, cacheField } from './policies/cache-schema.ts';
 import { concurrencyField } from './policies/concurrency-schema.ts';
 import { limitFields } from './policies/limits-schema.ts';
 import { duration, headerName, httpUrl, listenAddress, name, origin } from './primitives.ts';
@@ -127,6 +128,7 @@ const policyFields = {
     .optional()
     .meta({ description: 'Retries of idempotent methods; false for none. Default: one retry.' }),
   breaker: breakerField,
+  cache: cacheField,
   auth: z.union([auth, z.literal(false)]).optional(),
   maxBodyBytes: z
     .int()
@@ -202,6 +204,7 @@ export const gatewaySchema = z.strictObject({
   drain: duration(0, HOUR)
     .optional()
     .meta({ description: 'On SIGTERM, time that requests in flight get to end. Default 30s.' }),
+  cache: cacheBudget,
   identity: z.strictObject({ jwt: z.record(name, jwtProvider) }).optional(),
   services: z
     .record(name, service)

@@ -9,6 +9,7 @@ import type { AddressInfo } from 'node:net';
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import type { ListenAddress } from '../config/primitives.ts';
 import { FULL_BP } from '../core/domain/weight.ts';
+import type { CacheStore } from './cache/cache-store.ts';
 import type { GatewayMetrics } from './metrics.ts';
 import type { Snapshot } from './snapshot.ts';
 import type { AppliedSplit } from './split-table.ts';
@@ -25,6 +26,7 @@ export interface AdminFacts {
   readonly channelConnected: () => boolean;
   /** In force now; null before there is one. */
   readonly snapshot: () => Snapshot | null;
+  readonly cacheStore: () => CacheStore | null;
 }
 
 export interface AdminListener {
@@ -120,6 +122,19 @@ function createRegistry(facts: AdminFacts): Registry {
   registerUpstreams(registry, facts.snapshot);
   gauge('sluice_channel_connected', '1 while the weight channel answers.', registers, () =>
     facts.channelConnected() ? 1 : 0,
+  );
+  gauge(
+    'sluice_cache_bytes',
+    'Bytes that stored responses take.',
+    registers,
+    () => facts.cacheStore()?.bytes ?? 0,
+  );
+  gauge('sluice_cache_responses', 'Stored responses.', registers, () => facts.cacheStore()?.size ?? 0);
+  counter(
+    'sluice_cache_evictions_total',
+    'Responses that the budget pushed out.',
+    registers,
+    () => facts.cacheStore()?.evictions ?? 0,
   );
   gauge('sluice_requests_in_flight', 'Requests that have not ended.', registers, facts.inFlight);
   counter('sluice_access_log_dropped_total', 'Access-log lines dropped.', registers, facts.droppedLogLines);

@@ -12,6 +12,8 @@ import type { Clock } from '../ports/clock.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { AccessLog } from './access-log.ts';
 import type { Alarm } from './alarm.ts';
+import type { CacheRun } from './cache/cache-run.ts';
+import type { HttpCache } from './cache/http-cache.ts';
 import type { DeadlineWheel } from './deadlines.ts';
 import type { GatewayErrorCode } from './gateway-errors.ts';
 import type { LimitKeeper } from './limit-keeper.ts';
@@ -38,10 +40,14 @@ export interface Runtime {
   readonly accessLog: AccessLog;
   readonly metrics: GatewayMetrics;
   readonly limitKeeper: LimitKeeper;
+  /** Outlives reloads. */
+  readonly cache: HttpCache;
   readonly clock: Clock;
   readonly monotonicMs: () => number;
   readonly logger: Logger;
   readonly runStages: (exchange: Exchange) => void;
+  /** Counts an exchange without a client in; it ends like any other. */
+  readonly beginBackground: (exchange: Exchange) => void;
   /** The exchange is over: counts it out. */
   readonly onRecorded: (exchange: Exchange) => void;
 }
@@ -53,8 +59,12 @@ export interface RunningAttempt {
   readonly status: number;
   /** Name, value, name, value …, as received; null before there is a response. */
   readonly rawFields: readonly Buffer[] | null;
+  /** First response field of that name (lower case). */
+  field(name: string): string | undefined;
   /** Nobody waits for it any more. Idempotent. */
   abandon(): void;
+  /** The response is complete as far as anybody cares; it counts as what its status says. */
+  discard(): void;
   /** The response cannot be passed on: an error of the upstream. */
   reject(): void;
   /** The client can take more of the body. */
@@ -118,6 +128,10 @@ export class Exchange {
   /** Value of a Set-Cookie field that goes with the response, or null. */
   setCookie: string | null = null;
 
+  // cache
+  /** Null: the route caches nothing, or the method has nothing to do with stored responses. */
+  cacheRun: CacheRun | null = null;
+
   // attempt, relay
   body: RequestBody | null = null;
   /** The whole body, when it was read before the attempt. */
@@ -140,9 +154,15 @@ export class Exchange {
   bytesOut = 0;
   recorded = false;
 
-  constructor(runtime: Runtime, request: IncomingMessage, response: GatewayResponse, startedMs: number) {
+  constructor(
+    runtime: Runtime,
+    request: IncomingMessage,
+    response: GatewayResponse,
+    startedMs: number,
+    snapshot: Snapshot = runtime.snapshot,
+  ) {
     this.runtime = runtime;
-    this.snapshot = runtime.snapshot;
+    this.snapshot = snapshot;
     this.request = request;
     this.response = response;
     this.startedMs = startedMs;

@@ -50,6 +50,7 @@ export const GATEWAY_ERRORS = {
     close: false,
   },
   UPSTREAM_TIMEOUT: { status: 504, title: 'The upstream did not answer in time', close: false },
+  NOT_CACHED: { status: 504, title: 'There is no stored response, and only one was asked for', close: false },
   /** Only in the access log: the client was gone, or the response broke off half-way. */
   CLIENT_ABORTED: { status: 499, title: 'The client went away', close: true },
   RESPONSE_BROKEN_OFF: {

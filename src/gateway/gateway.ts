@@ -15,12 +15,14 @@ import type { WeightChannel } from '../ports/weight-channel.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { openAccessLog } from './access-log.ts';
 import { type AdminListener, openAdmin } from './admin.ts';
+import { HttpCache } from './cache/http-cache.ts';
 import { ConcurrencyTable } from './concurrency.ts';
 import { restartReason, splitServices } from './config-change.ts';
 import { DeadlineWheel } from './deadlines.ts';
 import { Exchange, type GatewayResponse, type Runtime } from './exchange.ts';
 import { openVerifiers } from './jwt-verifier.ts';
 import { LimitKeeper } from './limit-keeper.ts';
+import { FIRST_WEIGHTS_MS, IDLE_GRACE_MS, LOG_FLUSH_MS } from './limits.ts';
 import { type Listener, openListener, type RequestHandler } from './listeners.ts';
 import { GatewayMetrics } from './metrics.ts';
 import { runStages } from './pipeline.ts';
@@ -64,12 +66,6 @@ export interface Gateway {
   /** Ends everything at once. Idempotent. */
   close(): Promise<void>;
 }
-
-/** A wait for the channel longer than this serves what is known instead. */
-const FIRST_WEIGHTS_MS = 5_000;
-/** While draining, idle connections stay open this long: a request may be on its way on any of them. */
-const IDLE_GRACE_MS = 1_000;
-const LOG_FLUSH_MS = 1_000;
 
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const running = new RunningGateway(options);
@@ -158,10 +154,12 @@ class RunningGateway implements Gateway {
         monotonicMs: this.#monotonicMs,
         logger,
       }),
+      cache: new HttpCache(config.cacheBytes),
       clock,
       monotonicMs: this.#monotonicMs,
       logger,
       runStages,
+      beginBackground: (exchange) => this.#begin(exchange),
       onRecorded: (exchange) => this.#onRecorded(exchange.snapshot),
     };
     this.#admin = await openAdmin(config.admin.address, {
@@ -173,6 +171,7 @@ class RunningGateway implements Gateway {
       inFlight: () => this.#inFlight,
       channelConnected: () => splits.connected,
       snapshot: () => this.#runtime?.snapshot ?? null,
+      cacheStore: () => this.#runtime?.cache.store ?? null,
     });
     this.adminAddress = this.#admin.address;
     recorder.start();
@@ -213,10 +212,14 @@ class RunningGateway implements Gateway {
       return;
     }
     const exchange = new Exchange(runtime, request, response, runtime.monotonicMs());
+    this.#begin(exchange);
+    exchange.proceed();
+  }
+
+  #begin(exchange: Exchange): void {
     exchange.snapshot.inFlight += 1;
     this.#inFlight += 1;
-    response.on('close', onResponseClose);
-    exchange.proceed();
+    exchange.response.on('close', onResponseClose);
   }
 
   #serveEarly(): void {
@@ -248,6 +251,7 @@ class RunningGateway implements Gateway {
       const old = runtime.snapshot;
       runtime.snapshot = next;
       this.#config = config;
+      runtime.cache.store.resize(config.cacheBytes);
       old.superseded = true;
       if (old.inFlight === 0) this.#endpoints.release(old.endpoints);
       parts.recorder.replaceServices(Object.keys(config.services));

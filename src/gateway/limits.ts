@@ -50,3 +50,9 @@ export const SHARED_STATE_WAIT_MS = 50;
 export const SHARED_STATE_RETRY_MS = 1_000;
 /** Keys that are counted in this process while the shared state is out of reach. */
 export const MAX_LOCAL_LIMIT_KEYS = 50_000;
+/** A wait for the channel longer than this serves what is known instead. */
+export const FIRST_WEIGHTS_MS = 5_000;
+/** While draining, idle connections stay open this long: a request may be on its way on any of them. */
+export const IDLE_GRACE_MS = 1_000;
+/** What is left of the access log gets this long to reach the disk at the end. */
+export const LOG_FLUSH_MS = 1_000;

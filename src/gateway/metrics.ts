@@ -5,6 +5,7 @@
  */
 
 import { CLIENT_DURATION, DURATION_BUCKETS_S, LABEL, SERVER_DURATION } from '../core/domain/metric-names.ts';
+import { CACHE_OUTCOMES, type CacheCounts } from './cache/cache-run.ts';
 import { LimitMetrics } from './limit-metrics.ts';
 
 /** Error label of an attempt, by index. */
@@ -105,6 +106,14 @@ export class GatewayMetrics {
   readonly #server = new Map<string, Map<string, Map<number, DurationSeries>>>();
   readonly #client = new Map<string, ClientSeries>();
   readonly #retries = new Map<string, RetryCounts>();
+  readonly #cache = new Map<string, CacheCounts>();
+
+  cacheCounts(service: string, pattern: string): CacheCounts {
+    const labels = `${LABEL.service}="${escapeLabel(service)}",${LABEL.route}="${escapeLabel(pattern)}"`;
+    const counts = this.#cache.get(labels) ?? newCacheCounts();
+    this.#cache.set(labels, counts);
+    return counts;
+  }
 
   retryCounts(service: string): RetryCounts {
     const counts = this.#retries.get(service) ?? { made: 0, refused: 0 };
@@ -143,7 +152,8 @@ export class GatewayMetrics {
         'Time from the start of an attempt to its last byte, per attempt.',
         client,
       ) +
-      this.limits.render()
+      this.limits.render() +
+      renderCache(this.#cache)
     );
   }
 }
@@ -159,6 +169,32 @@ function renderHistogram(name: string, help: string, series: readonly DurationSe
     lines.push(`${name}_bucket{${labels},le="+Inf"} ${count}`);
     lines.push(`${name}_sum{${labels}} ${sumMs / 1000}`);
     lines.push(`${name}_count{${labels}} ${count}`);
+  }
+  return `${lines.join('\n')}\n`;
+}
+
+function newCacheCounts(): CacheCounts {
+  return {
+    hit: 0,
+    stale: 0,
+    revalidated: 0,
+    miss: 0,
+    collapsed: 0,
+    bypass: 0,
+    'stale-on-error': 0,
+  };
+}
+
+function renderCache(routes: ReadonlyMap<string, CacheCounts>): string {
+  if (routes.size === 0) return '';
+  const name = 'sluice_cache_requests_total';
+  const lines = [
+    `# HELP ${name} Requests to routes that cache, by what the cache did.`,
+    `# TYPE ${name} counter`,
+  ];
+  for (const [labels, counts] of routes) {
+    for (const outcome of CACHE_OUTCOMES)
+      lines.push(`${name}{${labels},result="${outcome}"} ${counts[outcome]}`);
   }
   return `${lines.join('\n')}\n`;
 }

@@ -10,8 +10,10 @@ import { admit } from './stages/admit.ts';
 import { assign } from './stages/assign.ts';
 import { attempt } from './stages/attempt.ts';
 import { authenticate } from './stages/authenticate.ts';
+import { cache } from './stages/cache.ts';
 import { cap } from './stages/cap.ts';
 import { identify } from './stages/identify.ts';
+import { keep } from './stages/keep.ts';
 import { limit } from './stages/limit.ts';
 import { relay } from './stages/relay.ts';
 import { route } from './stages/route.ts';
@@ -31,8 +33,12 @@ const STAGES: readonly Stage[] = [
   limit,
   /** Sticky key → version. */
   assign,
+  /** Answers from a stored response, or waits for another request that fetches the same. */
+  cache,
   /** One or more tries of an endpoint of that version. Waits for the upstream. */
   attempt,
+  /** Stores the response as it passes, renews the stored one, or drops what the request outdated. */
+  keep,
   /** The response that was settled on → the client. */
   relay,
   // `stages/record.ts` runs when the response is closed, whatever happened above.

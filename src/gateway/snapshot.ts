@@ -4,11 +4,13 @@
  * @module
  */
 
-import type { GatewayConfig, Route, Service } from '../config/gateway-model.ts';
+import type { CachePolicy, GatewayConfig, Route, Service } from '../config/gateway-model.ts';
 import { Balancer, type TargetState } from '../core/policy/balancer.ts';
 import type { Breaker, BreakerLimits } from '../core/policy/breaker.ts';
+import { compileQueryKey } from '../core/policy/cache/cache-key.ts';
 import { RetryBudget } from '../core/policy/retry-budget.ts';
 import { adoptBreaker, type BreakerTable, type RouteBreaker } from './breakers.ts';
+import type { CompiledCache } from './cache/cache-run.ts';
 import type { CompiledConcurrency, ConcurrencyTable } from './concurrency.ts';
 import { compileTrust, type TrustCheck } from './forwarded.ts';
 import type { TokenVerifier } from './jwt-verifier.ts';
@@ -37,10 +39,14 @@ export interface CompiledService {
   readonly sticky: readonly StickyRead[];
   readonly retryBudget: RetryBudget;
   readonly retries: RetryCounts;
+  /** Cookies that the gateway issues for stickiness. */
+  readonly ownCookies: ReadonlySet<string>;
+  /** How its routes write the query in keys of the cache; empty: none of them caches. */
+  readonly cachedQueries: readonly ((query: string) => string)[];
 }
 
 export interface CompiledRoute
-  extends Omit<Route, 'service' | 'auth' | 'breaker' | 'rateLimits' | 'quotas' | 'concurrency'> {
+  extends Omit<Route, 'service' | 'auth' | 'breaker' | 'cache' | 'rateLimits' | 'quotas' | 'concurrency'> {
   /** What logs and metrics call the path: the template or prefix, never the path itself. */
   readonly pattern: string;
   readonly service: CompiledService;
@@ -50,6 +56,8 @@ export interface CompiledRoute
   /** Null: none. */
   readonly limits: CompiledLimits | null;
   readonly concurrency: CompiledConcurrency | null;
+  /** Null: it caches nothing. */
+  readonly cache: CompiledCache | null;
   readonly series: ServerSeries;
 }
 
@@ -113,7 +121,10 @@ function compile(
         route.service === service.name ? Math.max(longest, route.timeout.connectMs) : longest,
       0,
     );
-    services.set(service.name, compileService(service, connectMs, parts, used, stateOf));
+    services.set(
+      service.name,
+      compileService(service, connectMs, queryKeys(config, service.name), parts, used, stateOf),
+    );
   }
   const breakers = new Map<string, RouteBreaker>();
   const routes = config.routes.map((route) =>
@@ -145,6 +156,7 @@ type StateOf = (version: string, origin: string) => TargetState;
 function compileService(
   service: Service,
   connectMs: number,
+  cachedQueries: CompiledService['cachedQueries'],
   parts: SnapshotParts,
   used: Endpoint[],
   stateOf: StateOf,
@@ -176,6 +188,10 @@ function compileService(
     sticky: compileStickySources(service.sticky),
     retryBudget: new RetryBudget(),
     retries: parts.metrics.retryCounts(service.name),
+    ownCookies: new Set(
+      service.sticky.flatMap((source) => (source !== 'ip' && 'cookie' in source ? [source.cookie] : [])),
+    ),
+    cachedQueries,
   };
 }
 
@@ -204,7 +220,34 @@ function compileRoute(
         : new Map([...service.versions.values()].map((each) => [each, breakerOf(breaker, each.name)])),
     concurrency: parts.concurrency.compile(route.concurrency, route.name, service.name, pattern),
     limits: compileLimits(route, pattern, parts.metrics.limits),
+    cache: route.cache === null ? null : compileCache(route.cache, service, pattern, parts.metrics),
     series: new ServerSeries(parts.metrics, service.name, pattern),
+  };
+}
+
+/** One function for each different way in which routes of the service write a query. */
+function queryKeys(config: GatewayConfig, service: string): ((query: string) => string)[] {
+  const keyings = new Map<string, (query: string) => string>();
+  for (const route of config.routes) {
+    if (route.service !== service || route.cache === null) continue;
+    const { query } = route.cache;
+    keyings.set(JSON.stringify([query.sort, query.exclude]), compileQueryKey(query));
+  }
+  return [...keyings.values()];
+}
+
+function compileCache(
+  policy: CachePolicy,
+  service: CompiledService,
+  pattern: string,
+  metrics: GatewayMetrics,
+): CompiledCache {
+  return {
+    policy,
+    limits: policy,
+    queryKey: compileQueryKey(policy.query),
+    ownCookies: service.ownCookies,
+    counts: metrics.cacheCounts(service.name, pattern),
   };
 }
 

@@ -72,6 +72,7 @@ routes: [{ name: a, match: { path: / }, service: a }]
       trustedProxies: [],
       accessLog: { kind: 'stdout' },
       drainMs: 30_000,
+      cacheBytes: 67_108_864,
       jwt: {},
       services: {
         a: {
@@ -103,6 +104,7 @@ routes: [{ name: a, match: { path: / }, service: a }]
             bufferBytes: 65_536,
           },
           breaker: null,
+          cache: null,
           auth: null,
           maxBodyBytes: 10_485_760,
           rateLimits: [],
@@ -138,6 +140,38 @@ routes: [{ name: a, match: { path: / }, service: a }]
       by: 'policy: careful\n    retry: false\n    auth: false',
     });
     expect(route(off, 'orders')).toMatchObject({ retry: null, auth: null });
+  });
+
+  it('merges a cache field by field and fills in the rest', () => {
+    const withCache = edited(SOUND, {
+      replace: 'extends: base',
+      by: 'extends: base\n    cache: { ttl: 30s, query: { exclude: [utm_*] }, headers: [X-B, x-a, x-b] }',
+    });
+    expect(route(withCache, 'orders').cache).toEqual({
+      ttlMs: 30_000,
+      staleWhileRevalidateMs: 0,
+      staleIfErrorMs: 60_000,
+      heuristic: true,
+      query: { sort: true, exclude: ['utm_*'] },
+      headers: ['x-a', 'x-b'],
+      maxBytes: 1_048_576,
+      clientDirectives: true,
+    });
+    const over = edited(withCache, {
+      replace: 'policy: careful',
+      by: 'policy: careful\n    cache: { staleIfError: 0s, query: { sort: false } }',
+    });
+    expect(route(over, 'orders').cache).toMatchObject({
+      ttlMs: 30_000,
+      staleIfErrorMs: 0,
+      query: { sort: false, exclude: ['utm_*'] },
+    });
+    const off = edited(withCache, { replace: 'policy: careful', by: 'policy: careful\n    cache: false' });
+    expect(route(off, 'orders').cache).toBeNull();
+    expect(sound(SOUND).cacheBytes).toBe(67_108_864);
+    expect(sound(edited(SOUND, { replace: 'drain: 30s', by: 'cache: { bytes: 65536 }' })).cacheBytes).toBe(
+      65_536,
+    );
   });
 
   it('merges a breaker field by field and fills in the rest', () => {

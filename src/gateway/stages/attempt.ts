@@ -10,6 +10,7 @@ import { type AttemptFailure, retryDelayMs } from '../../core/policy/retry.ts';
 import { formatTraceParent } from '../../telemetry/trace-context.ts';
 import { Alarm } from '../alarm.ts';
 import { BreakerPass, retryAfterS } from '../breakers.ts';
+import { answerOnError } from '../cache/answer.ts';
 import type { Exchange } from '../exchange.ts';
 import type { GatewayErrorCode } from '../gateway-errors.ts';
 import { EAGER_BODY_BYTES } from '../limits.ts';
@@ -103,8 +104,10 @@ function onFail(current: Attempt, failure: AttemptTrouble): void {
     return;
   }
   const delayMs = isRetriable(failure) ? retryDelay(current, failure) : null;
-  if (delayMs === null) replyProblem(exchange, ERROR_OF_TROUBLE[failure], '');
-  else retryAfter(exchange, delayMs);
+  if (delayMs !== null) retryAfter(exchange, delayMs);
+  else if (!isRetriable(failure) || !answerOnError(exchange, 0)) {
+    replyProblem(exchange, ERROR_OF_TROUBLE[failure], '');
+  }
 }
 
 function isRetriable(trouble: AttemptTrouble): trouble is AttemptFailure {
@@ -158,6 +161,7 @@ function breakerOf({ route, version }: Exchange): Breaker | null {
 function refuse(exchange: Exchange, breaker: Breaker, nowMs: number): void {
   if (exchange.attempts === 0 && !exchange.forced && exchange.version !== null)
     exchange.version.counter.refused += 1;
+  if (answerOnError(exchange, 0)) return;
   replyProblem(exchange, 'BREAKER_OPEN', '', ['Retry-After', retryAfterS(breaker, nowMs)]);
 }
 

@@ -17,6 +17,16 @@ export function record(exchange: Exchange): void {
   // What is left of an upload that was answered early is read, so that the connection stays in step.
   exchange.body?.discard();
   exchange.attempt?.abandon();
+  const cacheRun = exchange.cacheRun;
+  if (cacheRun !== null) {
+    cacheRun.release();
+    // Nobody saw a response: only the attempts count.
+    if (cacheRun.background) {
+      runtime.onRecorded(exchange);
+      return;
+    }
+    cacheRun.compiled.counts[cacheRun.outcome] += 1;
+  }
   const complete = response.writableFinished;
   if (!complete && exchange.errorCode === '') exchange.errorCode = 'CLIENT_ABORTED';
   const durationMs = runtime.monotonicMs() - exchange.startedMs;
@@ -48,7 +58,7 @@ function accessLine(exchange: Exchange, status: number, durationMs: number): str
     `,"endpoint":"${attempt?.target.endpoint.origin ?? ''}","attempts":${exchange.attempts}` +
     `,"sticky":${quoted(exchange.stickySource)},"request_id":"${exchange.requestId}"` +
     `,"trace_id":"${exchange.traceId}","client_ip":"${exchange.clientIp}","bytes":${exchange.bytesOut}` +
-    `${breakerField(exchange)}${exchange.limited === '' ? '' : `,"limit":"${exchange.limited}"`}` +
+    `${breakerField(exchange)}${cacheField(exchange)}${exchange.limited === '' ? '' : `,"limit":"${exchange.limited}"`}` +
     `,"error":"${exchange.errorCode}"}\n`
   );
 }
@@ -58,6 +68,11 @@ function breakerField({ route, version, errorCode }: Exchange): string {
   const breaker = version === null ? undefined : route?.breakers?.get(version);
   if (breaker === undefined) return '';
   return `,"breaker":"${errorCode === 'BREAKER_OPEN' ? 'refused' : breaker.state}"`;
+}
+
+/** Only on routes that cache. */
+function cacheField({ cacheRun }: Exchange): string {
+  return cacheRun === null ? '' : `,"cache":"${cacheRun.outcome}"`;
 }
 
 const SAFE_TEXT = /^[\w./:{}*@ -]*$/;

@@ -5,16 +5,16 @@
  */
 
 import { STATUS_CODES } from 'node:http';
-import { Alarm } from '../alarm.ts';
 import type { Exchange, RunningAttempt } from '../exchange.ts';
 import { KIND, mayBeNominated, responseKind } from '../field-kinds.ts';
+import { watchReader } from '../slow-reader.ts';
 import type { Attempt } from '../upstream/attempt.ts';
 
 export function relay(exchange: Exchange): boolean {
   const { attempt, response } = exchange;
   if (attempt === null) throw new Error('relay runs after attempt');
   if (response.destroyed) return false;
-  const fields = responseFields(exchange, attempt);
+  const fields = exchange.cacheRun?.fields ?? responseFields(exchange, attempt);
   if (fields === undefined || !writeHead(exchange, attempt.status, fields)) {
     attempt.reject();
     return false;
@@ -40,6 +40,7 @@ export function relayPiece(attempt: Attempt, piece: Buffer): void {
   const { exchange } = attempt;
   const { response } = exchange;
   exchange.bytesOut += piece.length;
+  exchange.cacheRun?.piece(piece);
   if (exchange.bytesOut === exchange.expectedBytes) {
     // The last piece goes out together with the end, and the head when nothing went before: one write.
     response.end(piece);
@@ -51,33 +52,17 @@ export function relayPiece(attempt: Attempt, piece: Buffer): void {
 
 export function relayEnd({ exchange }: Attempt): void {
   const { response } = exchange;
+  exchange.cacheRun?.complete();
   if (!response.writableEnded) response.end();
   if (response.writableLength > 0) watchReader(exchange);
-}
-
-/** The upstream is done but the client has not taken everything: it may be slow, it may not stand still. */
-function watchReader(exchange: Exchange): void {
-  const { response, runtime, route } = exchange;
-  const patienceMs = route?.timeout.idleMs ?? 0;
-  let left = response.writableLength;
-  const alarm = new Alarm((nowMs) => {
-    if (response.writableLength < left) {
-      left = response.writableLength;
-      runtime.wheel.arm(alarm, nowMs + patienceMs);
-    } else {
-      response.destroy();
-    }
-  });
-  exchange.alarm = alarm;
-  runtime.wheel.arm(alarm, runtime.monotonicMs() + patienceMs);
 }
 
 function resumeAttempt(this: unknown): void {
   (this as Exchange['response']).exchange?.attempt?.resume();
 }
 
-/** Undefined when the framing of the response cannot be trusted. */
-function responseFields(exchange: Exchange, attempt: RunningAttempt): string[] | undefined {
+/** The fields for the client, the gateway's own first. Undefined when the framing of the response cannot be trusted. */
+export function responseFields(exchange: Exchange, attempt: RunningAttempt): string[] | undefined {
   const raw = attempt.rawFields ?? [];
   const fields: string[] = ['X-Request-ID', exchange.requestId];
   if (exchange.setCookie !== null) fields.push('Set-Cookie', exchange.setCookie);

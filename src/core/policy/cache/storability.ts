@@ -1,0 +1,74 @@
+/**
+ * Whether a shared cache may keep a response (RFC 9111 §3), and whether a route's own lifetime may apply to it.
+ * Every doubt ends in "no", with the reason.
+ * @module
+ */
+
+import { type Freshness, isHeuristicStatus, type ResponseFacts } from './freshness.ts';
+
+export interface StoreRequestFacts {
+  /** Upper case. */
+  readonly method: string;
+  /** An Authorization field, or an identity that the gateway verified. */
+  readonly authenticated: boolean;
+  readonly hasCookie: boolean;
+  /** `Cache-Control: no-store` of the request. */
+  readonly noStore: boolean;
+}
+
+export type StoreVerdict =
+  | 'store'
+  | 'method'
+  | 'status'
+  | 'no-store'
+  | 'private'
+  | 'authorization'
+  | 'vary'
+  | 'cookie'
+  | 'not-cacheable'
+  | 'useless';
+
+/** Statuses whose caching rules this cache knows, for `must-understand`. */
+const UNDERSTOOD: ReadonlySet<number> = new Set([
+  200, 203, 204, 300, 301, 302, 303, 307, 308, 400, 401, 403, 404, 405, 406, 408, 409, 410, 411, 413, 414,
+  415, 421, 422, 429, 431, 451, 500, 501, 502, 503, 504,
+]);
+
+/**
+ * `overridden`: the lifetime is the route's. Then, and when it is a guess, nothing that could be one caller's own
+ * is kept: no Set-Cookie, no request with a cookie, an Authorization field or a verified identity.
+ */
+export function storeVerdict(
+  request: StoreRequestFacts,
+  facts: ResponseFacts,
+  freshness: Freshness,
+  overridden: boolean,
+): StoreVerdict {
+  const { directives } = freshness;
+  const { status } = facts;
+  if (request.method !== 'GET') return 'method';
+  // Partial content is never kept as the whole; 304 only updates what is there.
+  if (status < 200 || status === 206 || status === 304) return 'status';
+  if (directives.mustUnderstand && !UNDERSTOOD.has(status)) return 'status';
+  if (request.noStore || (directives.noStore && !directives.mustUnderstand)) return 'no-store';
+  if (directives.isPrivate) return 'private';
+  if (variesByEverything(facts.vary)) return 'vary';
+  const shared = directives.isPublic || directives.mustRevalidate || directives.sharedMaxAgeS !== null;
+  if (request.authenticated && (overridden || !shared)) return 'authorization';
+  const chosenByOrigin = freshness.explicit && !overridden;
+  if (!chosenByOrigin) {
+    if (facts.hasSetCookie) return 'cookie';
+    if (request.hasCookie && !directives.isPublic) return 'cookie';
+    if (overridden && !isHeuristicStatus(status)) return 'status';
+    if (!directives.isPublic && !isHeuristicStatus(status)) return 'not-cacheable';
+  }
+  const validator = facts.etag !== '' || freshness.lastModifiedMs !== undefined;
+  const mayBeFresh = !directives.noCache && freshness.lifetimeMs > freshness.initialAgeMs;
+  const mayBeStale = freshness.explicit && freshness.staleIfErrorMs + freshness.staleWhileRevalidateMs > 0;
+  return validator || mayBeFresh || mayBeStale ? 'store' : 'useless';
+}
+
+/** `Vary: *`, wherever in the list. */
+export function variesByEverything(vary: string): boolean {
+  return vary.includes('*') && vary.split(',').some((name) => name.trim() === '*');
+}

@@ -1,0 +1,82 @@
+/**
+ * Renewing a stored response while it still serves: an exchange of its own through the same stages, whose response
+ * goes nowhere. Its attempts count like any other; no client waits for it.
+ * @module
+ */
+
+import { Exchange, GatewayResponse } from '../exchange.ts';
+import { CacheRun } from './cache-run.ts';
+import { withConditions } from './request-facts.ts';
+import type { StoredResponse } from './stored-response.ts';
+
+/** A response that nobody receives: what is written is gone, the end closes it. */
+class NoClient extends GatewayResponse {
+  #ended = false;
+
+  override writeHead(): this {
+    return this;
+  }
+
+  override flushHeaders(): void {}
+
+  override write(): boolean {
+    return true;
+  }
+
+  override end(): this {
+    if (!this.#ended) {
+      this.#ended = true;
+      queueMicrotask(() => this.emit('close'));
+    }
+    return this;
+  }
+
+  override destroy(): this {
+    return this.end();
+  }
+}
+
+/** One renewal per key at a time; none while the gateway drains. */
+export function renewInBackground(exchange: Exchange, run: CacheRun, stored: StoredResponse): void {
+  const { runtime } = exchange;
+  if (runtime.draining || runtime.cache.flight(run.key) !== undefined) return;
+  const renewal = new Exchange(
+    runtime,
+    exchange.request,
+    new NoClient(exchange.request),
+    runtime.monotonicMs(),
+    exchange.snapshot,
+  );
+  renewal.stage = exchange.stage;
+  renewal.method = 'GET';
+  renewal.path = exchange.path;
+  renewal.query = exchange.query;
+  renewal.authority = exchange.authority;
+  renewal.clientIp = exchange.clientIp;
+  renewal.requestId = exchange.requestId;
+  renewal.traceId = exchange.traceId;
+  renewal.traceFlags = exchange.traceFlags;
+  renewal.route = exchange.route;
+  renewal.claims = exchange.claims;
+  renewal.version = exchange.version;
+  renewal.forced = exchange.forced;
+  renewal.stickySource = exchange.stickySource;
+  const next = new CacheRun(runtime.cache, run.compiled, run.facts, run.resource, run.selector, true);
+  next.stored = stored;
+  next.reason = 'stale';
+  next.flight = runtime.cache.lead(run.key);
+  next.requestMs = runtime.clock.nowMs();
+  renewal.cacheRun = next;
+  renewal.upstreamFields = exchange.upstreamFields;
+  validate(renewal, next, stored);
+  runtime.beginBackground(renewal);
+  renewal.proceed();
+}
+
+/** Asks the upstream only whether the stored response still holds, if that has a validator. */
+export function validate(exchange: Exchange, run: CacheRun, stored: StoredResponse): void {
+  const fields = withConditions(exchange.upstreamFields, stored.etag, stored.lastModified);
+  exchange.upstreamFields = fields;
+  exchange.traceparentAt = fields.indexOf('traceparent') + 1;
+  run.validating = stored.etag !== '' || stored.lastModified !== '';
+}

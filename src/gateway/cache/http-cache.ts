@@ -1,0 +1,133 @@
+/**
+ * The gateway's cache: the store, the fetches that others wait for, and the responses that are just coming in.
+ * Owns what concurrent requests share; knows no exchange.
+ * @module
+ */
+
+import { CacheStore } from './cache-store.ts';
+
+/** Keys whose responses turned out not to be storable: their requests do not wait for each other. */
+const MAX_PASSES = 4_096;
+const PASS_MS = 10_000;
+
+/** One request on its way that others with the same key wait for. */
+export class Flight {
+  readonly key: string;
+  readonly #waiters = new Set<() => void>();
+  /** It got an answer; else one of those who wait tries next. */
+  settled = false;
+
+  constructor(key: string) {
+    this.key = key;
+  }
+
+  wait(waiter: () => void): void {
+    this.#waiters.add(waiter);
+  }
+
+  leave(waiter: () => void): void {
+    this.#waiters.delete(waiter);
+  }
+
+  wake(): void {
+    const waiters = [...this.#waiters];
+    this.#waiters.clear();
+    for (const waiter of waiters) waiter();
+  }
+}
+
+/** The body of a response that may be stored, as it passes by. */
+export class Collector {
+  readonly resource: string;
+  readonly #limit: number;
+  readonly #pieces: Buffer[] = [];
+  #bytes = 0;
+  /** Too large, or outdated by an unsafe request meanwhile. */
+  spoilt = false;
+
+  constructor(resource: string, limit: number) {
+    this.resource = resource;
+    this.#limit = limit;
+  }
+
+  add(piece: Buffer): void {
+    if (this.spoilt) return;
+    this.#bytes += piece.length;
+    if (this.#bytes > this.#limit) this.spoil();
+    else this.#pieces.push(piece);
+  }
+
+  spoil(): void {
+    this.spoilt = true;
+    this.#pieces.length = 0;
+  }
+
+  /** A copy, so that a small body does not hold the socket's large buffers. */
+  body(): Buffer {
+    return Buffer.concat(this.#pieces);
+  }
+}
+
+export class HttpCache {
+  readonly store: CacheStore;
+  readonly #flights = new Map<string, Flight>();
+  readonly #collectors = new Set<Collector>();
+  readonly #passes = new Map<string, number>();
+
+  /** `budget` in bytes. */
+  constructor(budget: number) {
+    this.store = new CacheStore(budget);
+  }
+
+  flight(key: string): Flight | undefined {
+    return this.#flights.get(key);
+  }
+
+  /** The caller fetches; `land` must follow, however it ends. */
+  lead(key: string): Flight {
+    const flight = new Flight(key);
+    this.#flights.set(key, flight);
+    return flight;
+  }
+
+  /** Wakes who waits. Idempotent. */
+  land(flight: Flight): void {
+    if (this.#flights.get(flight.key) === flight) this.#flights.delete(flight.key);
+    flight.wake();
+  }
+
+  collect(resource: string, limit: number): Collector {
+    const collector = new Collector(resource, limit);
+    this.#collectors.add(collector);
+    return collector;
+  }
+
+  release(collector: Collector): void {
+    this.#collectors.delete(collector);
+  }
+
+  /** Removes what is stored of a resource, and keeps what is just coming in from being stored. */
+  invalidate(resource: string): void {
+    this.store.invalidate(resource);
+    for (const collector of this.#collectors) if (collector.resource === resource) collector.spoil();
+  }
+
+  /** Requests with this key gain nothing by waiting, for a while. */
+  letPass(key: string, nowMs: number): void {
+    this.#passes.delete(key);
+    this.#passes.set(key, nowMs + PASS_MS);
+    if (this.#passes.size <= MAX_PASSES) return;
+    for (const oldest of this.#passes.keys()) {
+      this.#passes.delete(oldest);
+      return;
+    }
+  }
+
+  passes(key: string, nowMs: number): boolean {
+    const untilMs = this.#passes.get(key);
+    if (untilMs === undefined) return false;
+    if (untilMs > nowMs) return true;
+    this.#passes.delete(key);
+    return false;
+  }
+}

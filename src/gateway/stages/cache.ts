@@ -1,0 +1,123 @@
+/**
+ * Looks for a stored response: answers from it, renews it meanwhile, has it validated, or lets the request go to
+ * the upstream, alone or after another that asks for the same. Knows no attempts.
+ * @module
+ */
+
+import { currentAgeMs } from '../../core/policy/cache/freshness.ts';
+import { reuseOf } from '../../core/policy/cache/reuse.ts';
+import { varyKey } from '../../core/policy/cache/vary.ts';
+import { Alarm } from '../alarm.ts';
+import { answerFromStored } from '../cache/answer.ts';
+import { renewInBackground, validate } from '../cache/background.ts';
+import { CacheRun, type CompiledCache } from '../cache/cache-run.ts';
+import type { Flight } from '../cache/http-cache.ts';
+import { fieldOf, requestFacts } from '../cache/request-facts.ts';
+import type { Exchange } from '../exchange.ts';
+import { replyProblem } from '../problem.ts';
+
+export function cache(exchange: Exchange): boolean {
+  const { route, method } = exchange;
+  if (route === null || route.cache === null) return true;
+  if (method !== 'GET' && method !== 'HEAD') return true;
+  const run = exchange.cacheRun ?? begin(exchange, route.cache);
+  const { facts } = run;
+  if (facts.hasOriginCondition || facts.directives.noStore || exchange.bodyLength !== 0) {
+    run.outcome = 'bypass';
+    run.reason = facts.hasOriginCondition ? 'bypass' : 'request';
+    return true;
+  }
+  if (useStored(exchange, run)) return false;
+  if (facts.directives.onlyIfCached) {
+    replyProblem(exchange, 'NOT_CACHED', '');
+    return false;
+  }
+  if (run.outcome === 'collapsed') run.outcome = 'miss';
+  if (method === 'GET' && facts.range === '' && !join(exchange, run)) return false;
+  run.requestMs = exchange.runtime.clock.nowMs();
+  if (run.stored !== null && method === 'GET' && facts.range === '') validate(exchange, run, run.stored);
+  return true;
+}
+
+function begin(exchange: Exchange, compiled: CompiledCache): CacheRun {
+  const { runtime, route, version, upstreamFields, path, query } = exchange;
+  const { policy } = compiled;
+  const facts = requestFacts(upstreamFields, policy.clientDirectives, compiled.ownCookies);
+  const resource = resourceKey(route?.service.name ?? '', facts.origin, path, compiled.queryKey(query));
+  const chosen = varyKey(policy.headers, (name) => fieldOf(upstreamFields, name));
+  const run = new CacheRun(runtime.cache, compiled, facts, resource, `${version?.name}\n${chosen}`, false);
+  exchange.cacheRun = run;
+  return run;
+}
+
+/** `queryKey`: the query in its normal form. */
+export function resourceKey(service: string, origin: string, path: string, queryKey: string): string {
+  return `${service}\n${origin}${path}${queryKey}`;
+}
+
+/** True: the stored response answered. */
+function useStored(exchange: Exchange, run: CacheRun): boolean {
+  const { runtime } = exchange;
+  const found = runtime.cache.store.find(run, (name) => fieldOf(exchange.upstreamFields, name));
+  const stored = found.response;
+  if (stored === null) {
+    run.reason = found.otherVariants ? 'vary-miss' : 'uri-miss';
+    return false;
+  }
+  const nowMs = runtime.clock.nowMs();
+  const ageMs = currentAgeMs(stored.freshness, stored.responseMs, nowMs);
+  const reuse = reuseOf(stored.freshness, ageMs, run.facts.directives);
+  if (reuse === 'validate') {
+    run.stored = stored;
+    run.reason = ageMs < stored.freshness.lifetimeMs ? 'request' : 'stale';
+    return false;
+  }
+  const collapsed = run.outcome === 'collapsed';
+  if (!collapsed) run.outcome = reuse === 'fresh' ? 'hit' : 'stale';
+  answerFromStored(exchange, run, stored, {
+    forwarded: collapsed ? run.reason : null,
+    forwardStatus: 0,
+    stored: false,
+    collapsed,
+    detail: reuse === 'fresh' ? '' : reuse,
+  });
+  if (reuse === 'stale-while-revalidate') renewInBackground(exchange, run, stored);
+  return true;
+}
+
+/** False: another request for the same is on its way, and this one waits for what it brings. */
+function join(exchange: Exchange, run: CacheRun): boolean {
+  const { runtime } = exchange;
+  const { facts, key } = run;
+  // What an authenticated request gets is seldom for others; a condition may bring nothing to store.
+  if (run.waited || facts.hasAuthorization || exchange.claims !== null) return true;
+  const flight = runtime.cache.flight(key);
+  if (flight !== undefined) {
+    waitFor(exchange, run, flight);
+    return false;
+  }
+  const conditional = run.stored === null && (facts.ifNoneMatch !== '' || facts.ifModifiedSince !== '');
+  if (!conditional && !runtime.cache.passes(key, runtime.monotonicMs())) run.flight = runtime.cache.lead(key);
+  return true;
+}
+
+/** Looks again when the other has landed, at the latest after the time that a response may take. */
+function waitFor(exchange: Exchange, run: CacheRun, flight: Flight): void {
+  const { runtime, route } = exchange;
+  const nowMs = runtime.monotonicMs();
+  if (run.waitUntilMs === 0) run.waitUntilMs = nowMs + (route?.timeout.responseMs ?? 0);
+  const goOn = (): void => {
+    flight.leave(goOn);
+    run.waited = flight.settled || runtime.monotonicMs() >= run.waitUntilMs;
+    if (exchange.alarm !== null) runtime.wheel.disarm(exchange.alarm);
+    exchange.alarm = null;
+    if (exchange.recorded) return;
+    run.outcome = 'collapsed';
+    exchange.stage -= 1;
+    exchange.proceed();
+  };
+  flight.wait(goOn);
+  const alarm = new Alarm(goOn);
+  exchange.alarm = alarm;
+  runtime.wheel.arm(alarm, run.waitUntilMs);
+}

@@ -1,0 +1,130 @@
+/**
+ * What the cache does with an upstream's response: confirms the stored one by a 304, falls back to it on an error,
+ * keeps a new one, or drops what an unsafe request outdated. Knows no attempts beyond their response.
+ * @module
+ */
+
+import { type CacheReport, formatCacheStatus } from '../../core/policy/cache/cache-status.ts';
+import { freshnessOf } from '../../core/policy/cache/freshness.ts';
+import { invalidates, sameOriginTarget } from '../../core/policy/cache/invalidation.ts';
+import { storeVerdict } from '../../core/policy/cache/storability.ts';
+import { answerFromStored, answerOnError, CACHE_NAME } from '../cache/answer.ts';
+import type { CacheRun } from '../cache/cache-run.ts';
+import { fieldOf, requestFacts } from '../cache/request-facts.ts';
+import { freshenedResponse, responseFacts, type StoredResponse } from '../cache/stored-response.ts';
+import type { Exchange, RunningAttempt } from '../exchange.ts';
+import { resourceKey } from './cache.ts';
+import { responseFields } from './relay.ts';
+
+const NO_COOKIES: ReadonlySet<string> = new Set();
+
+export function keep(exchange: Exchange): boolean {
+  const { attempt, cacheRun: run, route } = exchange;
+  if (attempt === null || route === null) throw new Error('keep runs after attempt');
+  if (run === null) {
+    if (route.service.cachedQueries.length > 0 && invalidates(exchange.method, attempt.status)) {
+      invalidate(exchange, attempt);
+    }
+    return true;
+  }
+  if (run.flight !== null) run.flight.settled = true;
+  if (attempt.status >= 500 && answerOnError(exchange, attempt.status)) {
+    attempt.discard();
+    return false;
+  }
+  const fields = responseFields(exchange, attempt);
+  // The relay refuses it.
+  if (fields === undefined) return true;
+  if (attempt.status === 304 && run.validating && run.stored !== null) {
+    confirm(exchange, run, run.stored, fields.slice(ownFields(exchange)));
+    attempt.discard();
+    return false;
+  }
+  run.fields = fields;
+  const kept = run.outcome !== 'bypass' && keepResponse(exchange, run, attempt.status, fields);
+  if (!kept) {
+    if (run.flight !== null && attempt.status < 500) {
+      exchange.runtime.cache.letPass(run.key, exchange.runtime.monotonicMs());
+    }
+    run.release();
+  }
+  fields.push('Cache-Status', formatCacheStatus(CACHE_NAME, forwardReport(run, kept)));
+  return true;
+}
+
+function forwardReport(run: CacheRun, stored: boolean): CacheReport {
+  return { forwarded: run.reason, forwardStatus: 0, ttlS: null, stored, collapsed: false, detail: '' };
+}
+
+/** How many of the response's fields are the gateway's own: its request id, its cookie. */
+function ownFields(exchange: Exchange): number {
+  return exchange.setCookie === null ? 2 : 4;
+}
+
+/** The upstream says that the stored response still holds. */
+function confirm(exchange: Exchange, run: CacheRun, stored: StoredResponse, update: string[]): void {
+  const { runtime } = exchange;
+  exchange.expectedBytes = -1;
+  run.outcome = 'revalidated';
+  const { limits } = run.compiled;
+  const fresh = freshenedResponse(stored, update, limits, run.requestMs, runtime.clock.nowMs());
+  const { directives } = fresh.freshness;
+  if (directives.noStore || directives.isPrivate) runtime.cache.store.remove(stored);
+  else runtime.cache.store.put(fresh);
+  run.release();
+  if (run.background) exchange.response.end();
+  else {
+    answerFromStored(exchange, run, fresh, {
+      forwarded: run.reason,
+      forwardStatus: 304,
+      stored: false,
+      collapsed: false,
+      detail: '',
+    });
+  }
+}
+
+/** True: the response is storable, and its body is kept as it passes. */
+function keepResponse(exchange: Exchange, run: CacheRun, status: number, fields: string[]): boolean {
+  const { runtime, upstreamFields } = exchange;
+  const from = ownFields(exchange);
+  const { limits, policy } = run.compiled;
+  const facts = responseFacts(status, fields, from);
+  const responseMs = runtime.clock.nowMs();
+  const freshness = freshnessOf(facts, limits, run.requestMs, responseMs);
+  const request = {
+    method: exchange.method,
+    authenticated: run.facts.hasAuthorization || exchange.claims !== null,
+    hasCookie: run.facts.hasCookie,
+    noStore: run.facts.directives.noStore,
+  };
+  let head = { facts, freshness, responseMs, fields: fields.slice(from) };
+  let verdict = storeVerdict(request, facts, freshness, limits.ttlMs !== null);
+  if (verdict !== 'store' && limits.ttlMs !== null) {
+    // Not by the route's lifetime; perhaps by the response's own word.
+    const own = freshnessOf(facts, { ...limits, ttlMs: null }, run.requestMs, responseMs);
+    head = { ...head, freshness: own };
+    verdict = storeVerdict(request, facts, own, false);
+  }
+  if (verdict !== 'store' || exchange.expectedBytes > policy.maxBytes) return false;
+  run.keep(head, (name) => fieldOf(upstreamFields, name));
+  return true;
+}
+
+/** Target, Location and Content-Location; for each way in which routes of the service write a query. */
+function invalidate(exchange: Exchange, attempt: RunningAttempt): void {
+  const { route, runtime, path, query, authority } = exchange;
+  if (route === null) return;
+  const { origin } = requestFacts(exchange.upstreamFields, false, NO_COOKIES);
+  const outdated = [{ path, query }];
+  for (const name of ['location', 'content-location']) {
+    const reference = attempt.field(name);
+    const target = reference === undefined ? null : sameOriginTarget(reference, authority, path);
+    if (target !== null) outdated.push(target);
+  }
+  for (const target of outdated) {
+    for (const queryKey of route.service.cachedQueries) {
+      runtime.cache.invalidate(resourceKey(route.service.name, origin, target.path, queryKey(target.query)));
+    }
+  }
+}
