@@ -28,5 +28,5 @@ const service = await startOrders(
   listenAddress.parse(values.address),
 );
 process.stdout.write(`orders ${values.version} at ${service.url}\n`);
-await untilStopped({ onHangUp: async () => undefined });
+await untilStopped({ onHangUp: null });
 await service.close();

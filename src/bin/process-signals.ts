@@ -1,16 +1,20 @@
 /**
- * Turns the process's signals into promises: SIGTERM and SIGINT end it, SIGHUP reloads.
+ * Turns the process's signals into promises: SIGTERM and SIGINT end it; SIGHUP reloads what can be reloaded, and
+ * ends what can't or what has lost its terminal.
  * @module
  */
 
+import { closeSync, openSync } from 'node:fs';
+
 export interface SignalHandlers {
-  onHangUp(): Promise<void>;
+  /** Null: SIGHUP ends the process like SIGTERM. */
+  readonly onHangUp: (() => Promise<void>) | null;
 }
 
 /** Resolves at the first SIGTERM or SIGINT; a second SIGINT ends the process at once, as people expect. */
 export function untilStopped({ onHangUp }: SignalHandlers): Promise<void> {
   return new Promise((resolve) => {
-    const hangUp = (): void => void onHangUp();
+    const hangUp = (): void => (onHangUp && !hasLostTerminal() ? void onHangUp() : stop());
     const stop = (): void => {
       process.off('SIGHUP', hangUp);
       process.off('SIGTERM', stop);
@@ -22,4 +26,15 @@ export function untilStopped({ onHangUp }: SignalHandlers): Promise<void> {
     process.on('SIGTERM', stop);
     process.on('SIGINT', stop);
   });
+}
+
+/** A closed terminal sends SIGHUP as well: nobody would stop the process any more. */
+function hasLostTerminal(): boolean {
+  if (!process.stdin.isTTY) return false;
+  try {
+    closeSync(openSync('/dev/tty', 'r'));
+    return false;
+  } catch {
+    return true;
+  }
 }

@@ -132,7 +132,7 @@ async function operator(flags: OperatorFlags, io: ProcessIo): Promise<void> {
     logger,
   });
   io.say(`control API  ${running.api.url}`);
-  await untilStopped({ onHangUp: async () => undefined });
+  await untilStopped({ onHangUp: null });
   await running.close();
   await backend.close();
 }

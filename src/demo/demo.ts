@@ -151,7 +151,7 @@ async function weightZeroAt(
 function report(options: DemoOptions, traffic: TrafficReport, ended: boolean): boolean {
   const statuses = Object.entries(traffic.byStatus).map(([status, count]) => `${status}: ${count}`);
   options.say(
-    `\n── Traffic: ${traffic.sent} requests (${statuses.join(', ')}), dropped ${traffic.dropped}, not sent ${traffic.skipped}`,
+    `\n── Traffic: ${traffic.sent} requests (${statuses.join(', ')}), in flight ${traffic.inFlight}, dropped ${traffic.dropped}`,
   );
   const good = ended && traffic.dropped === 0;
   options.say(

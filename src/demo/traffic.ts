@@ -22,6 +22,8 @@ export interface TrafficReport {
   readonly dropped: number;
   /** Not sent, because too many were in flight. */
   readonly skipped: number;
+  /** Sent and not answered yet. */
+  readonly inFlight: number;
   /** Changes of version that users saw, such as `v1→v2`. */
   readonly moves: Readonly<Record<string, number>>;
 }
@@ -96,7 +98,15 @@ export function startTraffic(options: TrafficOptions): TrafficSource {
     }
   };
   const timer = setInterval(beat, BEAT_MS);
-  const report = (): TrafficReport => ({ sent, byStatus, byVersion, dropped, skipped, moves });
+  const report = (): TrafficReport => ({
+    sent,
+    byStatus,
+    byVersion,
+    dropped,
+    skipped,
+    inFlight,
+    moves,
+  });
 
   return {
     report,

@@ -33,6 +33,11 @@ export function createControl(context: OperatorContext, sessions: SessionTable):
     if (session) return viewOf(session, clock.nowMs());
     const events = await backend.store.events(record.rollout, Math.max(0, record.lastSequence - 20), 20);
     const unseen = openSession(context, record, 0, events);
+    const latest = latestByService(await backend.store.list()).find(
+      ({ service }) => service === record.service,
+    );
+    const supersededBy = latest && latest.rollout !== record.rollout ? latest.rollout : null;
+    unseen.sighting = { ...unseen.sighting, supersededBy };
     const view = viewOf(unseen, clock.nowMs());
     unseen.close();
     return view;

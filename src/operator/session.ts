@@ -50,6 +50,7 @@ const NOTHING_SEEN: Sighting = {
   canaryRequests: 0,
   totalRequests: 0,
   closed: null,
+  supersededBy: null,
 };
 
 export function openSession(

@@ -121,8 +121,9 @@ export async function publish(
 function look(session: Session, collected: Collected, served: Reconciled, nowMs: number): void {
   const { plan, state } = session.record;
   const heldMs = nowMs - state.sinceMs;
-  const lookbackMs = Math.min(SHARE_WINDOW_MAX_MS, Math.max(SHARE_WINDOW_MIN_MS, heldMs));
-  const buckets = recentBuckets(collected.window, lookbackMs);
+  const lookbackMs = Math.min(SHARE_WINDOW_MAX_MS, heldMs);
+  // Right after a change of weight the share would be that of the weight before.
+  const buckets = heldMs < SHARE_WINDOW_MIN_MS ? [] : recentBuckets(collected.window, lookbackMs);
   const canaryRequests = sumArm(buckets, plan.canary).total;
   const totalRequests = canaryRequests + sumArm(buckets, plan.baseline).total;
   session.sighting = {

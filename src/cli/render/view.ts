@@ -87,7 +87,7 @@ function whole(ms: number): string {
 function weightLines(view: RolloutView, options: RenderOptions, style: Style): readonly string[] {
   const { weight, gateways } = view;
   const current = gateways.filter((gateway) => gateway.current).length;
-  const served = weight.servedBp === null ? 'nothing served' : `${formatBp(weight.servedBp)} served`;
+  const served = weight.servedBp === null ? 'share not known yet' : `${formatBp(weight.servedBp)} served`;
   const parts = [
     `weight  ${formatBp(weight.setBp)} set`,
     served,

@@ -24,6 +24,8 @@ export interface Sighting {
   readonly gap: EvidenceGap | null;
   readonly canaryRequests: number;
   readonly totalRequests: number;
+  /** A rollout that was started on the service since; null when this one says what is served. */
+  readonly supersededBy: string | null;
   /** Why the schedule holds the rollout back; null when it does not. */
   readonly closed: string | null;
 }
@@ -159,6 +161,10 @@ function breach(sighting: Sighting): CheckView | undefined {
 /** What is going on, and what will happen next. */
 function sentence(record: RolloutRecord, sighting: Sighting): string {
   const { plan, state, rollout } = record;
+  if (sighting.supersededBy) {
+    const ended = `${state.phase} at step ${state.step + 1}`;
+    return `Ended (${ended}); ${sighting.supersededBy} was started on ${plan.service} since.`;
+  }
   switch (state.phase) {
     case 'holding':
       return holdingSentence(plan, state.step, state.progress, sighting);

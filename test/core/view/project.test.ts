@@ -16,6 +16,7 @@ function sighting(changes: Partial<Sighting> = {}): Sighting {
     canaryRequests: 50,
     totalRequests: 1000,
     closed: null,
+    supersededBy: null,
     ...changes,
   };
 }
@@ -109,6 +110,13 @@ describe('project', () => {
     expect(aborted.steps.map((step) => step.state)).toEqual(['done', 'failed', 'upcoming', 'upcoming']);
     expect(aborted).toMatchObject({ word: 'ABORTED', severity: 'bad', weight: { setBp: 0 }, checks: [] });
     expect(aborted.sentence).toBe('v1 serves all traffic of orders: rule broke.');
+  });
+
+  it('does not claim to be served when another rollout was started since', () => {
+    const promoted: RolloutState = { phase: 'promoted', step: 3, sinceMs: 0, reason: '' };
+    expect(view(promoted, { supersededBy: 'orders-v3' }).sentence).toBe(
+      'Ended (promoted at step 4); orders-v3 was started on orders since.',
+    );
   });
 
   it('adds up the least time left', () => {
