@@ -12,6 +12,7 @@ import type { GatewayConfig, JwtProvider, Route, Service } from './gateway-model
 import { checkPolicyFields, completePolicy, mergePolicy, resolvePolicies } from './gateway-policies.ts';
 import { checkRouteReferences, createDuplicateCheck, readPathMatch } from './gateway-routes.ts';
 import { type GatewayYaml, gatewaySchema, type StickySource } from './gateway-schema.ts';
+import { checkIdempotencyCallers } from './policies/idempotency.ts';
 import { checkLimitClaims } from './policies/limits.ts';
 import { checkIsMap, checkSchema } from './schema-check.ts';
 import { parseYaml, type YamlSource } from './yaml-source.ts';
@@ -139,6 +140,7 @@ function buildRoutes(source: YamlSource, yaml: GatewayYaml): readonly Route[] {
       ...policy.quotas.map(({ key }) => key),
       policy.concurrency?.perKey?.key ?? [],
     ]);
+    checkIdempotencyCallers(source, ['routes', index], route.name, policy.auth !== null, policy.idempotency);
     routes.push({
       name: route.name,
       methods: route.match.methods ? [...new Set(route.match.methods)] : null,

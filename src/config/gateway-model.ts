@@ -9,6 +9,7 @@ import type { BreakerLimits } from '../core/policy/breaker.ts';
 import type { FreshnessLimits } from '../core/policy/cache/freshness.ts';
 import type { RetryOutcome, StickySource } from './gateway-schema.ts';
 import type { ConcurrencyPolicy } from './policies/concurrency.ts';
+import type { IdempotencyPolicy } from './policies/idempotency.ts';
 import type { RouteLimits } from './policies/limits.ts';
 import type { ListenAddress } from './primitives.ts';
 
@@ -84,6 +85,8 @@ export interface Route extends RouteLimits {
   readonly maxBodyBytes: number;
   /** Null: no cap. */
   readonly concurrency: ConcurrencyPolicy | null;
+  /** Null: keys are passed on and mean nothing here. */
+  readonly idempotency: IdempotencyPolicy | null;
 }
 
 export interface CachePolicy extends FreshnessLimits {

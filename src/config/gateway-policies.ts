@@ -10,6 +10,7 @@ import type { GatewayYaml } from './gateway-schema.ts';
 import { checkBreaker, completeBreaker, mergeBreaker } from './policies/breaker.ts';
 import { checkCache, completeCache, mergeCache } from './policies/cache.ts';
 import { checkConcurrency, completeConcurrency, mergeConcurrency } from './policies/concurrency.ts';
+import { completeIdempotency, mergeIdempotency } from './policies/idempotency.ts';
 import { checkLimitFields, completeLimits, mergeLimits } from './policies/limits.ts';
 import type { Path, YamlSource } from './yaml-source.ts';
 
@@ -72,6 +73,7 @@ export function mergePolicy(base: PolicyFields, over: PolicyFields): PolicyField
   const breaker = mergeBreaker(base.breaker, over.breaker);
   const rateLimits = mergeLimits(base.rateLimits, over.rateLimits);
   const concurrency = mergeConcurrency(base.concurrency, over.concurrency);
+  const idempotency = mergeIdempotency(base.idempotency, over.idempotency);
   const quotas = mergeLimits(base.quotas, over.quotas);
   const cache = mergeCache(base.cache, over.cache);
   return {
@@ -84,6 +86,7 @@ export function mergePolicy(base: PolicyFields, over: PolicyFields): PolicyField
     ...(rateLimits !== undefined && { rateLimits }),
     ...(quotas !== undefined && { quotas }),
     ...(concurrency !== undefined && { concurrency }),
+    ...(idempotency !== undefined && { idempotency }),
   };
 }
 
@@ -110,6 +113,7 @@ export function completePolicy(fields: PolicyFields): RoutePolicy {
     maxBodyBytes: maxBodyBytes ?? DEFAULT_MAX_BODY_BYTES,
     ...completeLimits(fields),
     concurrency: completeConcurrency(fields.concurrency),
+    idempotency: completeIdempotency(fields.idempotency),
   };
 }
 

@@ -8,6 +8,7 @@ import * as z from 'zod';
 import { breakerField } from './policies/breaker-schema.ts';
 import { cacheBudget, cacheField } from './policies/cache-schema.ts';
 import { concurrencyField } from './policies/concurrency-schema.ts';
+import { idempotencyField } from './policies/idempotency-schema.ts';
 import { limitFields } from './policies/limits-schema.ts';
 import { duration, headerName, httpUrl, listenAddress, name, origin } from './primitives.ts';
 
@@ -138,6 +139,7 @@ const policyFields = {
     .meta({ description: 'Larger request bodies get 413. Default 10 MiB.' }),
   ...limitFields,
   concurrency: concurrencyField,
+  idempotency: idempotencyField,
 };
 
 const policy = z.strictObject({ extends: name.optional(), ...policyFields });

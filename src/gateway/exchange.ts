@@ -9,6 +9,7 @@ import { type IncomingMessage, ServerResponse } from 'node:http';
 import type { JWTPayload } from 'jose';
 import type { InFlightGate } from '../core/policy/in-flight.ts';
 import type { Clock } from '../ports/clock.ts';
+import type { SharedState } from '../ports/shared-state.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { AccessLog } from './access-log.ts';
 import type { Alarm } from './alarm.ts';
@@ -16,6 +17,8 @@ import type { CacheRun } from './cache/cache-run.ts';
 import type { HttpCache } from './cache/http-cache.ts';
 import type { DeadlineWheel } from './deadlines.ts';
 import type { GatewayErrorCode } from './gateway-errors.ts';
+import type { KeyOutcome } from './idempotency-metrics.ts';
+import type { IdempotentHold } from './idempotent-hold.ts';
 import type { LimitKeeper } from './limit-keeper.ts';
 import type { GatewayMetrics } from './metrics.ts';
 import type { CompiledRoute, ServiceVersion, Snapshot } from './snapshot.ts';
@@ -42,6 +45,7 @@ export interface Runtime {
   readonly limitKeeper: LimitKeeper;
   /** Outlives reloads. */
   readonly cache: HttpCache;
+  readonly shared: SharedState;
   readonly clock: Clock;
   readonly monotonicMs: () => number;
   readonly logger: Logger;
@@ -61,6 +65,8 @@ export interface RunningAttempt {
   readonly rawFields: readonly Buffer[] | null;
   /** First response field of that name (lower case). */
   field(name: string): string | undefined;
+  /** Its response is not complete, and may still become so. */
+  readonly running: boolean;
   /** Nobody waits for it any more. Idempotent. */
   abandon(): void;
   /** The response is complete as far as anybody cares; it counts as what its status says. */
@@ -131,6 +137,10 @@ export class Exchange {
   // cache
   /** Null: the route caches nothing, or the method has nothing to do with stored responses. */
   cacheRun: CacheRun | null = null;
+  // idempotency
+  /** The claim on an idempotency key that this request holds. */
+  hold: IdempotentHold | null = null;
+  keyOutcome: KeyOutcome | '' = '';
 
   // attempt, relay
   body: RequestBody | null = null;

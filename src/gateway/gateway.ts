@@ -155,6 +155,7 @@ class RunningGateway implements Gateway {
         logger,
       }),
       cache: new HttpCache(config.cacheBytes),
+      shared: this.#options.shared,
       clock,
       monotonicMs: this.#monotonicMs,
       logger,

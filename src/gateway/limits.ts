@@ -46,6 +46,8 @@ export const MAX_RETIRED_SERVICES = 1_000;
 export const MAX_FORWARDED_HOPS = 32;
 /** A request waits no longer for the state that gateways share; then it goes on without. */
 export const SHARED_STATE_WAIT_MS = 50;
+/** The same for an idempotency key, where going on without is worse than waiting. */
+export const IDEMPOTENCY_WAIT_MS = 250;
 /** While that state is out of reach, one request in this time tries it. */
 export const SHARED_STATE_RETRY_MS = 1_000;
 /** Keys that are counted in this process while the shared state is out of reach. */

@@ -6,6 +6,7 @@
 
 import { CLIENT_DURATION, DURATION_BUCKETS_S, LABEL, SERVER_DURATION } from '../core/domain/metric-names.ts';
 import { CACHE_OUTCOMES, type CacheCounts } from './cache/cache-run.ts';
+import { IdempotencyMetrics } from './idempotency-metrics.ts';
 import { LimitMetrics } from './limit-metrics.ts';
 
 /** Error label of an attempt, by index. */
@@ -103,6 +104,7 @@ export interface RetryCounts {
 /** All series of a gateway. They outlive reloads, so that counters never fall. */
 export class GatewayMetrics {
   readonly limits = new LimitMetrics();
+  readonly idempotency = new IdempotencyMetrics();
   readonly #server = new Map<string, Map<string, Map<number, DurationSeries>>>();
   readonly #client = new Map<string, ClientSeries>();
   readonly #retries = new Map<string, RetryCounts>();
@@ -153,7 +155,8 @@ export class GatewayMetrics {
         client,
       ) +
       this.limits.render() +
-      renderCache(this.#cache)
+      renderCache(this.#cache) +
+      this.idempotency.render()
     );
   }
 }

@@ -12,6 +12,7 @@ import { attempt } from './stages/attempt.ts';
 import { authenticate } from './stages/authenticate.ts';
 import { cache } from './stages/cache.ts';
 import { cap } from './stages/cap.ts';
+import { idempotency } from './stages/idempotency.ts';
 import { identify } from './stages/identify.ts';
 import { keep } from './stages/keep.ts';
 import { limit } from './stages/limit.ts';
@@ -33,6 +34,8 @@ const STAGES: readonly Stage[] = [
   limit,
   /** Sticky key → version. */
   assign,
+  /** Claims the idempotency key, or answers by it. Waits for the body and the shared state. */
+  idempotency,
   /** Answers from a stored response, or waits for another request that fetches the same. */
   cache,
   /** One or more tries of an endpoint of that version. Waits for the upstream. */

@@ -5,6 +5,7 @@
  */
 
 import type { CachePolicy, GatewayConfig, Route, Service } from '../config/gateway-model.ts';
+import type { IdempotencyPolicy } from '../config/policies/idempotency.ts';
 import { Balancer, type TargetState } from '../core/policy/balancer.ts';
 import type { Breaker, BreakerLimits } from '../core/policy/breaker.ts';
 import { compileQueryKey } from '../core/policy/cache/cache-key.ts';
@@ -13,6 +14,7 @@ import { adoptBreaker, type BreakerTable, type RouteBreaker } from './breakers.t
 import type { CompiledCache } from './cache/cache-run.ts';
 import type { CompiledConcurrency, ConcurrencyTable } from './concurrency.ts';
 import { compileTrust, type TrustCheck } from './forwarded.ts';
+import type { KeyCounts } from './idempotency-metrics.ts';
 import type { TokenVerifier } from './jwt-verifier.ts';
 import { type ClientSeries, type GatewayMetrics, type RetryCounts, ServerSeries } from './metrics.ts';
 import { randomFraction } from './random-ids.ts';
@@ -46,7 +48,10 @@ export interface CompiledService {
 }
 
 export interface CompiledRoute
-  extends Omit<Route, 'service' | 'auth' | 'breaker' | 'cache' | 'rateLimits' | 'quotas' | 'concurrency'> {
+  extends Omit<
+    Route,
+    'service' | 'auth' | 'breaker' | 'cache' | 'rateLimits' | 'quotas' | 'concurrency' | 'idempotency'
+  > {
   /** What logs and metrics call the path: the template or prefix, never the path itself. */
   readonly pattern: string;
   readonly service: CompiledService;
@@ -58,6 +63,7 @@ export interface CompiledRoute
   readonly concurrency: CompiledConcurrency | null;
   /** Null: it caches nothing. */
   readonly cache: CompiledCache | null;
+  readonly idempotency: { readonly policy: IdempotencyPolicy; readonly counts: KeyCounts } | null;
   readonly series: ServerSeries;
 }
 
@@ -219,6 +225,10 @@ function compileRoute(
         ? null
         : new Map([...service.versions.values()].map((each) => [each, breakerOf(breaker, each.name)])),
     concurrency: parts.concurrency.compile(route.concurrency, route.name, service.name, pattern),
+    idempotency:
+      route.idempotency === null
+        ? null
+        : { policy: route.idempotency, counts: parts.metrics.idempotency.counts(service.name, pattern) },
     limits: compileLimits(route, pattern, parts.metrics.limits),
     cache: route.cache === null ? null : compileCache(route.cache, service, pattern, parts.metrics),
     series: new ServerSeries(parts.metrics, service.name, pattern),

@@ -110,6 +110,7 @@ routes: [{ name: a, match: { path: / }, service: a }]
           rateLimits: [],
           quotas: [],
           concurrency: null,
+          idempotency: null,
         },
       ],
     });

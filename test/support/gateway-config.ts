@@ -24,6 +24,7 @@ export function routeOf(service: string, changes: Partial<Route> = {}): Route {
     rateLimits: [],
     quotas: [],
     concurrency: null,
+    idempotency: null,
     ...changes,
   };
 }

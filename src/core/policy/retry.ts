@@ -20,6 +20,8 @@ export interface RetryLimits {
 export interface RetryFacts {
   /** Upper case. */
   readonly method: string;
+  /** An idempotency key is held: the method does not matter. */
+  readonly idempotent: boolean;
   readonly failure: AttemptFailure;
   /** Attempts made so far, at least 1. */
   readonly attemptsMade: number;
@@ -41,7 +43,8 @@ const IDEMPOTENT: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT'
 export function retryDelayMs(limits: RetryLimits, facts: RetryFacts, random: number): number | null {
   if (facts.responseStarted || !facts.replayable) return null;
   if (facts.attemptsMade > limits.attempts) return null;
-  if (!IDEMPOTENT.has(facts.method) || !limits.on.includes(facts.failure)) return null;
+  if (!facts.idempotent && !IDEMPOTENT.has(facts.method)) return null;
+  if (!limits.on.includes(facts.failure)) return null;
   const ceilingMs = Math.min(limits.maxMs, limits.baseMs * 2 ** (facts.attemptsMade - 1));
   const delayMs = random * ceilingMs;
   return delayMs < facts.remainingMs ? delayMs : null;

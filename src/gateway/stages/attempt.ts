@@ -34,7 +34,8 @@ export function attempt(exchange: Exchange): boolean {
     return false;
   }
   route.service.retryBudget.countRequest(nowMs);
-  if (bodyLength === 0) {
+  // A body that is here already was read for its idempotency key.
+  if (bodyLength === 0 || exchange.wholeBody !== null) {
     exchange.totalDeadlineMs = nowMs + route.timeout.totalMs;
     start(exchange, nowMs);
     return false;
@@ -86,7 +87,8 @@ function guarded<Rest extends unknown[]>(
 function onHead(current: Attempt): void {
   const { exchange } = current;
   const failure = failureOfStatus(current.status);
-  if (failure !== null) {
+  // Without its client it goes on for the sake of its idempotency key, but not again and again.
+  if (failure !== null && !exchange.recorded) {
     const delayMs = retryDelay(current, failure);
     if (delayMs !== null) {
       current.discard();
@@ -99,13 +101,18 @@ function onHead(current: Attempt): void {
 
 function onFail(current: Attempt, failure: AttemptTrouble): void {
   const { exchange } = current;
-  if (exchange.relaying) {
+  if (exchange.relaying || exchange.recorded) {
+    exchange.hold?.release();
     replyProblem(exchange, failure === 'client-stalled' ? 'CLIENT_ABORTED' : 'RESPONSE_BROKEN_OFF', '');
     return;
   }
   const delayMs = isRetriable(failure) ? retryDelay(current, failure) : null;
-  if (delayMs !== null) retryAfter(exchange, delayMs);
-  else if (!isRetriable(failure) || !answerOnError(exchange, 0)) {
+  if (delayMs !== null) {
+    retryAfter(exchange, delayMs);
+    return;
+  }
+  exchange.hold?.release();
+  if (!isRetriable(failure) || !answerOnError(exchange, 0)) {
     replyProblem(exchange, ERROR_OF_TROUBLE[failure], '');
   }
 }
@@ -188,6 +195,7 @@ function retryDelay(current: Attempt, failure: AttemptFailure): number | null {
     route.retry,
     {
       method: exchange.method,
+      idempotent: exchange.hold !== null,
       failure,
       attemptsMade: exchange.attempts,
       replayable: exchange.body === null || exchange.wholeBody !== null || exchange.body.replayable,

@@ -16,7 +16,7 @@ export function record(exchange: Exchange): void {
   exchange.slot?.gate.leave(exchange.slot.key);
   // What is left of an upload that was answered early is read, so that the connection stays in step.
   exchange.body?.discard();
-  exchange.attempt?.abandon();
+  letGo(exchange);
   const cacheRun = exchange.cacheRun;
   if (cacheRun !== null) {
     cacheRun.release();
@@ -42,6 +42,19 @@ export function record(exchange: Exchange): void {
   runtime.onRecorded(exchange);
 }
 
+/**
+ * Ends the attempt, unless it holds an idempotency key and its client is gone: the request is then finished all the
+ * same, within its time, so that the client finds its answer when it comes back.
+ */
+function letGo({ attempt, hold }: Exchange): void {
+  if (hold !== null && !hold.settled && attempt?.running === true) {
+    attempt.resume();
+    return;
+  }
+  attempt?.abandon();
+  hold?.release();
+}
+
 function responseOutcome(exchange: Exchange, complete: boolean, status: number): OutcomeIndex {
   if (complete) return outcomeOfStatus(status);
   return exchange.errorCode === 'RESPONSE_BROKEN_OFF' ? OUTCOME.reset : OUTCOME.clientAborted;
@@ -59,6 +72,7 @@ function accessLine(exchange: Exchange, status: number, durationMs: number): str
     `,"sticky":${quoted(exchange.stickySource)},"request_id":"${exchange.requestId}"` +
     `,"trace_id":"${exchange.traceId}","client_ip":"${exchange.clientIp}","bytes":${exchange.bytesOut}` +
     `${breakerField(exchange)}${cacheField(exchange)}${exchange.limited === '' ? '' : `,"limit":"${exchange.limited}"`}` +
+    `${exchange.keyOutcome === '' ? '' : `,"idempotency":"${exchange.keyOutcome}"`}` +
     `,"error":"${exchange.errorCode}"}\n`
   );
 }

@@ -11,11 +11,17 @@ import { watchReader } from '../slow-reader.ts';
 import type { Attempt } from '../upstream/attempt.ts';
 
 export function relay(exchange: Exchange): boolean {
-  const { attempt, response } = exchange;
+  const { attempt, response, hold } = exchange;
   if (attempt === null) throw new Error('relay runs after attempt');
-  if (response.destroyed) return false;
+  if (response.destroyed && hold === null) return false;
   const fields = exchange.cacheRun?.fields ?? responseFields(exchange, attempt);
-  if (fields === undefined || !writeHead(exchange, attempt.status, fields)) {
+  if (fields === undefined) {
+    attempt.reject();
+    return false;
+  }
+  hold?.head(attempt.status, keptFields(exchange, fields));
+  if (response.destroyed) return false;
+  if (!writeHead(exchange, attempt.status, fields)) {
     attempt.reject();
     return false;
   }
@@ -38,13 +44,20 @@ function writeHead({ response, runtime }: Exchange, status: number, fields: stri
 
 export function relayPiece(attempt: Attempt, piece: Buffer): void {
   const { exchange } = attempt;
-  const { response } = exchange;
+  const { response, hold } = exchange;
+  hold?.piece(piece);
+  if (exchange.recorded || response.destroyed) {
+    // Only the idempotency key keeps the attempt going.
+    if (hold === null || hold.settled) attempt.abandon();
+    return;
+  }
   exchange.bytesOut += piece.length;
   exchange.cacheRun?.piece(piece);
   if (exchange.bytesOut === exchange.expectedBytes) {
     // The last piece goes out together with the end, and the head when nothing went before: one write.
     response.end(piece);
-  } else if (!response.write(piece) && !response.destroyed) {
+  } else if (!response.write(piece) && !response.destroyed && (hold === null || hold.settled)) {
+    // What an idempotency key keeps is taken whole: a slow reader must not cost the answer.
     attempt.pause();
     response.once('drain', resumeAttempt);
   }
@@ -52,6 +65,8 @@ export function relayPiece(attempt: Attempt, piece: Buffer): void {
 
 export function relayEnd({ exchange }: Attempt): void {
   const { response } = exchange;
+  exchange.hold?.end();
+  if (exchange.recorded || response.destroyed) return;
   exchange.cacheRun?.complete();
   if (!response.writableEnded) response.end();
   if (response.writableLength > 0) watchReader(exchange);
@@ -87,6 +102,18 @@ export function responseFields(exchange: Exchange, attempt: RunningAttempt): str
   return connection === '' || connection === ',keep-alive' || connection === ',close'
     ? fields
     : withoutNominated(fields, connection);
+}
+
+/** What an idempotency key keeps: not what the gateway says anew with every response. */
+function keptFields({ setCookie }: Exchange, fields: readonly string[]): string[] {
+  const kept: string[] = [];
+  for (let i = 0; i + 1 < fields.length; i += 2) {
+    const name = fields[i] as string;
+    const value = fields[i + 1] as string;
+    const own = /^(?:x-request-id|ratelimit|ratelimit-policy)$/i.test(name) || value === setCookie;
+    if (!own) kept.push(name, value);
+  }
+  return kept;
 }
 
 /** Fields that the upstream's Connection names are of its connection only; the ones that carry meaning stay. */

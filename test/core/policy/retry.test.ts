@@ -5,6 +5,7 @@ import { type RetryFacts, type RetryLimits, retryDelayMs } from '../../../src/co
 const limits: RetryLimits = { attempts: 2, on: ['connect', 'reset', '503'], baseMs: 25, maxMs: 250 };
 const facts: RetryFacts = {
   method: 'GET',
+  idempotent: false,
   failure: 'connect',
   attemptsMade: 1,
   replayable: true,
@@ -16,6 +17,12 @@ describe('retryDelayMs', () => {
   it('retries an idempotent method on a listed failure', () => {
     for (const method of ['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE']) {
       expect(retryDelayMs(limits, { ...facts, method }, 0.5)).toBe(12.5);
+    }
+  });
+
+  it('retries any method for which an idempotency key is held', () => {
+    for (const method of ['POST', 'PATCH']) {
+      expect(retryDelayMs(limits, { ...facts, method, idempotent: true }, 0.5)).toBe(12.5);
     }
   });
 
