@@ -65,8 +65,8 @@ export interface RunningAttempt {
   readonly rawFields: readonly Buffer[] | null;
   /** First response field of that name (lower case). */
   field(name: string): string | undefined;
-  /** Its response is not complete, and may still become so. */
-  readonly running: boolean;
+  /** `over` and `discarding`: nothing more will come of it. */
+  readonly phase: string;
   /** Nobody waits for it any more. Idempotent. */
   abandon(): void;
   /** The response is complete as far as anybody cares; it counts as what its status says. */

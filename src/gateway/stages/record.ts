@@ -47,7 +47,8 @@ export function record(exchange: Exchange): void {
  * same, within its time, so that the client finds its answer when it comes back.
  */
 function letGo({ attempt, hold }: Exchange): void {
-  if (hold !== null && !hold.settled && attempt?.running === true) {
+  const running = attempt !== null && attempt.phase !== 'over' && attempt.phase !== 'discarding';
+  if (running && hold !== null && !hold.settled) {
     attempt.resume();
     return;
   }

@@ -118,10 +118,6 @@ export class Attempt extends Deadline implements Dispatcher.DispatchHandler {
     this.#controller?.resume();
   }
 
-  get running(): boolean {
-    return this.phase !== 'over' && this.phase !== 'discarding';
-  }
-
   /**
    * The client is gone or was answered: nobody wants to hear more. The time that it waited counts as a latency,
    * as the least that the version would have taken, or a version that hangs until its clients give up would
