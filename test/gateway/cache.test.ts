@@ -410,6 +410,26 @@ describe('a route that caches', () => {
     expect(calls()).toBe(3);
   });
 
+  it('passes early hints on and stores none of them', async () => {
+    const { gateway, calls } = await cached((_request, response) => {
+      response.writeProcessing();
+      response.writeEarlyHints({ link: ['</a.css>; rel=preload', '</b.css>; rel=preload'], 'x-hint': '1' });
+      response.writeHead(200, { 'cache-control': 'max-age=60' }).end('final');
+    });
+    const ask = (): Promise<string> =>
+      raw(portOf(gateway), 'GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n');
+    const first = await ask();
+    expect(first).toMatch(/^HTTP\/1.1 102 Processing\r\n\r\nHTTP\/1.1 103 Early Hints\r\n/);
+    expect(first).toContain('Link: </a.css>; rel=preload, </b.css>; rel=preload\r\n');
+    expect(first.split('HTTP/1.1 200 OK')[1]).not.toContain('x-hint');
+    const second = await ask();
+    expect(second).toMatch(/^HTTP\/1.1 200 OK\r\n/);
+    expect(second).not.toContain('x-hint');
+    expect(calls()).toBe(1);
+    const old = await raw(portOf(gateway), 'GET /old HTTP/1.0\r\nHost: a\r\n\r\n');
+    expect(old).toMatch(/^HTTP\/1.1 200 OK\r\n/);
+  });
+
   it('keeps its store over a reload', async () => {
     const { gateway, calls, config } = await cached(numbered({ 'cache-control': 'max-age=60' }));
     await call(gateway, '/');

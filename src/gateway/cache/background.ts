@@ -17,6 +17,10 @@ class NoClient extends GatewayResponse {
     return this;
   }
 
+  override writeProcessing(): void {}
+
+  override writeEarlyHints(): void {}
+
   override flushHeaders(): void {}
 
   override write(): boolean {

@@ -20,7 +20,7 @@ import type { ServiceVersion } from '../snapshot.ts';
 import { Attempt, type AttemptSink, type AttemptTrouble } from '../upstream/attempt.ts';
 import { type BodyFailure, RequestBody } from '../upstream/request-body.ts';
 import type { Target } from '../upstream/target.ts';
-import { relayEnd, relayPiece } from './relay.ts';
+import { relayEnd, relayInterim, relayPiece } from './relay.ts';
 
 export function attempt(exchange: Exchange): boolean {
   const { route, runtime, bodyLength } = exchange;
@@ -64,6 +64,7 @@ export function attempt(exchange: Exchange): boolean {
 }
 
 const sink: AttemptSink = {
+  interim: guarded(relayInterim),
   head: guarded(onHead),
   piece: relayPiece,
   end: relayEnd,

@@ -42,6 +42,34 @@ function writeHead({ response, runtime }: Exchange, status: number, fields: stri
   }
 }
 
+/** Between two members of Link; a comma inside a target or parameter is not followed by `<`. */
+const LINK_SEPARATOR = /,[ \t]*(?=<)/;
+
+/**
+ * Passes 102 and 103 on (RFC 9110 §15.2). 100 is between this hop and the upstream; other ones Node cannot send.
+ * They are never stored, nor do their fields reach the response.
+ */
+export function relayInterim({ exchange }: Attempt, status: number, rawFields: readonly Buffer[]): void {
+  const { request, response } = exchange;
+  if (response.headersSent || response.destroyed || request.httpVersionMinor === 0) return;
+  if (status === 102) response.writeProcessing();
+  if (status !== 103) return;
+  const hints: Record<string, string[]> = Object.create(null);
+  for (let i = 0; i + 1 < rawFields.length; i += 2) {
+    const name = (rawFields[i] as Buffer).toString('latin1').toLowerCase();
+    if (responseKind(name) !== KIND.plain) continue;
+    const value = (rawFields[i + 1] as Buffer).toString('latin1');
+    // Node takes several links as a list only.
+    const values = name === 'link' ? value.split(LINK_SEPARATOR) : [value];
+    hints[name] = [...(hints[name] ?? []), ...values];
+  }
+  try {
+    response.writeEarlyHints(hints);
+  } catch {
+    // Links that Node refuses: hints are only hints.
+  }
+}
+
 export function relayPiece(attempt: Attempt, piece: Buffer): void {
   const { exchange } = attempt;
   const { response, hold } = exchange;

@@ -17,6 +17,8 @@ import type { Target } from './target.ts';
 
 /** Who hears of an attempt. Nothing is called after `fail` or `end`, nor after the attempt was abandoned. */
 export interface AttemptSink {
+  /** A response before the response (1xx). Fields: name, value, name, value …, as received. */
+  interim(attempt: Attempt, status: number, rawFields: readonly Buffer[]): void;
   /** Status and fields are there. */
   head(attempt: Attempt): void;
   piece(attempt: Attempt, piece: Buffer): void;
@@ -173,12 +175,10 @@ export class Attempt extends Deadline implements Dispatcher.DispatchHandler {
     if (status < 200) {
       this.#interim += 1;
       if (this.#interim > MAX_INTERIM_RESPONSES) this.#failWith(OUTCOME.reset, 'bad-response');
+      else this.#sink.interim(this, status, (controller.rawHeaders ?? []) as Buffer[]);
       return;
     }
-    if (status > 599) {
-      this.#failWith(OUTCOME.reset, 'bad-response');
-      return;
-    }
+    if (status > 599) return this.#failWith(OUTCOME.reset, 'bad-response');
     this.status = status;
     if (this.pass !== null) this.pass.settleStatus(status, this.exchange.runtime.monotonicMs());
     // undici gives the parser's buffers on HTTP/1.1; other shapes belong to HTTP/2, which is not enabled.
