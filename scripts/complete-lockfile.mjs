@@ -3,7 +3,18 @@
 // dependencies; the names of these packages tell their platform.
 import { readFileSync, writeFileSync } from 'node:fs';
 
-const SYSTEMS = ['android', 'darwin', 'freebsd', 'linux', 'netbsd', 'openbsd', 'openharmony', 'sunos', 'win32', 'aix'];
+const SYSTEMS = [
+  'android',
+  'darwin',
+  'freebsd',
+  'linux',
+  'netbsd',
+  'openbsd',
+  'openharmony',
+  'sunos',
+  'win32',
+  'aix',
+];
 const CPUS = ['arm64', 'arm', 'x64', 'ia32', 'loong64', 'mips64el', 'ppc64', 'riscv64', 's390x'];
 
 const path = 'package-lock.json';
@@ -17,7 +28,11 @@ for (const entry of Object.values(lock.packages)) {
     const os = SYSTEMS.find((system) => words.includes(system));
     const cpu = CPUS.find((each) => words.includes(each));
     if (!os || !cpu) throw new Error(`${name}: its name does not tell its platform`);
-    const libc = words.includes('musl') ? { libc: ['musl'] } : words.includes('gnu') ? { libc: ['glibc'] } : {};
+    const libc = words.includes('musl')
+      ? { libc: ['musl'] }
+      : words.includes('gnu')
+        ? { libc: ['glibc'] }
+        : {};
     const dev = entry.dev ? { dev: true } : {};
     lock.packages[key] = { version, cpu: [cpu], ...dev, ...libc, optional: true, os: [os] };
     added.push(name);
