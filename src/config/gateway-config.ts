@@ -14,6 +14,7 @@ import { checkRouteReferences, createDuplicateCheck, readPathMatch } from './gat
 import { type GatewayYaml, gatewaySchema, type StickySource } from './gateway-schema.ts';
 import { checkIdempotencyCallers } from './policies/idempotency.ts';
 import { checkLimitClaims } from './policies/limits.ts';
+import { completeOutlier } from './policies/outlier.ts';
 import { checkIsMap, checkSchema } from './schema-check.ts';
 import { parseYaml, type YamlSource } from './yaml-source.ts';
 
@@ -84,6 +85,7 @@ function buildService(source: YamlSource, name: string, yaml: GatewayYaml['servi
     versions: yaml.versions,
     balance: yaml.balance,
     slowStartMs: yaml.slowStart ?? 0,
+    outlier: completeOutlier(yaml.outlier),
     defaultVersion,
     sticky: yaml.sticky ?? DEFAULT_STICKY,
     salt: yaml.salt ?? name,

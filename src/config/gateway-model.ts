@@ -7,6 +7,7 @@
 import type { BalanceKind } from '../core/policy/balancer.ts';
 import type { BreakerLimits } from '../core/policy/breaker.ts';
 import type { FreshnessLimits } from '../core/policy/cache/freshness.ts';
+import type { OutlierLimits } from '../core/policy/outlier.ts';
 import type { RetryOutcome, StickySource } from './gateway-schema.ts';
 import type { ConcurrencyPolicy } from './policies/concurrency.ts';
 import type { IdempotencyPolicy } from './policies/idempotency.ts';
@@ -49,6 +50,8 @@ export interface Service {
   readonly versions: Readonly<Record<string, { readonly endpoints: readonly EndpointAddress[] }>>;
   readonly balance: BalanceKind;
   readonly slowStartMs: number;
+  /** Null: endpoints that fail are not ejected. */
+  readonly outlier: OutlierLimits | null;
   readonly defaultVersion: string;
   readonly sticky: readonly StickySource[];
   readonly salt: string;
@@ -105,5 +108,7 @@ export interface RetryPolicy {
   readonly on: readonly RetryOutcome[];
   readonly baseMs: number;
   readonly maxMs: number;
+  /** Left out: however long it took. */
+  readonly onlyIfFirstAttemptUnderMs?: number;
   readonly bufferBytes: number;
 }

@@ -125,6 +125,9 @@ function completeRetry(retry: Exclude<NonNullable<PolicyFields['retry']>, false>
     on: [...new Set(retry.on ?? DEFAULT_RETRY.on)],
     baseMs,
     maxMs: retry.backoff?.max ?? Math.max(DEFAULT_RETRY.maxMs, baseMs),
+    ...(retry.onlyIfFirstAttemptUnder !== undefined && {
+      onlyIfFirstAttemptUnderMs: retry.onlyIfFirstAttemptUnder,
+    }),
     bufferBytes: retry.bufferBytes ?? DEFAULT_RETRY.bufferBytes,
   };
 }

@@ -10,6 +10,7 @@ import { cacheBudget, cacheField } from './policies/cache-schema.ts';
 import { concurrencyField } from './policies/concurrency-schema.ts';
 import { idempotencyField } from './policies/idempotency-schema.ts';
 import { limitFields } from './policies/limits-schema.ts';
+import { outlierField } from './policies/outlier.ts';
 import { duration, headerName, httpUrl, listenAddress, name, origin } from './primitives.ts';
 
 const SECOND = 1000;
@@ -58,6 +59,7 @@ const service = z.strictObject({
     description:
       'How attempts spread over the endpoints of a version: in turn, to the less busy of two, or by the sticky key.',
   }),
+  outlier: outlierField,
   slowStart: duration(0, HOUR).optional().meta({
     description: 'A new or recovered endpoint gets its full share only after this time. Default: at once.',
   }),
@@ -92,6 +94,10 @@ const retry = z.strictObject({
       description:
         'Full jitter: a random time up to base, doubled each time, at most max. Default 25ms, 250ms.',
     }),
+  onlyIfFirstAttemptUnder: duration(1, HOUR).optional().meta({
+    description:
+      'No retry when the first attempt took this long to fail: it had its chance. Default: any time.',
+  }),
   bufferBytes: z.int().min(0).max(16_777_216).optional().meta({
     description:
       'A request body up to this size is kept for a retry; a larger one is sent once. Default 64 KiB.',

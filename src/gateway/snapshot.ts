@@ -9,6 +9,7 @@ import type { IdempotencyPolicy } from '../config/policies/idempotency.ts';
 import { Balancer, type TargetState } from '../core/policy/balancer.ts';
 import type { Breaker, BreakerLimits } from '../core/policy/breaker.ts';
 import { compileQueryKey } from '../core/policy/cache/cache-key.ts';
+import { OutlierWatch } from '../core/policy/outlier.ts';
 import { RetryBudget } from '../core/policy/retry-budget.ts';
 import { adoptBreaker, type BreakerTable, type RouteBreaker } from './breakers.ts';
 import type { CompiledCache } from './cache/cache-run.ts';
@@ -29,6 +30,8 @@ import { adoptState, type Target, type TargetStates } from './upstream/target.ts
 export interface ServiceVersion {
   readonly name: string;
   readonly balancer: Balancer<Target>;
+  /** Null: nothing is ejected. */
+  readonly outliers: OutlierWatch<Target> | null;
   readonly counter: VersionCounter;
   readonly series: ClientSeries;
 }
@@ -78,6 +81,7 @@ export interface Snapshot {
   superseded: boolean;
   readonly endpoints: readonly Endpoint[];
   readonly breakers: BreakerTable;
+  readonly monotonicMs: () => number;
   readonly targetStates: TargetStates;
   readonly services: ReadonlyMap<string, CompiledService>;
 }
@@ -152,6 +156,7 @@ function compile(
     superseded: false,
     endpoints: used,
     breakers,
+    monotonicMs: parts.endpoints.monotonicMs,
     targetStates: states,
     services,
   };
@@ -175,9 +180,11 @@ function compileService(
       used.push(endpoint);
       return { id: url, weight, endpoint, state: stateOf(`${service.name} ${name}`, url) };
     });
+    const balancer = new Balancer(targets, balance, randomFraction, parts.endpoints.monotonicMs());
     versions.set(name, {
       name,
-      balancer: new Balancer(targets, balance, randomFraction, parts.endpoints.monotonicMs()),
+      balancer,
+      outliers: service.outlier === null ? null : new OutlierWatch(service.outlier, balancer),
       counter: parts.recorder.counter(service.name, name),
       series: parts.metrics.clientSeries(service.name, name),
     });

@@ -52,6 +52,16 @@ export function registerUpstreams(registry: Registry, snapshot: () => Snapshot |
     'Attempts under way at an endpoint.',
     targets(({ state }) => state.inFlight),
   );
+  gauge(
+    'sluice_endpoint_ejected',
+    '1 while an endpoint is out of rotation for failing attempts.',
+    targets(({ state }) => (state.ejectedUntilMs > (snapshot()?.monotonicMs() ?? 0) ? 1 : 0)),
+  );
+  counter(
+    'sluice_endpoint_ejections_total',
+    'Times that an endpoint was ejected.',
+    targets(({ state }) => state.ejections),
+  );
 }
 
 function labelsOf(name: string): string[] {

@@ -83,6 +83,7 @@ routes: [{ name: a, match: { path: / }, service: a }]
           },
           balance: 'roundRobin',
           slowStartMs: 0,
+          outlier: null,
           defaultVersion: 'v1',
           sticky: [{ cookie: 'sluice_id' }, 'ip'],
           salt: 'a',
@@ -173,6 +174,19 @@ routes: [{ name: a, match: { path: / }, service: a }]
     expect(sound(edited(SOUND, { replace: 'drain: 30s', by: 'cache: { bytes: 65536 }' })).cacheBytes).toBe(
       65_536,
     );
+  });
+
+  it('fills in what an outlier setting leaves out, and keeps the limit of a retry', () => {
+    const text = edited(SOUND, { replace: 'default: v1', by: 'default: v1\n    outlier: { ejection: 10m }' });
+    expect(sound(text).services.orders?.outlier).toEqual({
+      consecutive: 5,
+      baseMs: 600_000,
+      maxMs: 600_000,
+      maxShare: 0.3,
+    });
+    const by = 'policy: careful\n    retry: { onlyIfFirstAttemptUnder: 50ms }';
+    const quick = route(edited(SOUND, { replace: 'policy: careful', by }), 'orders');
+    expect(quick.retry).toMatchObject({ attempts: 2, onlyIfFirstAttemptUnderMs: 50 });
   });
 
   it('merges a breaker field by field and fills in the rest', () => {

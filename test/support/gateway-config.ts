@@ -46,6 +46,7 @@ export function serviceOf(
     defaultVersion: Object.keys(versions)[0] ?? '',
     balance: 'roundRobin',
     slowStartMs: 0,
+    outlier: null,
     sticky: [{ header: 'x-user-id' }, 'ip'],
     salt: name,
     ...changes,

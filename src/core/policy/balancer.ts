@@ -16,6 +16,10 @@ export class TargetState {
   healthy = true;
   /** Out of rotation until then, for failing attempts. */
   ejectedUntilMs = Number.NEGATIVE_INFINITY;
+  failuresInARow = 0;
+  /** Ejections without a long time in rotation between them, and in all. */
+  ejectionsInARow = 0;
+  ejections = 0;
   /** When it last came (back) into rotation; its share rises from then on. */
   admittedAtMs: number;
 

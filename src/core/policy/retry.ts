@@ -15,6 +15,8 @@ export interface RetryLimits {
   readonly baseMs: number;
   /** No backoff is longer, milliseconds. */
   readonly maxMs: number;
+  /** Only when the first attempt took less than this to fail, milliseconds. Left out: however long it took. */
+  readonly onlyIfFirstAttemptUnderMs?: number;
 }
 
 export interface RetryFacts {
@@ -25,6 +27,8 @@ export interface RetryFacts {
   readonly failure: AttemptFailure;
   /** Attempts made so far, at least 1. */
   readonly attemptsMade: number;
+  /** That the attempt before took, milliseconds. */
+  readonly attemptMs: number;
   /** The request has no body, or all that was sent of it can be sent again. */
   readonly replayable: boolean;
   /** A byte of the response has gone to the client. */
@@ -43,6 +47,8 @@ const IDEMPOTENT: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT'
 export function retryDelayMs(limits: RetryLimits, facts: RetryFacts, random: number): number | null {
   if (facts.responseStarted || !facts.replayable) return null;
   if (facts.attemptsMade > limits.attempts) return null;
+  const { onlyIfFirstAttemptUnderMs: quickMs } = limits;
+  if (quickMs !== undefined && facts.attemptsMade === 1 && facts.attemptMs >= quickMs) return null;
   if (!facts.idempotent && !IDEMPOTENT.has(facts.method)) return null;
   if (!limits.on.includes(facts.failure)) return null;
   const ceilingMs = Math.min(limits.maxMs, limits.baseMs * 2 ** (facts.attemptsMade - 1));

@@ -199,6 +199,7 @@ function retryDelay(current: Attempt, failure: AttemptFailure): number | null {
       idempotent: exchange.hold !== null,
       failure,
       attemptsMade: exchange.attempts,
+      attemptMs: nowMs - current.startedMs,
       replayable: exchange.body === null || exchange.wholeBody !== null || exchange.body.replayable,
       responseStarted: exchange.relaying,
       remainingMs: current.totalDeadlineMs() - nowMs,

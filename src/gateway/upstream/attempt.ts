@@ -4,7 +4,6 @@
  * @module
  */
 
-import type { Readable } from 'node:stream';
 import { type Dispatcher, errors } from 'undici';
 import type { AttemptFailure } from '../../core/policy/retry.ts';
 import type { BreakerPass } from '../breakers.ts';
@@ -13,6 +12,7 @@ import type { Exchange } from '../exchange.ts';
 import { MAX_DISCARD_BYTES, MAX_INTERIM_RESPONSES } from '../limits.ts';
 import { OUTCOME, type OutcomeIndex, outcomeOfStatus } from '../recorder.ts';
 import type { CompiledRoute, ServiceVersion } from '../snapshot.ts';
+import { readableOf } from './request-body.ts';
 import type { Target } from './target.ts';
 
 /** Who hears of an attempt. Nothing is called after `fail` or `end`, nor after the attempt was abandoned. */
@@ -89,7 +89,7 @@ export class Attempt extends Deadline implements Dispatcher.DispatchHandler {
         path: exchange.query === '' ? exchange.path : exchange.path + exchange.query,
         method: exchange.method as Dispatcher.HttpMethod,
         headers: exchange.upstreamFields,
-        body: exchange.wholeBody ?? streamOf(exchange),
+        body: exchange.wholeBody ?? readableOf(exchange.body),
       },
       this,
     );
@@ -284,6 +284,9 @@ export class Attempt extends Deadline implements Dispatcher.DispatchHandler {
     const nowMs = monotonicMs();
     if (this.#pausedSinceMs >= 0) this.#pausedMs += nowMs - this.#pausedSinceMs;
     if (this.pass !== null) this.pass.settle(outcome === OUTCOME.clientAborted ? 'neutral' : 'failed', nowMs);
+    if (outcome !== OUTCOME.clientAborted) {
+      this.version.outliers?.note(this.target, isGatewayFailure(outcome, this.status), nowMs);
+    }
     const durationMs = Math.max(0, nowMs - this.startedMs - this.#pausedMs);
     // Testers are not a random sample: rules must not see their requests, in either metric source.
     if (this.exchange.forced) return;
@@ -292,7 +295,6 @@ export class Attempt extends Deadline implements Dispatcher.DispatchHandler {
   }
 }
 
-/** undici takes asynchronous iterables (its documentation says so), though its types do not name them. */
-function streamOf({ body }: Exchange): Readable | null {
-  return body === null ? null : (body.read() as unknown as Readable);
+function isGatewayFailure(outcome: OutcomeIndex, status: number): boolean {
+  return outcome > OUTCOME.status5xx || (status >= 502 && status <= 504);
 }

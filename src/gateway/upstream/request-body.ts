@@ -5,6 +5,7 @@
  */
 
 import type { IncomingMessage } from 'node:http';
+import type { Readable } from 'node:stream';
 
 /** Bytes that wait for the upstream before the client is told to wait. */
 const HIGH_WATER_BYTES = 131_072;
@@ -159,4 +160,9 @@ export class RequestBody {
     this.#wake = null;
     wake?.();
   }
+}
+
+/** undici takes asynchronous iterables (its documentation says so), though its types do not name them. */
+export function readableOf(body: RequestBody | null): Readable | null {
+  return body === null ? null : (body.read() as unknown as Readable);
 }

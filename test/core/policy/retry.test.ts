@@ -8,6 +8,7 @@ const facts: RetryFacts = {
   idempotent: false,
   failure: 'connect',
   attemptsMade: 1,
+  attemptMs: 10,
   replayable: true,
   responseStarted: false,
   remainingMs: 1_000,
@@ -64,4 +65,16 @@ describe('retryDelayMs', () => {
       ),
     );
   });
+
+  it.each<[number, number, boolean]>([
+    [1, 49, true],
+    [1, 50, false],
+    [2, 400, true],
+  ])(
+    'after attempt %d of %d ms, with a first one that had to be quicker than 50 ms: %s',
+    (made, ms, again) => {
+      const quick = { ...limits, attempts: 3, onlyIfFirstAttemptUnderMs: 50 };
+      expect(retryDelayMs(quick, { ...facts, attemptsMade: made, attemptMs: ms }, 0) !== null).toBe(again);
+    },
+  );
 });
