@@ -76,19 +76,29 @@ async function up(flags: UpFlags, io: ProcessIo): Promise<void> {
   const paths = pathsOf(flags);
   const { value: project } = checked(loadProject(paths));
   const backend = await openBackend({ redisUrl: redisUrl(flags, io), stateDir: flags.stateDir }, logger);
-  const proxy = await runGateway({
+  // Together: the gateway waits for the operator to confirm the weight of a canary.
+  const starting = runGateway({
     path: flags.gateway,
     name: null,
     backend,
     stateDir: flags.stateDir,
     logger,
   });
-  const running = await startOperatorWithApi({
+  const operatorStarting = startOperatorWithApi({
     ...operatorOptions(flags, project, paths, io),
     // One process for one machine, tried out in a minute: tokens are asked for once there are any.
     loopbackWithoutToken: project.operator.api.tokens.length === 0,
     backend,
     logger,
+  });
+  const [proxy, running] = await Promise.all([starting, operatorStarting]).catch(async (error: unknown) => {
+    // What did start must not keep the process from ending.
+    await Promise.allSettled([
+      starting.then((started) => started.close()),
+      operatorStarting.then((started) => started.close()),
+    ]);
+    await backend.close();
+    throw error;
   });
   sayGateway(proxy, io);
   io.say(`control API  ${running.api.url}`);

@@ -5,7 +5,7 @@
  */
 
 import type { GatewayConfig } from '../config/gateway-model.ts';
-import type { SplitService } from './split-table.ts';
+import type { SplitService } from './held-split.ts';
 
 /** The services as the split table wants them. */
 export function splitServices(config: GatewayConfig): SplitService[] {

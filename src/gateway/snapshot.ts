@@ -15,6 +15,7 @@ import { adoptBreaker, type BreakerTable, type RouteBreaker } from './breakers.t
 import type { CompiledCache } from './cache/cache-run.ts';
 import type { CompiledConcurrency, ConcurrencyTable } from './concurrency.ts';
 import { compileTrust, type TrustCheck } from './forwarded.ts';
+import type { SplitSlot } from './held-split.ts';
 import type { KeyCounts } from './idempotency-metrics.ts';
 import type { TokenVerifier } from './jwt-verifier.ts';
 import { type ClientSeries, type GatewayMetrics, type RetryCounts, ServerSeries } from './metrics.ts';
@@ -22,7 +23,7 @@ import { randomFraction } from './random-ids.ts';
 import type { Recorder, VersionCounter } from './recorder.ts';
 import { type CompiledLimits, compileLimits } from './route-limits.ts';
 import { compileRouter, type Router } from './router.ts';
-import type { SplitSlot, SplitTable } from './split-table.ts';
+import type { SplitTable } from './split-table.ts';
 import { compileStickySources, type StickyRead } from './sticky.ts';
 import type { Endpoint, EndpointRegistry } from './upstream/endpoint.ts';
 import { adoptState, type Target, type TargetStates } from './upstream/target.ts';

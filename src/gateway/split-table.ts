@@ -7,37 +7,30 @@
 import {
   type AppliedState,
   initialSplit,
-  type MatchOverride,
   type SplitDocument,
   supersedes,
-  withoutCanary,
 } from '../core/domain/split-document.ts';
-import { type Assigner, compileAssigner } from '../core/split/assign.ts';
-import type { WeightChannel, WeightListener } from '../ports/weight-channel.ts';
+import type { SplitOrigin, WeightChannel, WeightListener } from '../ports/weight-channel.ts';
 import type { Logger } from '../telemetry/logger.ts';
+import {
+  canaryBp,
+  type Held,
+  initiallyHeld,
+  mayServeCanary,
+  type SplitService,
+  type SplitSlot,
+  serveHeld,
+  unknownVersion,
+} from './held-split.ts';
 import type { SplitFiles } from './split-files.ts';
+import { within } from './within.ts';
 
 /** How often leases are looked at. */
 const LEASE_CHECK_MS = 250;
 /** How often everything applied is acknowledged again, as a sign of life. */
 const ACKNOWLEDGE_MS = 2_000;
-
-/** What the split table must know of a service. */
-export interface SplitService {
-  readonly name: string;
-  /** In the order of the configuration. */
-  readonly versions: readonly string[];
-  readonly defaultVersion: string;
-  readonly salt: string;
-}
-
-/** The part that requests read. The object stays the same for the life of the gateway; its fields change. */
-export interface SplitSlot {
-  readonly service: string;
-  assign: Assigner;
-  matches: readonly MatchOverride[];
-  revision: number;
-}
+/** At start-up, a living operator has this long to confirm the weight of a canary. */
+const CONFIRMATION_MS = 3_000;
 
 export interface AppliedSplit {
   readonly service: string;
@@ -58,36 +51,38 @@ export interface SplitTableOptions {
   readonly incarnation: string;
 }
 
-interface Held {
-  service: SplitService;
-  readonly slot: SplitSlot;
-  split: SplitDocument;
-  served: SplitDocument;
-  state: AppliedState;
-  /** When the lease was last heard of, monotonic; null: never, as for a document from disk. */
-  renewedMs: number | null;
-  /** Names a version that the configuration does not; looked at again after a reload. */
-  refused: SplitDocument | null;
-}
-
 export class SplitTable {
   readonly #options: SplitTableOptions;
   readonly #held = new Map<string, Held>();
   readonly #timers: NodeJS.Timeout[] = [];
   #watching = new AbortController();
   #connected = false;
+  /** Until `start` has ended, a canary that nobody confirmed yet is not reported as taken back. */
+  #starting = true;
+  #onConfirmed: (() => void) | null = null;
 
   constructor(options: SplitTableOptions) {
     this.#options = options;
   }
 
-  /** Loads what is on disk, then watches. Resolves when the channel's first read has answered or failed. */
+  /**
+   * Loads what is on disk, then watches. Resolves when the channel's first read has failed, or has answered and the
+   * operator has renewed the leases found in it, which it does about twice a second if it lives; at most 3 s later.
+   */
   async start(services: readonly SplitService[]): Promise<void> {
     for (const service of services) await this.#add(service);
     this.#timers.push(setInterval(() => this.#checkLeases(), LEASE_CHECK_MS));
     this.#timers.push(setInterval(() => this.#acknowledgeAll(), ACKNOWLEDGE_MS));
     for (const timer of this.#timers) timer.unref();
     await this.#watch();
+    if (this.#awaitsConfirmation()) {
+      const confirmed = new Promise<void>((resolve) => {
+        this.#onConfirmed = resolve;
+      });
+      await within(confirmed, CONFIRMATION_MS);
+    }
+    this.#starting = false;
+    for (const held of this.#held.values()) if (held.state === 'lease-expired') this.#reportExpired(held);
   }
 
   /** Takes over the services of a new configuration. Slots of services that stay are the same objects. */
@@ -131,30 +126,19 @@ export class SplitTable {
 
   async close(): Promise<void> {
     this.#watching.abort();
+    this.#onConfirmed?.();
     for (const timer of this.#timers.splice(0)) clearInterval(timer);
     await this.#options.files?.settled();
   }
 
   async #add(service: SplitService): Promise<void> {
-    const initial = initialSplit(service.name, service.defaultVersion);
-    const slot: SplitSlot = {
-      service: service.name,
-      assign: () => service.defaultVersion,
-      matches: [],
-      revision: 0,
-    };
-    const held: Held = {
-      service,
-      slot,
-      split: initial,
-      served: initial,
-      state: 'applied',
-      renewedMs: null,
-      refused: null,
-    };
+    const held = initiallyHeld(service);
     this.#held.set(service.name, held);
     const stored = (await this.#options.files?.load(service.name)) ?? null;
-    if (stored !== null && unknownVersion(stored, service) === undefined) held.split = stored;
+    if (stored !== null && unknownVersion(stored, service) === undefined) {
+      held.split = stored;
+      held.fromDisk = true;
+    }
     // A canary's weight from disk may have been taken back meanwhile: it waits for the channel's word.
     held.state = canaryBp(held.split) > 0 ? 'lease-expired' : 'applied';
     this.#serve(held);
@@ -166,7 +150,7 @@ export class SplitTable {
     this.#serve(held);
     const refused = held.refused;
     held.refused = null;
-    if (refused !== null) this.#onSplit(refused);
+    if (refused !== null) this.#onSplit(refused, 'stored');
     const missing = unknownVersion(held.split, service);
     if (missing !== undefined) {
       this.#options.logger.error(
@@ -184,7 +168,7 @@ export class SplitTable {
 
   #watch(): Promise<void> {
     const listener: WeightListener = {
-      onSplit: (split) => this.#onSplit(split),
+      onSplit: (split, origin) => this.#onSplit(split, origin),
       onRenewal: (service, revision) => this.#onRenewal(service, revision),
       onConnection: (connected) => {
         if (connected !== this.#connected) this.#options.logger.info({ connected }, 'weight channel');
@@ -194,11 +178,12 @@ export class SplitTable {
     return this.#options.channel.watch([...this.#held.keys()], listener, this.#watching.signal);
   }
 
-  #onSplit(split: SplitDocument): void {
+  #onSplit(split: SplitDocument, origin: SplitOrigin): void {
     const held = this.#held.get(split.service);
     if (held === undefined) return;
     const newer = supersedes(split, held.split);
-    if (!newer && supersedes(held.split, split)) return;
+    // A document that is known already renews nothing, whoever delivers it again; one from disk is confirmed.
+    if (!newer && (!held.fromDisk || supersedes(held.split, split))) return;
     const missing = unknownVersion(split, held.service);
     if (missing !== undefined) {
       held.refused = split;
@@ -209,18 +194,24 @@ export class SplitTable {
       return;
     }
     held.refused = null;
-    held.renewedMs = this.#options.monotonicMs();
-    if (!newer && held.state === 'applied') return;
+    held.fromDisk = false;
     held.split = split;
-    held.state = 'applied';
+    if (newer && origin === 'published') held.renewedMs = this.#options.monotonicMs();
+    held.state = mayServeCanary(held, this.#options.monotonicMs()) ? 'applied' : 'lease-expired';
     this.#serve(held);
     if (newer) this.#options.files?.save(split);
-    this.#acknowledge(held);
+    if (held.state === 'applied') this.#acknowledge(held);
+    else if (!this.#starting) this.#reportExpired(held);
+  }
+
+  /** Whether a canary of the channel waits for the operator's word. Without a channel there is nobody to wait for. */
+  #awaitsConfirmation(): boolean {
+    return [...this.#held.values()].some(({ state, fromDisk }) => state === 'lease-expired' && !fromDisk);
   }
 
   #onRenewal(service: string, revision: number): void {
     const held = this.#held.get(service);
-    if (held === undefined || held.split.revision !== revision) return;
+    if (held === undefined || held.fromDisk || held.split.revision !== revision) return;
     held.renewedMs = this.#options.monotonicMs();
     if (held.state === 'applied') return;
     this.#options.logger.info({ service, revision }, 'the lease was renewed; the canary serves again');
@@ -232,24 +223,24 @@ export class SplitTable {
   #checkLeases(): void {
     const nowMs = this.#options.monotonicMs();
     for (const held of this.#held.values()) {
-      const { lease } = held.split;
-      if (lease === null || lease.onExpiry === 'keep' || held.state !== 'applied') continue;
-      if (held.renewedMs === null || nowMs - held.renewedMs < lease.ttlMs) continue;
-      this.#options.logger.warn(
-        { service: held.service.name, revision: held.split.revision, ttlMs: lease.ttlMs },
-        'nobody renewed the lease of the canary; its share goes to the baseline',
-      );
+      if (held.state !== 'applied' || mayServeCanary(held, nowMs)) continue;
       held.state = 'lease-expired';
       this.#serve(held);
-      this.#acknowledge(held);
+      this.#reportExpired(held);
     }
   }
 
+  #reportExpired(held: Held): void {
+    this.#options.logger.warn(
+      { service: held.service.name, revision: held.split.revision, ttlMs: held.split.lease?.ttlMs },
+      'nobody renews the lease of the canary; its share goes to the baseline',
+    );
+    this.#acknowledge(held);
+  }
+
   #serve(held: Held): void {
-    held.served = held.state === 'applied' ? held.split : withoutCanary(held.split);
-    held.slot.assign = compileAssigner(held.served, held.service.versions, held.service.salt);
-    held.slot.matches = held.split.matches;
-    held.slot.revision = held.split.revision;
+    serveHeld(held);
+    if (!this.#awaitsConfirmation()) this.#onConfirmed?.();
   }
 
   #acknowledgeAll(): void {
@@ -257,6 +248,7 @@ export class SplitTable {
   }
 
   #acknowledge(held: Held): void {
+    if (this.#starting && held.state === 'lease-expired') return;
     const { channel, gateway, incarnation, logger } = this.#options;
     channel
       .acknowledge({
@@ -271,16 +263,4 @@ export class SplitTable {
         logger.debug({ err: error, service: held.service.name }, 'acknowledgement not delivered');
       });
   }
-}
-
-function canaryBp(split: SplitDocument): number {
-  return split.canary === null ? 0 : (split.weights[split.canary] ?? 0);
-}
-
-/** A version that gets traffic by this split and that the service does not have. */
-function unknownVersion(split: SplitDocument, service: SplitService): string | undefined {
-  const named = Object.entries(split.weights)
-    .filter(([, weightBp]) => weightBp > 0)
-    .map(([version]) => version);
-  return [split.baseline, ...named].find((version) => !service.versions.includes(version));
 }

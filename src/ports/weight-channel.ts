@@ -21,10 +21,19 @@ export interface LiveAcknowledgement extends Acknowledgement {
   readonly ageMs: number;
 }
 
+/**
+ * `stored`: found by the first read of a watch, or by the first after an outage. Nobody knows how old it is, so it
+ * says nothing about its lease. `published`: written while the watch looked on, a few seconds ago at most.
+ */
+export type SplitOrigin = 'stored' | 'published';
+
 export interface WeightListener {
   /** The newest document of a service; called again only with a higher revision or epoch. */
-  onSplit(split: SplitDocument): void;
-  /** The lease of this revision was renewed. Gateways time leases from here by their own monotonic clock. */
+  onSplit(split: SplitDocument, origin: SplitOrigin): void;
+  /**
+   * The lease of this revision was renewed while the watch looked on: not before it, nor in an outage. Gateways
+   * time leases from here by their own monotonic clock.
+   */
   onRenewal(service: string, revision: number): void;
   /** The channel answered or stopped answering. Weights stay as they are; a lease may run out. */
   onConnection(connected: boolean): void;

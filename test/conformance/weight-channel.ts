@@ -127,6 +127,17 @@ export function describeWeightChannel(name: string, open: () => Promise<OpenedCh
       expect(listener.renewals).toEqual([]);
     });
 
+    it('tells what it found stored from what was written while it looked on, and of no earlier renewal', async () => {
+      await channel.write(sampleSplit());
+      await channel.renew('orders', 1, 1);
+      const listener = await watch('orders', 'users');
+      await channel.write(sampleSplit({ revision: 2 }));
+      await channel.write(sampleSplit({ service: 'users' }));
+      await eventually(() => listener.splits.length === 3);
+      expect(listener.origins).toEqual(['stored', 'published', 'published']);
+      expect(listener.renewals).toEqual([]);
+    });
+
     it('delivers to every watcher', async () => {
       const [one, other] = [await watch('orders'), await watch('orders')];
       await channel.write(sampleSplit());

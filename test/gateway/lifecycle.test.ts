@@ -151,6 +151,25 @@ describe('reloading', () => {
 });
 
 describe('starting', () => {
+  it.each([
+    ['keeps users on the canary when the operator renews its lease', true, 'v2'],
+    ['sends them to the baseline when nobody does', false, 'v1'],
+  ])('holds requests until it knows, and %s', async (_case, renewed, version) => {
+    const [v1, v2] = [await harness.named('v1'), await harness.named('v2')];
+    const lease = { ttlMs: 30_000, onExpiry: 'baseline' } as const;
+    await harness.channel.write(splitOf('orders', 1, 10_000, { lease }));
+    const timer = setInterval(() => {
+      if (renewed) void harness.channel.renew('orders', 1, 1);
+    }, 500);
+    harness.onClose(async () => clearInterval(timer));
+    const gateway = await harness.gateway(
+      gatewayConfigOf([serviceOf('orders', { v1: [v1.url], v2: [v2.url] })]),
+    );
+    expect((await call(gateway, '/')).body).toBe(version);
+    const states = new Set(harness.channel.acknowledged.map(({ state }) => state));
+    expect([...states]).toEqual([renewed ? 'applied' : 'lease-expired']);
+  });
+
   it('fails when an address is taken, and leaves nothing open', async () => {
     const taken = createServer();
     await new Promise<void>((resolve) => taken.listen(0, '127.0.0.1', resolve));

@@ -3,8 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { SplitDocument } from '../../src/core/domain/split-document.ts';
+import type { SplitService } from '../../src/gateway/held-split.ts';
 import { openSplitFiles, type SplitFiles } from '../../src/gateway/split-files.ts';
-import { type SplitService, SplitTable } from '../../src/gateway/split-table.ts';
+import { SplitTable } from '../../src/gateway/split-table.ts';
 import { createLogger } from '../../src/telemetry/logger.ts';
 import { eventually, splitOf } from '../support/gateway-harness.ts';
 import { type SwitchableChannel, switchableBackend } from '../support/switchable-ports.ts';
@@ -158,6 +159,89 @@ describe('SplitTable', () => {
   });
 });
 
+describe('a lease found in the channel', () => {
+  const leased = splitOf('orders', 5, 5_000, { lease: LEASE });
+
+  /** An operator that lives: renews until the test is over. */
+  function renewing(service = 'orders', revision = 5): () => void {
+    const timer = setInterval(() => void channel.renew(service, revision, 1), 500);
+    return () => clearInterval(timer);
+  }
+
+  it('is waited for at start-up, and gives the canary no traffic when nobody renews it', async () => {
+    await channel.write(leased);
+    const startedMs = performance.now();
+    const starting = tableOf();
+    await eventually(() => performance.now() - startedMs > 2_500);
+    expect(acknowledged()).toEqual([]);
+    const table = await starting;
+    expect(performance.now() - startedMs).toBeLessThan(4_000);
+    expect(shareOfCanary(table)).toBe(0);
+    expect(acknowledged()).toEqual(['5 lease-expired']);
+    await channel.renew('orders', 5, 1);
+    expect(shareOfCanary(table)).toBeGreaterThan(0.4);
+    expect(acknowledged().at(-1)).toBe('5 applied');
+  });
+
+  it('lets the canary serve from the start when the operator lives', async () => {
+    await channel.write(leased);
+    const stop = renewing();
+    const startedMs = performance.now();
+    const table = await tableOf();
+    stop();
+    expect(performance.now() - startedMs).toBeLessThan(2_000);
+    expect(shareOfCanary(table)).toBeGreaterThan(0.4);
+    expect(acknowledged()).toEqual(['5 applied']);
+  });
+
+  it('leaves the canary its share when it says so, at once', async () => {
+    await channel.write(splitOf('orders', 5, 5_000, { lease: { ...LEASE, onExpiry: 'keep' } }));
+    const startedMs = performance.now();
+    const table = await tableOf(filesOf());
+    expect(performance.now() - startedMs).toBeLessThan(1_000);
+    expect(shareOfCanary(table)).toBeGreaterThan(0.4);
+  });
+
+  it('is not renewed by a reload that adds a service', async () => {
+    const table = await tableOf();
+    await channel.write(splitOf('orders', 1, 5_000, { lease: LEASE }));
+    nowMs += 29_000;
+    const users = { ...SERVICE, name: 'users' };
+    await table.adoptServices([SERVICE, users]);
+    expect(shareOfCanary(table)).toBeGreaterThan(0.4);
+    nowMs += 1_001;
+    await eventually(() => shareOfCanary(table) === 0);
+    await table.adoptServices([SERVICE, users, { ...SERVICE, name: 'carts' }]);
+    expect(shareOfCanary(table)).toBe(0);
+  });
+
+  it('gives no traffic to the canary of a service that a reload adds, until it is renewed', async () => {
+    await channel.write({ ...leased, service: 'users' });
+    const table = await tableOf();
+    await channel.write(splitOf('orders', 1, 5_000, { lease: LEASE }));
+    await table.adoptServices([SERVICE, { ...SERVICE, name: 'users' }]);
+    const stateOf = (name: string) => table.snapshot().find(({ service }) => service === name)?.state;
+    expect([stateOf('orders'), stateOf('users')]).toEqual(['applied', 'lease-expired']);
+    await channel.renew('users', 5, 1);
+    expect([stateOf('orders'), stateOf('users')]).toEqual(['applied', 'applied']);
+  });
+
+  it('runs from when the operator was last heard of', async () => {
+    const table = await tableOf();
+    await channel.write(splitOf('orders', 1, 5_000, { lease: LEASE }));
+    nowMs += 20_000;
+    channel.down = true;
+    await channel.write(splitOf('orders', 2, 6_000, { lease: LEASE }));
+    channel.down = false;
+    // A watch begun anew finds what was written meanwhile, as a channel does after an outage.
+    await table.adoptServices([SERVICE, { ...SERVICE, name: 'users' }]);
+    expect(table.slot('orders').revision).toBe(2);
+    expect(shareOfCanary(table)).toBeGreaterThan(0.5);
+    nowMs += 10_001;
+    await eventually(() => shareOfCanary(table) === 0);
+  });
+});
+
 describe('splits on disk', () => {
   async function store(split: SplitDocument): Promise<void> {
     const files = filesOf();
@@ -193,8 +277,21 @@ describe('splits on disk', () => {
     expect(table.snapshot()[0]?.state).toBe('lease-expired');
     channel.down = false;
     await channel.write(splitOf('orders', 5, 5_000, { lease: LEASE }));
+    expect(shareOfCanary(table)).toBe(0);
+    await channel.renew('orders', 5, 1);
     expect(shareOfCanary(table)).toBeGreaterThan(0.4);
     expect(acknowledged().at(-1)).toBe('5 applied');
+  });
+
+  it('wait for the channel even when they outlive their operator, and for nothing else', async () => {
+    const kept = splitOf('orders', 5, 5_000, { lease: { ...LEASE, onExpiry: 'keep' } });
+    await store(kept);
+    channel.down = true;
+    const table = await tableOf(filesOf());
+    expect(shareOfCanary(table)).toBe(0);
+    channel.down = false;
+    await channel.write(kept);
+    expect(shareOfCanary(table)).toBeGreaterThan(0.4);
   });
 
   it('are confirmed by the same revision in the channel', async () => {

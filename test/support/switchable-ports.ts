@@ -42,7 +42,7 @@ export class SwitchableChannel implements WeightChannel {
     return this.#real.watch(
       services,
       {
-        onSplit: (split) => this.down || listener.onSplit(split),
+        onSplit: (split, origin) => this.down || listener.onSplit(split, origin),
         onRenewal: (service, revision) => this.down || listener.onRenewal(service, revision),
         onConnection: (connected) => listener.onConnection(connected && !this.down),
       },

@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import type { Acknowledgement, SplitDocument } from '../../core/domain/split-document.ts';
 import { supersedes } from '../../core/domain/split-document.ts';
 import type { Clock } from '../../ports/clock.ts';
-import type { WeightChannel, WeightListener, WriteResult } from '../../ports/weight-channel.ts';
+import type { SplitOrigin, WeightChannel, WeightListener, WriteResult } from '../../ports/weight-channel.ts';
 import { makeDirectory, readFileIfAny, replaceFile, safeName } from './durable-file.ts';
 import { createSerialQueue } from './serial-queue.ts';
 
@@ -52,7 +52,7 @@ export async function createEmbeddedWeightChannel(options: {
           await replaceFile(join(splitsDir, `${split.service}.json`), JSON.stringify(split));
         }
         splits.set(split.service, split);
-        for (const watcher of watchers) deliver(watcher, split);
+        for (const watcher of watchers) deliver(watcher, split, 'published');
         return { ok: true };
       }),
 
@@ -77,7 +77,7 @@ export async function createEmbeddedWeightChannel(options: {
       listener.onConnection(true);
       for (const service of watcher.services) {
         const split = splits.get(service);
-        if (split) deliver(watcher, split);
+        if (split) deliver(watcher, split, 'stored');
       }
       return Promise.resolve();
     },
@@ -117,11 +117,11 @@ function refuseWrite(split: SplitDocument, current: SplitDocument | null): Write
   return undefined;
 }
 
-function deliver(watcher: Watcher, split: SplitDocument): void {
+function deliver(watcher: Watcher, split: SplitDocument, origin: SplitOrigin): void {
   const { services, seen, listener } = watcher;
   if (!services.has(split.service) || !supersedes(split, seen.get(split.service))) return;
   seen.set(split.service, split);
-  listener.onSplit(split);
+  listener.onSplit(split, origin);
 }
 
 function dropSilent(byGateway: Map<string, Heard>, nowMs: number): void {

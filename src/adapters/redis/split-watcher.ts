@@ -44,25 +44,28 @@ export async function watchSplits(
     listener.onConnection(now);
   }
 
-  function offer(stored: StoredSplit, source: 'message' | 'read'): void {
+  /** `first-read`: of this watch or after an outage; what it finds may have been there for long. */
+  function offer(stored: StoredSplit, source: 'message' | 'first-read' | 'read'): void {
     if (signal.aborted) return;
     const { service } = stored.split;
     const before = known.get(service);
     if (before === undefined || supersedes(stored.split, before.split)) {
       known.set(service, stored);
-      listener.onSplit(stored.split);
+      listener.onSplit(stored.split, source === 'first-read' ? 'stored' : 'published');
     } else if (!supersedes(before.split, stored.split)) {
       // A counter that went back means that Redis lost data, which renews nothing. A message may be late.
-      if (stored.renewals > before.renewals || source === 'read') known.set(service, stored);
-      if (stored.renewals > before.renewals) listener.onRenewal(service, stored.split.revision);
+      const renewed = stored.renewals > before.renewals;
+      if (renewed || source !== 'message') known.set(service, stored);
+      if (renewed && source !== 'first-read') listener.onRenewal(service, stored.split.revision);
     }
   }
 
   async function readAll(): Promise<void> {
     const results = await Promise.allSettled(services.map((service) => readStored(connection, service)));
+    const source = connected === true ? 'read' : 'first-read';
     report(results.every(({ status }) => status === 'fulfilled'));
     for (const result of results) {
-      if (result.status === 'fulfilled' && result.value) offer(result.value, 'read');
+      if (result.status === 'fulfilled' && result.value) offer(result.value, source);
     }
   }
 

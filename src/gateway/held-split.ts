@@ -1,0 +1,87 @@
+/**
+ * One service's split as a gateway holds it: the newest document, what of it is served, and whether its lease still
+ * runs. Knows neither where documents come from nor who is told.
+ * @module
+ */
+
+import {
+  type AppliedState,
+  initialSplit,
+  type MatchOverride,
+  type SplitDocument,
+  withoutCanary,
+} from '../core/domain/split-document.ts';
+import { type Assigner, compileAssigner } from '../core/split/assign.ts';
+
+/** What the split table must know of a service. */
+export interface SplitService {
+  readonly name: string;
+  /** In the order of the configuration. */
+  readonly versions: readonly string[];
+  readonly defaultVersion: string;
+  readonly salt: string;
+}
+
+/** The part that requests read. The object stays the same for the life of the gateway; its fields change. */
+export interface SplitSlot {
+  readonly service: string;
+  assign: Assigner;
+  matches: readonly MatchOverride[];
+  revision: number;
+}
+
+export interface Held {
+  service: SplitService;
+  readonly slot: SplitSlot;
+  split: SplitDocument;
+  served: SplitDocument;
+  state: AppliedState;
+  /** When the operator was last heard of: it renewed, or published a document. Monotonic; null: never. */
+  renewedMs: number | null;
+  /** The split comes from disk, and the channel has not said yet that it is still the newest. */
+  fromDisk: boolean;
+  /** Names a version that the configuration does not; looked at again after a reload. */
+  refused: SplitDocument | null;
+}
+
+/** Everything to the default version, as long as nothing else is known. */
+export function initiallyHeld(service: SplitService): Held {
+  const initial = initialSplit(service.name, service.defaultVersion);
+  return {
+    service,
+    slot: { service: service.name, assign: () => service.defaultVersion, matches: [], revision: 0 },
+    split: initial,
+    served: initial,
+    state: 'applied',
+    renewedMs: null,
+    fromDisk: false,
+    refused: null,
+  };
+}
+
+/** Makes requests see what `split` and `state` say. */
+export function serveHeld(held: Held): void {
+  held.served = held.state === 'applied' ? held.split : withoutCanary(held.split);
+  held.slot.assign = compileAssigner(held.served, held.service.versions, held.service.salt);
+  held.slot.matches = held.split.matches;
+  held.slot.revision = held.split.revision;
+}
+
+/** A weight that is lent needs to hear of its lender, and how long ago a stored document was written nobody knows. */
+export function mayServeCanary({ split, renewedMs }: Held, nowMs: number): boolean {
+  const { lease } = split;
+  if (lease === null || lease.onExpiry === 'keep' || canaryBp(split) === 0) return true;
+  return renewedMs !== null && nowMs - renewedMs < lease.ttlMs;
+}
+
+export function canaryBp(split: SplitDocument): number {
+  return split.canary === null ? 0 : (split.weights[split.canary] ?? 0);
+}
+
+/** A version that gets traffic by this split and that the service does not have. */
+export function unknownVersion(split: SplitDocument, service: SplitService): string | undefined {
+  const named = Object.entries(split.weights)
+    .filter(([, weightBp]) => weightBp > 0)
+    .map(([version]) => version);
+  return [split.baseline, ...named].find((version) => !service.versions.includes(version));
+}
