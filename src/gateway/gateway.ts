@@ -22,7 +22,7 @@ import { DeadlineWheel } from './deadlines.ts';
 import { Exchange, type GatewayResponse, type Runtime } from './exchange.ts';
 import { openVerifiers } from './jwt-verifier.ts';
 import { LimitKeeper } from './limit-keeper.ts';
-import { FIRST_WEIGHTS_MS, IDLE_GRACE_MS, LOG_FLUSH_MS } from './limits.ts';
+import { FIRST_WEIGHTS_MS, IDLE_GRACE_MS, LAST_ACCEPTED_MS, LOG_FLUSH_MS } from './limits.ts';
 import { type Listener, openListener, type RequestHandler } from './listeners.ts';
 import { GatewayMetrics } from './metrics.ts';
 import { runStages } from './pipeline.ts';
@@ -271,10 +271,10 @@ class RunningGateway implements Gateway {
     // Listening goes on for the grace: closing a listener resets the connections that still wait in its queue.
     // Every answer says `Connection: close` and readiness fails, so clients turn away meanwhile.
     await sleep(Math.min(IDLE_GRACE_MS, drainMs));
-    for (const listener of this.#listeners) {
-      listener.stopAccepting();
-      listener.closeIdleConnections();
-    }
+    for (const listener of this.#listeners) listener.stopAccepting();
+    // The last connections that were accepted look idle until their request is there.
+    await sleep(Math.min(LAST_ACCEPTED_MS, Math.max(0, untilMs - this.#monotonicMs())));
+    for (const listener of this.#listeners) listener.closeIdleConnections();
     if (this.#inFlight > 0) {
       const idle = new Promise<void>((resolve) => {
         this.#onIdle = resolve;

@@ -56,5 +56,7 @@ export const MAX_LOCAL_LIMIT_KEYS = 50_000;
 export const FIRST_WEIGHTS_MS = 5_000;
 /** While draining, idle connections stay open this long: a request may be on its way on any of them. */
 export const IDLE_GRACE_MS = 1_000;
+/** After that, connections accepted last get this long to send their request. */
+export const LAST_ACCEPTED_MS = 500;
 /** What is left of the access log gets this long to reach the disk at the end. */
 export const LOG_FLUSH_MS = 1_000;

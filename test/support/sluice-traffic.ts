@@ -1,6 +1,7 @@
 /**
  * Traffic for end-to-end tests: many users over one or several gateways, counting what each saw. A client goes
- * to another gateway only when a connection is refused, as any balancer does; it never repeats a request.
+ * to another gateway when a connection is refused or an answer says `Connection: close`, as any balancer does; it
+ * never repeats a request.
  * @module
  */
 
@@ -70,6 +71,8 @@ export function startTraffic(plan: TrafficPlan): Traffic {
         });
         const version = response.headers['x-orders-version'];
         await response.body.dump();
+        // A gateway that says `Connection: close` is about to leave: the next requests go to another one.
+        if (response.headers.connection === 'close') gateway.avoidUntilMs = performance.now() + AVOID_MS;
         counts.byStatus[response.statusCode] = (counts.byStatus[response.statusCode] ?? 0) + 1;
         if (typeof version === 'string') noteVersion(counts, key, version);
         return;
