@@ -172,13 +172,13 @@ export class Attempt extends Deadline implements Dispatcher.DispatchHandler {
 
   onResponseStart(controller: Dispatcher.DispatchController, status: number): void {
     if (this.phase !== 'waiting') return;
-    if (status < 200) {
+    if (status < 200 || status > 599) {
       this.#interim += 1;
-      if (this.#interim > MAX_INTERIM_RESPONSES) this.#failWith(OUTCOME.reset, 'bad-response');
+      const bad = status > 599 || this.#interim > MAX_INTERIM_RESPONSES;
+      if (bad) this.#failWith(OUTCOME.reset, 'bad-response');
       else this.#sink.interim(this, status, (controller.rawHeaders ?? []) as Buffer[]);
       return;
     }
-    if (status > 599) return this.#failWith(OUTCOME.reset, 'bad-response');
     this.status = status;
     if (this.pass !== null) this.pass.settleStatus(status, this.exchange.runtime.monotonicMs());
     // undici gives the parser's buffers on HTTP/1.1; other shapes belong to HTTP/2, which is not enabled.
