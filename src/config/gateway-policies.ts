@@ -64,30 +64,45 @@ export function resolvePolicies(
   }
 }
 
-/** `over` wins field by field; `false` switches an inherited retry or auth off. */
+type Merge<K extends keyof PolicyFields> = (
+  base: PolicyFields[K],
+  over: PolicyFields[K],
+) => PolicyFields[K] | undefined;
+
+/** A new policy is one more line here, one in `completePolicy` and one in `checkPolicyFields`. */
+const MERGES: { readonly [K in keyof Required<PolicyFields>]: Merge<K> } = {
+  timeout: (base, over) => (base || over ? { ...base, ...over } : undefined),
+  retry: mergeRetry,
+  breaker: mergeBreaker,
+  cache: mergeCache,
+  auth: replace,
+  maxBodyBytes: replace,
+  rateLimits: mergeLimits,
+  quotas: mergeLimits,
+  concurrency: mergeConcurrency,
+  idempotency: mergeIdempotency,
+};
+
+/** `over` wins field by field; `false` switches an inherited policy off. */
 export function mergePolicy(base: PolicyFields, over: PolicyFields): PolicyFields {
-  const timeout = base.timeout || over.timeout ? { ...base.timeout, ...over.timeout } : undefined;
-  const maxBodyBytes = over.maxBodyBytes ?? base.maxBodyBytes;
-  const auth = over.auth ?? base.auth;
-  const retry = mergeRetry(base.retry, over.retry);
-  const breaker = mergeBreaker(base.breaker, over.breaker);
-  const rateLimits = mergeLimits(base.rateLimits, over.rateLimits);
-  const concurrency = mergeConcurrency(base.concurrency, over.concurrency);
-  const idempotency = mergeIdempotency(base.idempotency, over.idempotency);
-  const quotas = mergeLimits(base.quotas, over.quotas);
-  const cache = mergeCache(base.cache, over.cache);
-  return {
-    ...(timeout && { timeout }),
-    ...(retry !== undefined && { retry }),
-    ...(breaker !== undefined && { breaker }),
-    ...(cache !== undefined && { cache }),
-    ...(auth !== undefined && { auth }),
-    ...(maxBodyBytes !== undefined && { maxBodyBytes }),
-    ...(rateLimits !== undefined && { rateLimits }),
-    ...(quotas !== undefined && { quotas }),
-    ...(concurrency !== undefined && { concurrency }),
-    ...(idempotency !== undefined && { idempotency }),
-  };
+  const merged: PolicyFields = {};
+  for (const key of Object.keys(MERGES) as (keyof PolicyFields)[]) mergeField(merged, key, base, over);
+  return merged;
+}
+
+function mergeField<K extends keyof PolicyFields>(
+  merged: PolicyFields,
+  key: K,
+  base: PolicyFields,
+  over: PolicyFields,
+): void {
+  const merge: Merge<K> = MERGES[key];
+  const value = merge(base[key], over[key]);
+  if (value !== undefined) merged[key] = value;
+}
+
+function replace<Value>(base: Value, over: Value): Value {
+  return over ?? base;
 }
 
 function mergeRetry(base: PolicyFields['retry'], over: PolicyFields['retry']): PolicyFields['retry'] {

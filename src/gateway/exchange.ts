@@ -159,6 +159,9 @@ export class Exchange {
   /** Content-Length of that response; −1 when it has none. */
   expectedBytes = -1;
 
+  /** Name, value, name, value …: what policies did, for the access log and traces. Null: nothing to tell. */
+  outcomes: string[] | null = null;
+
   // record
   errorCode: GatewayErrorCode | '' = '';
   bytesOut = 0;
@@ -177,6 +180,12 @@ export class Exchange {
     this.response = response;
     this.startedMs = startedMs;
     response.exchange = this;
+  }
+
+  /** Notes what a policy did. `name` is a lower-case word of its own, the same in access log and traces. */
+  note(name: string, value: string): void {
+    this.outcomes ??= [];
+    this.outcomes.push(name, value);
   }
 
   /** Runs the stages from where the exchange stands. */

@@ -8,44 +8,23 @@ import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { GatewayConfig } from '../config/gateway-model.ts';
 import type { ListenAddress } from '../config/primitives.ts';
-import type { Clock } from '../ports/clock.ts';
-import type { SharedState } from '../ports/shared-state.ts';
-import type { TelemetryStream } from '../ports/telemetry-stream.ts';
-import type { WeightChannel } from '../ports/weight-channel.ts';
-import type { Logger } from '../telemetry/logger.ts';
 import { openAccessLog } from './access-log.ts';
 import { type AdminListener, openAdmin } from './admin.ts';
-import { HttpCache } from './cache/http-cache.ts';
-import { ConcurrencyTable } from './concurrency.ts';
+import { compileSnapshot } from './compile-snapshot.ts';
 import { restartReason, splitServices } from './config-change.ts';
 import { DeadlineWheel } from './deadlines.ts';
 import { Exchange, type GatewayResponse, type Runtime } from './exchange.ts';
+import { type GatewayOptions, monotonicMs, openParts, openRuntime } from './gateway-parts.ts';
 import { openVerifiers } from './jwt-verifier.ts';
-import { LimitKeeper } from './limit-keeper.ts';
 import { FIRST_WEIGHTS_MS, IDLE_GRACE_MS, LAST_ACCEPTED_MS, LOG_FLUSH_MS } from './limits.ts';
 import { type Listener, openListener, type RequestHandler } from './listeners.ts';
 import { GatewayMetrics } from './metrics.ts';
 import { runStages } from './pipeline.ts';
-import { Recorder } from './recorder.ts';
-import { compileSnapshot, releaseExchange, type Snapshot, type SnapshotParts } from './snapshot.ts';
-import { openSplitFiles } from './split-files.ts';
-import { type AppliedSplit, SplitTable } from './split-table.ts';
+import { releaseExchange, type Snapshot, type SnapshotParts } from './snapshot.ts';
+import type { AppliedSplit } from './split-table.ts';
 import { record } from './stages/record.ts';
 import { EndpointRegistry } from './upstream/endpoint.ts';
 import { within } from './within.ts';
-
-export interface GatewayOptions {
-  readonly config: GatewayConfig;
-  readonly channel: WeightChannel;
-  readonly telemetry: TelemetryStream;
-  readonly shared: SharedState;
-  readonly clock: Clock;
-  /** Folder for the last good splits; null: none are kept. */
-  readonly stateDir: string | null;
-  readonly logger: Logger;
-  /** Random per process start. */
-  readonly incarnation: string;
-}
 
 export type ReloadResult =
   | { readonly ok: true }
@@ -80,7 +59,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
 
 class RunningGateway implements Gateway {
   readonly #options: GatewayOptions;
-  readonly #monotonicMs = (): number => performance.now();
+  readonly #monotonicMs = monotonicMs;
   readonly #wheel = new DeadlineWheel(this.#monotonicMs);
   readonly #metrics = new GatewayMetrics();
   readonly #endpoints = new EndpointRegistry(this.#monotonicMs);
@@ -106,7 +85,7 @@ class RunningGateway implements Gateway {
   }
 
   async start(): Promise<void> {
-    const { config, channel, telemetry, clock, stateDir, logger, incarnation } = this.#options;
+    const { config, clock } = this.#options;
     // Sockets first: the name may need the port. Requests wait until there are weights to serve them by.
     for (const { address } of config.listeners) {
       this.#listeners.push(
@@ -115,54 +94,22 @@ class RunningGateway implements Gateway {
     }
     this.addresses = this.#listeners.map(({ address }) => address);
     this.name = config.name ?? `${hostname()}:${this.addresses[0]?.port ?? 0}`;
-    const onFileProblem = (service: string, error: unknown): void =>
-      logger.warn({ err: error, service }, 'the last good split on disk cannot be used');
-    const splits = new SplitTable({
-      channel,
-      files: stateDir === null ? null : openSplitFiles(stateDir, onFileProblem),
-      monotonicMs: this.#monotonicMs,
-      logger,
-      gateway: this.name,
-      incarnation,
-    });
-    const recorder = new Recorder({
-      gateway: this.name,
-      incarnation,
-      stream: telemetry,
-      clock,
-      logger,
-      revisionOf: (service) => splits.slot(service).revision,
-    });
-    const concurrency = new ConcurrencyTable(this.#metrics.limits);
-    this.#parts = { splits, recorder, metrics: this.#metrics, concurrency, endpoints: this.#endpoints };
+    this.#parts = openParts(this.#options, this.name, this.#metrics, this.#endpoints);
+    const { splits, recorder } = this.#parts;
     const verifiers = await openVerifiers(config, clock);
     const accessLog = openAccessLog(config.accessLog);
     const watched = splits.start(splitServices(config));
     await within(watched, FIRST_WEIGHTS_MS);
     recorder.replaceServices(Object.keys(config.services));
     const snapshot = compileSnapshot(config, { ...this.#parts, verifiers }, null);
-    this.#runtime = {
-      snapshot,
-      draining: false,
+    this.#runtime = openRuntime(this.#options, snapshot, {
       wheel: this.#wheel,
-      accessLog,
       metrics: this.#metrics,
-      limitKeeper: new LimitKeeper({
-        shared: this.#options.shared,
-        wheel: this.#wheel,
-        clock,
-        monotonicMs: this.#monotonicMs,
-        logger,
-      }),
-      cache: new HttpCache(config.cacheBytes),
-      shared: this.#options.shared,
-      clock,
-      monotonicMs: this.#monotonicMs,
-      logger,
+      accessLog,
       runStages,
       beginBackground: (exchange) => this.#begin(exchange),
       onRecorded: (exchange) => this.#onRecorded(exchange.snapshot),
-    };
+    });
     this.#admin = await openAdmin(config.admin.address, {
       metrics: this.#metrics,
       splits: () => splits.snapshot(),

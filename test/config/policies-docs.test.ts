@@ -1,9 +1,10 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { parse, stringify } from 'yaml';
 import { loadGatewayConfig } from '../../src/config/gateway-config.ts';
 
-const MARKDOWN = readFileSync(new URL('../../docs/policies.md', import.meta.url), 'utf8');
+const FOLDER = new URL('../../docs/policies/', import.meta.url);
+const INDEX = readFileSync(new URL('../../docs/policies.md', import.meta.url), 'utf8');
 
 /** What an example leaves out. */
 const REST = {
@@ -12,20 +13,34 @@ const REST = {
   routes: [{ name: 'orders', match: { prefix: '/orders' }, service: 'orders' }],
 };
 
-const examples = [...MARKDOWN.matchAll(/^## (?<title>.*)$|^```yaml\n(?<yaml>[\s\S]*?)^```$/gm)]
-  .map(({ groups }) => groups ?? {})
-  .reduce<{ title: string; yaml: string }[]>((found, { title, yaml }) => {
-    if (title !== undefined) found.push({ title, yaml: '' });
-    const last = found.at(-1);
-    if (yaml !== undefined && last) last.yaml = yaml;
-    return found;
-  }, []);
+interface Section {
+  page: string;
+  title: string;
+  yaml: string;
+}
 
-describe('docs/policies.md', () => {
-  it.each(examples)('has an example of "$title" that lint finds nothing wrong with', ({ yaml }) => {
+function sectionsOf(page: string): Section[] {
+  const text = readFileSync(new URL(page, FOLDER), 'utf8');
+  const sections: Section[] = [];
+  for (const { groups } of text.matchAll(/^## (?<title>.*)$|^```yaml\n(?<yaml>[\s\S]*?)^```$/gm)) {
+    const last = sections.at(-1);
+    if (groups?.title !== undefined) sections.push({ page, title: groups.title, yaml: '' });
+    else if (last) last.yaml = groups?.yaml ?? '';
+  }
+  return sections;
+}
+
+const sections = readdirSync(FOLDER).flatMap(sectionsOf);
+
+describe('docs/policies', () => {
+  it.each(sections)('$page has an example of "$title" that lint finds nothing wrong with', ({ yaml }) => {
     expect(yaml).not.toBe('');
     const text = stringify({ ...REST, ...parse(yaml) });
     const { diagnostics } = loadGatewayConfig({ name: 'example', text, absolutePath: '/srv/gateway.yaml' });
     expect(diagnostics).toEqual([]);
+  });
+
+  it.each(sections)('the index names "$title"', ({ page, title }) => {
+    expect(INDEX).toContain(`[${title}](policies/${page}#${title.toLowerCase().replaceAll(' ', '-')})`);
   });
 });

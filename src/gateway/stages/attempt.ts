@@ -17,7 +17,8 @@ import { EAGER_BODY_BYTES } from '../limits.ts';
 import { replyProblem } from '../problem.ts';
 import { randomFraction, randomHex16 } from '../random-ids.ts';
 import type { ServiceVersion } from '../snapshot.ts';
-import { Attempt, type AttemptSink, type AttemptTrouble } from '../upstream/attempt.ts';
+import { Attempt } from '../upstream/attempt.ts';
+import type { AttemptSink, AttemptTrouble } from '../upstream/attempt-sink.ts';
 import { type BodyFailure, RequestBody } from '../upstream/request-body.ts';
 import type { Target } from '../upstream/target.ts';
 import { relayEnd, relayInterim, relayPiece } from './relay.ts';
@@ -63,7 +64,7 @@ export function attempt(exchange: Exchange): boolean {
   return false;
 }
 
-const sink: AttemptSink = {
+const sink: AttemptSink<Attempt> = {
   interim: guarded(relayInterim),
   head: guarded(onHead),
   piece: relayPiece,

@@ -74,7 +74,7 @@ function accessLine(exchange: Exchange, status: number, durationMs: number): str
     `,"trace_id":"${exchange.traceId}","client_ip":"${exchange.clientIp}","bytes":${exchange.bytesOut}` +
     `${breakerField(exchange)}${cacheField(exchange)}${exchange.limited === '' ? '' : `,"limit":"${exchange.limited}"`}` +
     `${exchange.keyOutcome === '' ? '' : `,"idempotency":"${exchange.keyOutcome}"`}` +
-    `,"error":"${exchange.errorCode}"}\n`
+    `${outcomeFields(exchange.outcomes)},"error":"${exchange.errorCode}"}\n`
   );
 }
 
@@ -88,6 +88,15 @@ function breakerField({ route, version, errorCode }: Exchange): string {
 /** Only on routes that cache. */
 function cacheField({ cacheRun }: Exchange): string {
   return cacheRun === null ? '' : `,"cache":"${cacheRun.outcome}"`;
+}
+
+/** What policies noted. */
+function outcomeFields(outcomes: readonly string[] | null): string {
+  if (outcomes === null) return '';
+  let fields = '';
+  for (let i = 0; i + 1 < outcomes.length; i += 2)
+    fields += `,"${outcomes[i]}":${quoted(outcomes[i + 1] ?? '')}`;
+  return fields;
 }
 
 const SAFE_TEXT = /^[\w./:{}*@ -]*$/;

@@ -5,34 +5,15 @@
  */
 
 import { type Dispatcher, errors } from 'undici';
-import type { AttemptFailure } from '../../core/policy/retry.ts';
 import type { BreakerPass } from '../breakers.ts';
 import { Deadline } from '../deadlines.ts';
 import type { Exchange } from '../exchange.ts';
 import { MAX_DISCARD_BYTES, MAX_INTERIM_RESPONSES } from '../limits.ts';
 import { OUTCOME, type OutcomeIndex, outcomeOfStatus } from '../recorder.ts';
 import type { CompiledRoute, ServiceVersion } from '../snapshot.ts';
+import type { AttemptPhase, AttemptSink, AttemptTrouble } from './attempt-sink.ts';
 import { readableOf } from './request-body.ts';
 import type { Target } from './target.ts';
-
-/** Who hears of an attempt. Nothing is called after `fail` or `end`, nor after the attempt was abandoned. */
-export interface AttemptSink {
-  /** A response before the response (1xx). Fields: name, value, name, value …, as received. */
-  interim(attempt: Attempt, status: number, rawFields: readonly Buffer[]): void;
-  /** Status and fields are there. */
-  head(attempt: Attempt): void;
-  piece(attempt: Attempt, piece: Buffer): void;
-  end(attempt: Attempt): void;
-  fail(attempt: Attempt, trouble: AttemptTrouble): void;
-}
-
-/**
- * `bad-response` cannot be passed on; `client-stalled`: the client stopped sending its request or taking its
- * response; `unsendable`: undici refuses the request.
- */
-export type AttemptTrouble = AttemptFailure | 'bad-response' | 'client-stalled' | 'unsendable';
-
-export type AttemptPhase = 'connecting' | 'waiting' | 'streaming' | 'discarding' | 'over';
 
 /** Index into ATTEMPT_ERRORS of `metrics.ts`. */
 const ERROR_LABEL: readonly number[] = [0, 0, 0, 0, 1, 2, 3, 4];
@@ -44,7 +25,7 @@ export class Attempt extends Deadline implements Dispatcher.DispatchHandler {
   readonly route: CompiledRoute;
   readonly version: ServiceVersion;
   readonly target: Target;
-  readonly #sink: AttemptSink;
+  readonly #sink: AttemptSink<Attempt>;
   readonly startedMs: number;
   phase: AttemptPhase = 'connecting';
   /** 0 until the response head is there. */
@@ -67,7 +48,7 @@ export class Attempt extends Deadline implements Dispatcher.DispatchHandler {
     route: CompiledRoute,
     version: ServiceVersion,
     target: Target,
-    sink: AttemptSink,
+    sink: AttemptSink<Attempt>,
     nowMs: number,
   ) {
     super();

@@ -1,0 +1,62 @@
+/**
+ * Compiles one route: every reference resolved, every policy of it ready to run. Knows what a snapshot needs of a
+ * route, not how services are compiled.
+ * @module
+ */
+
+import type { CachePolicy, Route } from '../config/gateway-model.ts';
+import type { Breaker, BreakerLimits } from '../core/policy/breaker.ts';
+import { compileQueryKey } from '../core/policy/cache/cache-key.ts';
+import type { CompiledCache } from './cache/cache-run.ts';
+import { type GatewayMetrics, ServerSeries } from './metrics.ts';
+import { compileLimits } from './route-limits.ts';
+import type { CompiledRoute, CompiledService, SnapshotParts } from './snapshot.ts';
+
+export function compileRoute(
+  route: Route,
+  services: ReadonlyMap<string, CompiledService>,
+  parts: SnapshotParts,
+  breakerOf: (limits: BreakerLimits, version: string) => Breaker,
+): CompiledRoute {
+  const service = services.get(route.service);
+  if (service === undefined) throw new Error(`route ${route.name} names no service: ${route.service}`);
+  const { breaker } = route;
+  const pattern = route.path.kind === 'prefix' ? `${route.path.path.replace(/\/$/, '')}/*` : route.path.path;
+  const verify = route.auth === null ? undefined : parts.verifiers.get(route.auth.jwt);
+  if (route.auth !== null && verify === undefined) {
+    throw new Error(`route ${route.name} names no JWT provider: ${route.auth.jwt}`);
+  }
+  return {
+    ...route,
+    pattern,
+    service,
+    auth: route.auth === null || verify === undefined ? null : { verify, optional: route.auth.optional },
+    breakers:
+      breaker === null
+        ? null
+        : new Map([...service.versions.values()].map((each) => [each, breakerOf(breaker, each.name)])),
+    concurrency: parts.concurrency.compile(route.concurrency, route.name, service.name, pattern),
+    idempotency:
+      route.idempotency === null
+        ? null
+        : { policy: route.idempotency, counts: parts.metrics.idempotency.counts(service.name, pattern) },
+    limits: compileLimits(route, pattern, parts.metrics.limits),
+    cache: route.cache === null ? null : compileCache(route.cache, service, pattern, parts.metrics),
+    series: new ServerSeries(parts.metrics, service.name, pattern),
+  };
+}
+
+function compileCache(
+  policy: CachePolicy,
+  service: CompiledService,
+  pattern: string,
+  metrics: GatewayMetrics,
+): CompiledCache {
+  return {
+    policy,
+    limits: policy,
+    queryKey: compileQueryKey(policy.query),
+    ownCookies: service.ownCookies,
+    counts: metrics.cacheCounts(service.name, pattern),
+  };
+}

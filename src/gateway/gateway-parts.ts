@@ -1,0 +1,86 @@
+/**
+ * Builds what outlives a configuration: split table, recorder, and the runtime that all requests share.
+ * Knows how the parts of one gateway fit together, not when they start or stop.
+ * @module
+ */
+
+import type { GatewayConfig } from '../config/gateway-model.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { SharedState } from '../ports/shared-state.ts';
+import type { TelemetryStream } from '../ports/telemetry-stream.ts';
+import type { WeightChannel } from '../ports/weight-channel.ts';
+import type { Logger } from '../telemetry/logger.ts';
+import { HttpCache } from './cache/http-cache.ts';
+import { ConcurrencyTable } from './concurrency.ts';
+import type { Runtime } from './exchange.ts';
+import { LimitKeeper } from './limit-keeper.ts';
+import type { GatewayMetrics } from './metrics.ts';
+import { Recorder } from './recorder.ts';
+import type { Snapshot, SnapshotParts } from './snapshot.ts';
+import { openSplitFiles } from './split-files.ts';
+import { SplitTable } from './split-table.ts';
+import type { EndpointRegistry } from './upstream/endpoint.ts';
+
+export interface GatewayOptions {
+  readonly config: GatewayConfig;
+  readonly channel: WeightChannel;
+  readonly telemetry: TelemetryStream;
+  readonly shared: SharedState;
+  readonly clock: Clock;
+  /** Folder for the last good splits; null: none are kept. */
+  readonly stateDir: string | null;
+  readonly logger: Logger;
+  /** Random per process start. */
+  readonly incarnation: string;
+}
+
+export const monotonicMs = (): number => performance.now();
+
+/** Builds the split table and the recorder of the gateway called `name`; neither is started. */
+export function openParts(
+  options: GatewayOptions,
+  name: string,
+  metrics: GatewayMetrics,
+  endpoints: EndpointRegistry,
+): Omit<SnapshotParts, 'verifiers'> {
+  const { channel, telemetry, clock, stateDir, logger, incarnation } = options;
+  const onFileProblem = (service: string, error: unknown): void =>
+    logger.warn({ err: error, service }, 'the last good split on disk cannot be used');
+  const splits = new SplitTable({
+    channel,
+    files: stateDir === null ? null : openSplitFiles(stateDir, onFileProblem),
+    monotonicMs,
+    logger,
+    gateway: name,
+    incarnation,
+  });
+  const recorder = new Recorder({
+    gateway: name,
+    incarnation,
+    stream: telemetry,
+    clock,
+    logger,
+    revisionOf: (service) => splits.slot(service).revision,
+  });
+  return { splits, recorder, metrics, concurrency: new ConcurrencyTable(metrics.limits), endpoints };
+}
+
+type FromGateway = Pick<
+  Runtime,
+  'wheel' | 'metrics' | 'accessLog' | 'runStages' | 'beginBackground' | 'onRecorded'
+>;
+
+export function openRuntime(options: GatewayOptions, snapshot: Snapshot, own: FromGateway): Runtime {
+  const { config, shared, clock, logger } = options;
+  return {
+    snapshot,
+    draining: false,
+    ...own,
+    limitKeeper: new LimitKeeper({ shared, wheel: own.wheel, clock, monotonicMs, logger }),
+    cache: new HttpCache(config.cacheBytes),
+    shared,
+    clock,
+    monotonicMs,
+    logger,
+  };
+}

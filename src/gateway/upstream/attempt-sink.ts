@@ -1,0 +1,26 @@
+/**
+ * What an attempt tells of itself: the listener's side of it, its phases and the ways in which it goes wrong.
+ * Knows neither how an attempt works nor who listens.
+ * @module
+ */
+
+import type { AttemptFailure } from '../../core/policy/retry.ts';
+
+/** Who hears of an attempt. Nothing is called after `fail` or `end`, nor after the attempt was abandoned. */
+export interface AttemptSink<Attempt> {
+  /** A response before the response (1xx). Fields: name, value, name, value …, as received. */
+  interim(attempt: Attempt, status: number, rawFields: readonly Buffer[]): void;
+  /** Status and fields are there. */
+  head(attempt: Attempt): void;
+  piece(attempt: Attempt, piece: Buffer): void;
+  end(attempt: Attempt): void;
+  fail(attempt: Attempt, trouble: AttemptTrouble): void;
+}
+
+/**
+ * `bad-response` cannot be passed on; `client-stalled`: the client stopped sending its request or taking its
+ * response; `unsendable`: undici refuses the request.
+ */
+export type AttemptTrouble = AttemptFailure | 'bad-response' | 'client-stalled' | 'unsendable';
+
+export type AttemptPhase = 'connecting' | 'waiting' | 'streaming' | 'discarding' | 'over';
