@@ -12,9 +12,11 @@ import type { GatewayConfig, JwtProvider, Route, Service } from './gateway-model
 import { checkPolicyFields, completePolicy, mergePolicy, resolvePolicies } from './gateway-policies.ts';
 import { checkRouteReferences, createDuplicateCheck, readPathMatch } from './gateway-routes.ts';
 import { type GatewayYaml, gatewaySchema, type StickySource } from './gateway-schema.ts';
+import { checkHealth, completeHealth } from './policies/health.ts';
 import { checkIdempotencyCallers } from './policies/idempotency.ts';
 import { checkLimitClaims } from './policies/limits.ts';
 import { completeOutlier } from './policies/outlier.ts';
+import { completeLocalZone } from './policies/upstreams-schema.ts';
 import { checkIsMap, checkSchema } from './schema-check.ts';
 import { parseYaml, type YamlSource } from './yaml-source.ts';
 
@@ -47,6 +49,7 @@ function buildConfig(source: YamlSource, yaml: GatewayYaml): GatewayConfig {
   return {
     path: source.file.absolutePath,
     name: yaml.name ?? null,
+    zone: yaml.zone ?? '',
     listeners: yaml.listeners,
     admin: yaml.admin ?? { address: DEFAULT_ADMIN },
     trustedProxies: yaml.trustedProxies ?? [],
@@ -80,12 +83,15 @@ function buildService(source: YamlSource, name: string, yaml: GatewayYaml['servi
       suggestion(defaultVersion, versions),
     );
   }
+  checkHealth(source, ['services', name], yaml.health);
   return {
     name,
     versions: yaml.versions,
     balance: yaml.balance,
     slowStartMs: yaml.slowStart ?? 0,
     outlier: completeOutlier(yaml.outlier),
+    health: completeHealth(yaml.health),
+    localZone: completeLocalZone(yaml.localZone),
     defaultVersion,
     sticky: yaml.sticky ?? DEFAULT_STICKY,
     salt: yaml.salt ?? name,

@@ -10,6 +10,7 @@ import type { FreshnessLimits } from '../core/policy/cache/freshness.ts';
 import type { OutlierLimits } from '../core/policy/outlier.ts';
 import type { RetryOutcome, StickySource } from './gateway-schema.ts';
 import type { ConcurrencyPolicy } from './policies/concurrency.ts';
+import type { HealthPolicy } from './policies/health.ts';
 import type { IdempotencyPolicy } from './policies/idempotency.ts';
 import type { RouteLimits } from './policies/limits.ts';
 import type { ListenAddress } from './primitives.ts';
@@ -18,6 +19,8 @@ export interface GatewayConfig {
   /** Absolute path of the file that it came from; relative paths in it are relative to its folder. */
   readonly path: string;
   readonly name: string | null;
+  /** Empty: unknown. */
+  readonly zone: string;
   readonly listeners: readonly { readonly address: ListenAddress }[];
   readonly admin: { readonly address: ListenAddress };
   readonly trustedProxies: readonly string[];
@@ -42,6 +45,8 @@ export interface EndpointAddress {
   readonly url: string;
   /** At least 1. */
   readonly weight: number;
+  /** Empty: unknown. */
+  readonly zone: string;
 }
 
 export interface Service {
@@ -52,6 +57,10 @@ export interface Service {
   readonly slowStartMs: number;
   /** Null: endpoints that fail are not ejected. */
   readonly outlier: OutlierLimits | null;
+  /** Null: endpoints are not checked. */
+  readonly health: HealthPolicy | null;
+  /** 0–1: with this share of the endpoints in the gateway's zone well, attempts stay there. Null: zones do not matter. */
+  readonly localZone: number | null;
   readonly defaultVersion: string;
   readonly sticky: readonly StickySource[];
   readonly salt: string;

@@ -8,10 +8,12 @@ import * as z from 'zod';
 import { breakerField } from './policies/breaker-schema.ts';
 import { cacheBudget, cacheField } from './policies/cache-schema.ts';
 import { concurrencyField } from './policies/concurrency-schema.ts';
+import { healthField } from './policies/health.ts';
 import { idempotencyField } from './policies/idempotency-schema.ts';
 import { limitFields } from './policies/limits-schema.ts';
 import { outlierField } from './policies/outlier.ts';
-import { duration, headerName, httpUrl, listenAddress, name, origin } from './primitives.ts';
+import { localZoneField, versionShape, zoneField } from './policies/upstreams-schema.ts';
+import { duration, headerName, httpUrl, listenAddress, name } from './primitives.ts';
 
 const SECOND = 1000;
 const HOUR = 3_600_000;
@@ -33,21 +35,9 @@ const stickySource = z.union(
   { error: 'expected one of { claim: sub }, { header: x-user-id }, { cookie: sluice_id }, ip' },
 );
 
-const endpointWeight = z.int().min(1).max(1_000).default(1).meta({
-  description: 'Share of the attempts, relative to the other endpoints of the version. Default 1.',
-});
-
-const endpoint = z
-  .union([origin, z.strictObject({ url: origin, weight: endpointWeight })])
-  .transform((value) => (typeof value === 'string' ? { url: value, weight: 1 } : value));
-
-const version = z.strictObject({
-  endpoints: z.array(endpoint).min(1).max(256),
-});
-
 const service = z.strictObject({
   versions: z
-    .record(name, version)
+    .record(name, versionShape)
     .refine((versions) => Object.keys(versions).length > 0, { error: 'expected at least one version' }),
   default: name.optional().meta({
     description: 'Version that serves everything until an operator says otherwise. Default: the first.',
@@ -60,6 +50,8 @@ const service = z.strictObject({
       'How attempts spread over the endpoints of a version: in turn, to the less busy of two, or by the sticky key.',
   }),
   outlier: outlierField,
+  health: healthField,
+  localZone: localZoneField,
   slowStart: duration(0, HOUR).optional().meta({
     description: 'A new or recovered endpoint gets its full share only after this time. Default: at once.',
   }),
@@ -195,6 +187,7 @@ const jwtProvider = z.strictObject({
 
 export const gatewaySchema = z.strictObject({
   name: name.optional().meta({ description: 'Unique name of this gateway. Default: host name and port.' }),
+  zone: zoneField.optional().meta({ description: 'Where this gateway runs. Default: unknown.' }),
   listeners: z
     .array(z.strictObject({ address: listenAddress }))
     .min(1)

@@ -5,35 +5,26 @@
  */
 
 import type { GatewayConfig, Service } from '../config/gateway-model.ts';
-import { Balancer, type TargetState } from '../core/policy/balancer.ts';
 import { compileQueryKey } from '../core/policy/cache/cache-key.ts';
 import { OutlierWatch } from '../core/policy/outlier.ts';
 import { RetryBudget } from '../core/policy/retry-budget.ts';
-import { randomFraction } from './random-ids.ts';
 import type { CompiledService, ServiceVersion, SnapshotParts } from './snapshot.ts';
 import { compileStickySources } from './sticky.ts';
-import type { Endpoint } from './upstream/endpoint.ts';
-import type { Target } from './upstream/target.ts';
-
-export type StateOf = (version: string, origin: string) => TargetState;
+import { TargetSet } from './upstream/target-set.ts';
 
 export function compileService(
   service: Service,
-  connectMs: number,
-  cachedQueries: CompiledService['cachedQueries'],
+  config: GatewayConfig,
   parts: SnapshotParts,
-  used: Endpoint[],
-  stateOf: StateOf,
+  used: TargetSet[],
 ): CompiledService {
-  const balance = { kind: service.balance, slowStartMs: service.slowStartMs };
+  const connectMs = connectTimeout(config, service.name);
   const versions = new Map<string, ServiceVersion>();
   for (const [name, { endpoints }] of Object.entries(service.versions)) {
-    const targets = endpoints.map(({ url, weight }): Target => {
-      const endpoint = parts.endpoints.acquire(url, connectMs);
-      used.push(endpoint);
-      return { id: url, weight, endpoint, state: stateOf(`${service.name} ${name}`, url) };
-    });
-    const balancer = new Balancer(targets, balance, randomFraction, parts.endpoints.monotonicMs());
+    const options = { service, version: name, connectMs, zone: config.zone };
+    const targets = new TargetSet(parts.upstreams, options, endpoints);
+    used.push(targets);
+    const { balancer } = targets;
     versions.set(name, {
       name,
       balancer,
@@ -50,6 +41,7 @@ export function compileService(
     name: service.name,
     versions,
     defaultVersion,
+    health: service.health !== null,
     split: parts.splits.slot(service.name),
     sticky: compileStickySources(service.sticky),
     retryBudget: new RetryBudget(),
@@ -57,12 +49,20 @@ export function compileService(
     ownCookies: new Set(
       service.sticky.flatMap((source) => (source !== 'ip' && 'cookie' in source ? [source.cookie] : [])),
     ),
-    cachedQueries,
+    cachedQueries: queryKeys(config, service.name),
   };
 }
 
+/** The longest that a route to the service allows, milliseconds. */
+function connectTimeout(config: GatewayConfig, service: string): number {
+  return config.routes.reduce(
+    (longest, route) => (route.service === service ? Math.max(longest, route.timeout.connectMs) : longest),
+    0,
+  );
+}
+
 /** One function for each different way in which routes of the service write a query. */
-export function queryKeys(config: GatewayConfig, service: string): ((query: string) => string)[] {
+function queryKeys(config: GatewayConfig, service: string): ((query: string) => string)[] {
   const keyings = new Map<string, (query: string) => string>();
   for (const route of config.routes) {
     if (route.service !== service || route.cache === null) continue;

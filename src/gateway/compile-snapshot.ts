@@ -5,16 +5,14 @@
  */
 
 import type { GatewayConfig } from '../config/gateway-model.ts';
-import type { TargetState } from '../core/policy/balancer.ts';
 import { adoptBreaker, type RouteBreaker } from './breakers.ts';
 import { compileRoute } from './compile-route.ts';
-import { compileService, queryKeys, type StateOf } from './compile-service.ts';
+import { compileService } from './compile-service.ts';
 import { compileTrust } from './forwarded.ts';
 import { ServerSeries } from './metrics.ts';
 import { compileRouter } from './router.ts';
 import type { CompiledService, Snapshot, SnapshotParts } from './snapshot.ts';
-import type { Endpoint } from './upstream/endpoint.ts';
-import { adoptState } from './upstream/target.ts';
+import type { TargetSet } from './upstream/target-set.ts';
 
 /**
  * Compiles a checked configuration. Throws on one that the loader would have refused. What was learnt about
@@ -25,11 +23,11 @@ export function compileSnapshot(
   parts: SnapshotParts,
   previous: Snapshot | null,
 ): Snapshot {
-  const used: Endpoint[] = [];
+  const used: TargetSet[] = [];
   try {
     return compile(config, parts, used, previous);
   } catch (error) {
-    parts.endpoints.release(used);
+    for (const targets of used) targets.close();
     throw error;
   }
 }
@@ -37,24 +35,13 @@ export function compileSnapshot(
 function compile(
   config: GatewayConfig,
   parts: SnapshotParts,
-  used: Endpoint[],
+  used: TargetSet[],
   previous: Snapshot | null,
 ): Snapshot {
   const isTrusted = compileTrust(config.trustedProxies);
   const services = new Map<string, CompiledService>();
-  const states = new Map<string, TargetState>();
-  const stateOf: StateOf = (version, origin) =>
-    adoptState(previous?.targetStates, states, version, origin, parts.endpoints.monotonicMs());
   for (const service of Object.values(config.services)) {
-    const connectMs = config.routes.reduce(
-      (longest, route) =>
-        route.service === service.name ? Math.max(longest, route.timeout.connectMs) : longest,
-      0,
-    );
-    services.set(
-      service.name,
-      compileService(service, connectMs, queryKeys(config, service.name), parts, used, stateOf),
-    );
+    services.set(service.name, compileService(service, config, parts, used));
   }
   const breakers = new Map<string, RouteBreaker>();
   const routes = config.routes.map((route) =>
@@ -74,10 +61,9 @@ function compile(
     unrouted: new ServerSeries(parts.metrics, '', ''),
     inFlight: 0,
     superseded: false,
-    endpoints: used,
+    targetSets: used,
     breakers,
-    monotonicMs: parts.endpoints.monotonicMs,
-    targetStates: states,
+    monotonicMs: parts.upstreams.monotonicMs,
     services,
   };
 }

@@ -67,6 +67,7 @@ export const GATEWAY_ERRORS = {
     title: 'The service is failing and gets a moment to recover; try again later',
     close: false,
   },
+  NO_ENDPOINT: { status: 503, title: 'The service has no endpoint at the moment', close: false },
   UPSTREAM_TIMEOUT: { status: 504, title: 'The upstream did not answer in time', close: false },
   NOT_CACHED: { status: 504, title: 'There is no stored response, and only one was asked for', close: false },
   /** Only in the access log: the client was gone, or the response broke off half-way. */

@@ -19,7 +19,7 @@ import { Recorder } from './recorder.ts';
 import type { Snapshot, SnapshotParts } from './snapshot.ts';
 import { openSplitFiles } from './split-files.ts';
 import { SplitTable } from './split-table.ts';
-import type { EndpointRegistry } from './upstream/endpoint.ts';
+import type { UpstreamParts } from './upstream/target-set.ts';
 
 export interface GatewayOptions {
   readonly config: GatewayConfig;
@@ -41,7 +41,7 @@ export function openParts(
   options: GatewayOptions,
   name: string,
   metrics: GatewayMetrics,
-  endpoints: EndpointRegistry,
+  upstreams: UpstreamParts,
 ): Omit<SnapshotParts, 'verifiers'> {
   const { channel, telemetry, clock, stateDir, logger, incarnation } = options;
   const onFileProblem = (service: string, error: unknown): void =>
@@ -62,7 +62,7 @@ export function openParts(
     logger,
     revisionOf: (service) => splits.slot(service).revision,
   });
-  return { splits, recorder, metrics, concurrency: new ConcurrencyTable(metrics.limits), endpoints };
+  return { splits, recorder, metrics, concurrency: new ConcurrencyTable(metrics.limits), upstreams };
 }
 
 type FromGateway = Pick<

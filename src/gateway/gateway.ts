@@ -20,10 +20,10 @@ import { FIRST_WEIGHTS_MS, IDLE_GRACE_MS, LAST_ACCEPTED_MS, LOG_FLUSH_MS } from 
 import { type Listener, openListener, type RequestHandler } from './listeners.ts';
 import { GatewayMetrics } from './metrics.ts';
 import { runStages } from './pipeline.ts';
-import { releaseExchange, type Snapshot, type SnapshotParts } from './snapshot.ts';
+import { activate, releaseExchange, type Snapshot, type SnapshotParts, supersede } from './snapshot.ts';
 import type { AppliedSplit } from './split-table.ts';
 import { record } from './stages/record.ts';
-import { EndpointRegistry } from './upstream/endpoint.ts';
+import { Upstreams } from './upstream/upstreams.ts';
 import { within } from './within.ts';
 
 export type ReloadResult =
@@ -62,7 +62,7 @@ class RunningGateway implements Gateway {
   readonly #monotonicMs = monotonicMs;
   readonly #wheel = new DeadlineWheel(this.#monotonicMs);
   readonly #metrics = new GatewayMetrics();
-  readonly #endpoints = new EndpointRegistry(this.#monotonicMs);
+  readonly #upstreams: Upstreams;
   #config: GatewayConfig;
   #listeners: Listener[] = [];
   #admin: AdminListener | null = null;
@@ -82,6 +82,7 @@ class RunningGateway implements Gateway {
   constructor(options: GatewayOptions) {
     this.#options = options;
     this.#config = options.config;
+    this.#upstreams = new Upstreams(this.#monotonicMs, options.logger);
   }
 
   async start(): Promise<void> {
@@ -94,7 +95,7 @@ class RunningGateway implements Gateway {
     }
     this.addresses = this.#listeners.map(({ address }) => address);
     this.name = config.name ?? `${hostname()}:${this.addresses[0]?.port ?? 0}`;
-    this.#parts = openParts(this.#options, this.name, this.#metrics, this.#endpoints);
+    this.#parts = openParts(this.#options, this.name, this.#metrics, this.#upstreams);
     const { splits, recorder } = this.#parts;
     const verifiers = await openVerifiers(config, clock);
     const accessLog = openAccessLog(config.accessLog);
@@ -102,6 +103,7 @@ class RunningGateway implements Gateway {
     await within(watched, FIRST_WEIGHTS_MS);
     recorder.replaceServices(Object.keys(config.services));
     const snapshot = compileSnapshot(config, { ...this.#parts, verifiers }, null);
+    activate(snapshot);
     this.#runtime = openRuntime(this.#options, snapshot, {
       wheel: this.#wheel,
       metrics: this.#metrics,
@@ -180,7 +182,7 @@ class RunningGateway implements Gateway {
 
   #onRecorded(snapshot: Snapshot): void {
     this.#inFlight -= 1;
-    releaseExchange(snapshot, this.#endpoints);
+    releaseExchange(snapshot);
     if (this.#inFlight === 0) this.#onIdle?.();
   }
 
@@ -198,10 +200,10 @@ class RunningGateway implements Gateway {
       const next = compileSnapshot(config, { ...parts, verifiers }, runtime.snapshot);
       const old = runtime.snapshot;
       runtime.snapshot = next;
+      activate(next);
       this.#config = config;
       runtime.cache.store.resize(config.cacheBytes);
-      old.superseded = true;
-      if (old.inFlight === 0) this.#endpoints.release(old.endpoints);
+      supersede(old);
       parts.recorder.replaceServices(Object.keys(config.services));
       await parts.splits.retainServices(Object.keys(config.services));
       return { ok: true };
@@ -233,7 +235,7 @@ class RunningGateway implements Gateway {
 
   async #close(): Promise<void> {
     await Promise.all(this.#listeners.map((listener) => listener.close()));
-    await this.#endpoints.close();
+    await this.#upstreams.close();
     this.#wheel.close();
     await this.#parts?.recorder.close();
     await this.#parts?.splits.close();

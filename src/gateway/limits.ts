@@ -60,3 +60,5 @@ export const IDLE_GRACE_MS = 1_000;
 export const LAST_ACCEPTED_MS = 500;
 /** What is left of the access log gets this long to reach the disk at the end. */
 export const LOG_FLUSH_MS = 1_000;
+/** What a health check reads of an answer, bytes. */
+export const MAX_PROBE_BODY_BYTES = 65_536;

@@ -23,8 +23,8 @@ import type { CompiledLimits } from './route-limits.ts';
 import type { Router } from './router.ts';
 import type { SplitTable } from './split-table.ts';
 import type { StickyRead } from './sticky.ts';
-import type { Endpoint, EndpointRegistry } from './upstream/endpoint.ts';
-import type { Target, TargetStates } from './upstream/target.ts';
+import type { Target } from './upstream/target.ts';
+import type { TargetSet, UpstreamParts } from './upstream/target-set.ts';
 
 export interface ServiceVersion {
   readonly name: string;
@@ -39,6 +39,8 @@ export interface CompiledService {
   readonly name: string;
   readonly versions: ReadonlyMap<string, ServiceVersion>;
   readonly defaultVersion: ServiceVersion;
+  /** Its endpoints are checked. */
+  readonly health: boolean;
   readonly split: SplitSlot;
   readonly sticky: readonly StickyRead[];
   readonly retryBudget: RetryBudget;
@@ -78,10 +80,9 @@ export interface Snapshot {
   inFlight: number;
   /** A newer snapshot took over: the endpoints are let go when `inFlight` reaches 0. */
   superseded: boolean;
-  readonly endpoints: readonly Endpoint[];
+  readonly targetSets: readonly TargetSet[];
   readonly breakers: BreakerTable;
   readonly monotonicMs: () => number;
-  readonly targetStates: TargetStates;
   readonly services: ReadonlyMap<string, CompiledService>;
 }
 
@@ -90,13 +91,30 @@ export interface SnapshotParts {
   readonly recorder: Recorder;
   readonly metrics: GatewayMetrics;
   readonly concurrency: ConcurrencyTable;
-  readonly endpoints: EndpointRegistry;
+  readonly upstreams: UpstreamParts;
   /** By name of the provider, one for each of `config.jwt`. */
   readonly verifiers: ReadonlyMap<string, TokenVerifier>;
 }
 
-/** Counts an exchange out; the last one of a superseded snapshot lets its endpoints go. */
-export function releaseExchange(snapshot: Snapshot, endpoints: EndpointRegistry): void {
+/** The configuration is in force: what watches its endpoints starts. */
+export function activate(snapshot: Snapshot): void {
+  for (const targets of snapshot.targetSets) targets.activate();
+}
+
+/** A newer one is in force; the endpoints are let go when the last exchange has ended. */
+export function supersede(snapshot: Snapshot): void {
+  snapshot.superseded = true;
+  for (const targets of snapshot.targetSets) targets.deactivate();
+  releaseIdle(snapshot);
+}
+
+/** Counts an exchange out. */
+export function releaseExchange(snapshot: Snapshot): void {
   snapshot.inFlight -= 1;
-  if (snapshot.superseded && snapshot.inFlight === 0) endpoints.release(snapshot.endpoints);
+  releaseIdle(snapshot);
+}
+
+function releaseIdle(snapshot: Snapshot): void {
+  if (!snapshot.superseded || snapshot.inFlight > 0) return;
+  for (const targets of snapshot.targetSets) targets.close();
 }

@@ -6,7 +6,7 @@
 
 import { Counter, Gauge, type Registry } from 'prom-client';
 import type { Breaker, BreakerState } from '../core/policy/breaker.ts';
-import type { Snapshot } from './snapshot.ts';
+import type { CompiledService, ServiceVersion, Snapshot } from './snapshot.ts';
 import type { Target } from './upstream/target.ts';
 
 const STATE_VALUE: Readonly<Record<BreakerState, number>> = { closed: 0, 'half-open': 1, open: 2 };
@@ -24,6 +24,8 @@ export function registerUpstreams(registry: Registry, snapshot: () => Snapshot |
       value: read(breaker),
     }));
   const targets = (read: (target: Target) => number) => (): Sample[] => endpointSamples(snapshot(), read);
+  const versions = (read: (version: ServiceVersion) => number) => (): Sample[] =>
+    versionSamples(snapshot(), read);
   const gauge = (name: string, help: string, read: () => Sample[]): void => {
     const labelNames = labelsOf(name);
     new Gauge({ name, help, labelNames, registers: [registry], collect: setAll(read) });
@@ -62,21 +64,61 @@ export function registerUpstreams(registry: Registry, snapshot: () => Snapshot |
     'Times that an endpoint was ejected.',
     targets(({ state }) => state.ejections),
   );
+  gauge(
+    'sluice_endpoint_healthy',
+    '1 while the health checks of an endpoint succeed, 0 while they fail or have not said yet.',
+    () => endpointSamples(snapshot(), ({ state }) => (state.healthy && !state.joining ? 1 : 0), isChecked),
+  );
+  counter('sluice_endpoint_probes_total', 'Health checks of an endpoint, by result.', () => [
+    ...endpointSamples(snapshot(), ({ state }) => state.probesOk, isChecked, { result: 'ok' }),
+    ...endpointSamples(snapshot(), ({ state }) => state.probesFailed, isChecked, { result: 'failed' }),
+  ]);
+  gauge(
+    'sluice_version_panic',
+    '1 while fewer than half of the endpoints of a version are well, so that all are used.',
+    versions(({ balancer }) => (balancer.panicking ? 1 : 0)),
+  );
+  gauge(
+    'sluice_version_local_share',
+    'Share of the attempts at a version that stay in the zone of the gateway, 0 to 1.',
+    versions(({ balancer }) => balancer.localShare),
+  );
 }
 
 function labelsOf(name: string): string[] {
-  return name.startsWith('sluice_breaker')
-    ? ['service', 'route', 'version']
+  if (name.startsWith('sluice_breaker')) return ['service', 'route', 'version'];
+  if (name.startsWith('sluice_version')) return ['service', 'version'];
+  return name === 'sluice_endpoint_probes_total'
+    ? ['service', 'version', 'endpoint', 'result']
     : ['service', 'version', 'endpoint'];
 }
 
-function endpointSamples(snapshot: Snapshot | null, read: (target: Target) => number): Sample[] {
+function isChecked({ health }: CompiledService): boolean {
+  return health;
+}
+
+function versionSamples(snapshot: Snapshot | null, read: (version: ServiceVersion) => number): Sample[] {
+  return [...(snapshot?.services.values() ?? [])].flatMap((service) =>
+    [...service.versions.values()].map((version) => ({
+      labels: { service: service.name, version: version.name },
+      value: read(version),
+    })),
+  );
+}
+
+function endpointSamples(
+  snapshot: Snapshot | null,
+  read: (target: Target) => number,
+  concerns: (service: CompiledService) => boolean = () => true,
+  more: Readonly<Record<string, string>> = {},
+): Sample[] {
   const samples: Sample[] = [];
   for (const service of snapshot?.services.values() ?? []) {
+    if (!concerns(service)) continue;
     for (const version of service.versions.values()) {
       for (const target of version.balancer.targets) {
-        const labels = { service: service.name, version: version.name, endpoint: target.endpoint.origin };
-        samples.push({ labels, value: read(target) });
+        const place = { service: service.name, version: version.name, endpoint: target.endpoint.origin };
+        samples.push({ labels: { ...place, ...more }, value: read(target) });
       }
     }
   }

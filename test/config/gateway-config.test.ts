@@ -67,6 +67,7 @@ routes: [{ name: a, match: { path: / }, service: a }]
     expect(config).toEqual({
       path: '/srv/proxy/gateway.yaml',
       name: null,
+      zone: '',
       listeners: [{ address: { host: '::', port: 8080 } }],
       admin: { address: { host: '127.0.0.1', port: 9090 } },
       trustedProxies: [],
@@ -78,12 +79,14 @@ routes: [{ name: a, match: { path: / }, service: a }]
         a: {
           name: 'a',
           versions: {
-            v1: { endpoints: [{ url: 'http://127.0.0.1:1', weight: 1 }] },
-            v2: { endpoints: [{ url: 'http://[::1]:2', weight: 1 }] },
+            v1: { endpoints: [{ url: 'http://127.0.0.1:1', weight: 1, zone: '' }] },
+            v2: { endpoints: [{ url: 'http://[::1]:2', weight: 1, zone: '' }] },
           },
           balance: 'roundRobin',
           slowStartMs: 0,
           outlier: null,
+          health: null,
+          localZone: 0.7,
           defaultVersion: 'v1',
           sticky: [{ cookie: 'sluice_id' }, 'ip'],
           salt: 'a',

@@ -20,8 +20,8 @@ describe('balancing', () => {
   it('spreads attempts by weight', async () => {
     const [a, b] = [await harness.named('a'), await harness.named('b')];
     const endpoints = [
-      { url: a.url, weight: 3 },
-      { url: b.url, weight: 1 },
+      { url: a.url, weight: 3, zone: '' },
+      { url: b.url, weight: 1, zone: '' },
     ];
     const service = serviceOf('orders', {}, { versions: { v1: { endpoints } }, defaultVersion: 'v1' });
     const gateway = await harness.gateway(gatewayConfigOf([service]));
@@ -87,6 +87,22 @@ describe('balancing', () => {
       }),
     );
     for (let i = 0; i < 20; i += 1) expect((await call(gateway, '/')).body).toBe('good');
+  });
+
+  it('stays in the zone of the gateway while enough is well there', async () => {
+    const [here, there] = [await harness.named('here'), await harness.named('there')];
+    const endpoints = [
+      { url: there.url, weight: 9, zone: 'b' },
+      { url: here.url, weight: 1, zone: 'a' },
+    ];
+    const service = (localZone: number | null) =>
+      serviceOf('orders', {}, { versions: { v1: { endpoints } }, defaultVersion: 'v1', localZone });
+    const gateway = await harness.gateway(gatewayConfigOf([service(0.7)], { zone: 'a' }));
+    for (let i = 0; i < 10; i += 1) expect((await call(gateway, '/')).body).toBe('here');
+    await gateway.reload(gatewayConfigOf([service(null)], { zone: 'a' }));
+    const replies = [];
+    for (let i = 0; i < 10; i += 1) replies.push(await call(gateway, '/'));
+    expect(countsOf(replies)).toEqual({ here: 1, there: 9 });
   });
 
   it('lets attempts at an endpoint that a reload has removed come to their end', async () => {

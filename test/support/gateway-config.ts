@@ -40,13 +40,15 @@ export function serviceOf(
     versions: Object.fromEntries(
       Object.entries(versions).map(([version, urls]) => [
         version,
-        { endpoints: urls.map((url) => ({ url, weight: 1 })) },
+        { endpoints: urls.map((url) => ({ url, weight: 1, zone: '' })) },
       ]),
     ),
     defaultVersion: Object.keys(versions)[0] ?? '',
     balance: 'roundRobin',
     slowStartMs: 0,
     outlier: null,
+    health: null,
+    localZone: null,
     sticky: [{ header: 'x-user-id' }, 'ip'],
     salt: name,
     ...changes,
@@ -61,6 +63,7 @@ export function gatewayConfigOf(
   return {
     path: '/nowhere/gateway.yaml',
     name: null,
+    zone: '',
     listeners: [{ address: ANY_PORT }],
     admin: { address: ANY_PORT },
     trustedProxies: [],

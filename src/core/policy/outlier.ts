@@ -4,7 +4,8 @@
  * @module
  */
 
-import type { Balancer, BalanceTarget } from './balancer.ts';
+import type { Balancer } from './balancer.ts';
+import type { BalanceTarget } from './target-state.ts';
 
 export interface OutlierLimits {
   /** Failures in a row that eject. */

@@ -4,8 +4,8 @@
  * @module
  */
 
-import { ringHash } from '../../core/policy/balancer.ts';
 import { type Breaker, REFUSED } from '../../core/policy/breaker.ts';
+import { ringHash } from '../../core/policy/hash-ring.ts';
 import { type AttemptFailure, retryDelayMs } from '../../core/policy/retry.ts';
 import { formatTraceParent } from '../../telemetry/trace-context.ts';
 import { Alarm } from '../alarm.ts';
@@ -31,7 +31,7 @@ export function attempt(exchange: Exchange): boolean {
   if (breaker?.isOpen(nowMs) === true) {
     // Before the body is asked for: nobody would read it.
     breaker.refusals += 1;
-    refuse(exchange, breaker, nowMs);
+    refuse(exchange, 'BREAKER_OPEN', ['Retry-After', retryAfterS(breaker, nowMs)]);
     return false;
   }
   route.service.retryBudget.countRequest(nowMs);
@@ -138,18 +138,22 @@ const ERROR_OF_TROUBLE: Readonly<Record<AttemptTrouble, GatewayErrorCode>> = {
 function start(exchange: Exchange, nowMs: number): void {
   const { route, version } = exchange;
   if (route === null || version === null) throw new Error('attempt runs after assign');
+  const target = pickTarget(exchange, version, nowMs);
+  if (target === null) {
+    refuse(exchange, 'NO_ENDPOINT', []);
+    return;
+  }
   const breaker = breakerOf(exchange);
   let pass: BreakerPass | null = null;
   if (breaker !== null) {
     const ticket = breaker.admit(nowMs, randomFraction());
     if (ticket === REFUSED) {
-      refuse(exchange, breaker, nowMs);
+      refuse(exchange, 'BREAKER_OPEN', ['Retry-After', retryAfterS(breaker, nowMs)]);
       return;
     }
     pass = new BreakerPass(breaker, ticket, nowMs);
   }
   exchange.attempts += 1;
-  const target = pickTarget(exchange, version, nowMs);
   exchange.upstreamFields[exchange.traceparentAt] = formatTraceParent(
     exchange.traceId,
     randomHex16(),
@@ -167,14 +171,14 @@ function breakerOf({ route, version }: Exchange): Breaker | null {
 }
 
 /** The version is not asked: no attempt of its own, but the analysis must know that its sample is cut. */
-function refuse(exchange: Exchange, breaker: Breaker, nowMs: number): void {
+function refuse(exchange: Exchange, code: GatewayErrorCode, fields: readonly string[]): void {
   if (exchange.attempts === 0 && !exchange.forced && exchange.version !== null)
     exchange.version.counter.refused += 1;
   if (answerOnError(exchange, 0)) return;
-  replyProblem(exchange, 'BREAKER_OPEN', '', ['Retry-After', retryAfterS(breaker, nowMs)]);
+  replyProblem(exchange, code, '', fields);
 }
 
-function pickTarget(exchange: Exchange, version: ServiceVersion, nowMs: number): Target {
+function pickTarget(exchange: Exchange, version: ServiceVersion, nowMs: number): Target | null {
   const { balancer } = version;
   const keyHash = balancer.usesKey ? ringHash(exchange.stickyKey || exchange.clientIp) : 0;
   return balancer.pick(nowMs, keyHash, exchange.tried);

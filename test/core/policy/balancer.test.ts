@@ -1,12 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import {
-  type BalanceKind,
-  Balancer,
-  type BalanceTarget,
-  ringHash,
-  TargetState,
-} from '../../../src/core/policy/balancer.ts';
+import { type BalanceKind, Balancer } from '../../../src/core/policy/balancer.ts';
+import { ringHash } from '../../../src/core/policy/hash-ring.ts';
+import type { ZonePreference } from '../../../src/core/policy/rotation.ts';
+import { type BalanceTarget, TargetState } from '../../../src/core/policy/target-state.ts';
 
 /** A linear congruential generator: the same draws every time. */
 function seeded(seed = 1): () => number {
@@ -18,11 +15,32 @@ function seeded(seed = 1): () => number {
 }
 
 function targets(...weights: number[]): BalanceTarget[] {
-  return weights.map((weight, i) => ({ id: `http://10.0.0.${i}:80`, weight, state: new TargetState() }));
+  return weights.map((weight, i) => ({
+    id: `http://10.0.0.${i}:80`,
+    weight,
+    zone: '',
+    state: new TargetState(),
+  }));
 }
 
-function balancerOf(kind: BalanceKind, of: readonly BalanceTarget[], slowStartMs = 0) {
-  return new Balancer(of, { kind, slowStartMs }, seeded(), 0);
+function balancerOf(
+  kind: BalanceKind,
+  of: readonly BalanceTarget[],
+  slowStartMs = 0,
+  zone: ZonePreference | null = null,
+) {
+  return new Balancer(of, { kind, slowStartMs, zone }, seeded(), 0);
+}
+
+function pick(
+  balancer: Balancer<BalanceTarget>,
+  nowMs: number,
+  user: number,
+  tried: readonly BalanceTarget[] | null,
+): BalanceTarget {
+  const target = balancer.pick(nowMs, ringHash(`user-${user}`), tried);
+  if (target === null) throw new Error('there is no endpoint');
+  return target;
 }
 
 /** How often each target is picked in `count` picks, each attempt over at once. */
@@ -34,7 +52,7 @@ function shares(
 ): number[] {
   const counts = balancer.targets.map(() => 0);
   for (let i = 0; i < count; i += 1) {
-    const at = balancer.targets.indexOf(balancer.pick(nowMs, ringHash(`user-${i}`), tried));
+    const at = balancer.targets.indexOf(pick(balancer, nowMs, i, tried));
     counts[at] = (counts[at] ?? 0) + 1;
   }
   return counts;
@@ -50,7 +68,7 @@ describe('Balancer', () => {
   it('takes turns by weight, evenly interleaved', () => {
     const of = targets(5, 1, 1);
     const balancer = balancerOf('roundRobin', of);
-    const order = Array.from({ length: 7 }, () => of.indexOf(balancer.pick(0, 0, null)));
+    const order = Array.from({ length: 7 }, () => of.indexOf(pick(balancer, 0, 0, null)));
     expect(order).toEqual([0, 0, 1, 0, 2, 0, 0]);
   });
 
@@ -89,7 +107,7 @@ describe('Balancer', () => {
   it('lets a hot key overflow to the next endpoint instead of drowning its own', () => {
     const of = targets(1, 1, 1, 1);
     const balancer = balancerOf('hash', of);
-    for (let i = 0; i < 100; i += 1) balancer.pick(0, 42, null).state.inFlight += 1;
+    for (let i = 0; i < 100; i += 1) pick(balancer, 0, 42, null).state.inFlight += 1;
     for (const { state } of of) expect(state.inFlight).toBeLessThanOrEqual(Math.ceil((1.25 * 101) / 4));
   });
 
@@ -123,7 +141,8 @@ describe('Balancer', () => {
   });
 
   it.each(KINDS)('%s eases a newly admitted endpoint in', (kind) => {
-    const of = [...targets(1, 1, 1), { id: 'http://10.0.0.9:80', weight: 1, state: new TargetState(1_000) }];
+    const newcomer = { id: 'http://10.0.0.9:80', weight: 1, zone: '', state: new TargetState(1_000) };
+    const of = [...targets(1, 1, 1), newcomer];
     const balancer = balancerOf(kind, of, 10_000);
     const at = (nowMs: number) => (shares(balancer, 8_000, nowMs)[3] ?? 0) / 8_000;
     const [early, half, full] = [at(1_000), at(6_000), at(11_000)];
@@ -138,19 +157,29 @@ describe('Balancer', () => {
       weight: fc.integer({ min: 1, max: 9 }),
       well: fc.boolean(),
       busy: fc.nat(20),
+      joining: fc.boolean(),
+      zone: fc.constantFrom('', 'a', 'b'),
     });
     fc.assert(
       fc.property(fc.array(target, { minLength: 1, maxLength: 12 }), fc.nat(), (shapes, seed) => {
-        const of = shapes.map(({ weight, well, busy }, i) => {
+        const of = shapes.map(({ weight, well, busy, joining, zone }, i) => {
           const state = new TargetState();
           state.healthy = well;
           state.inFlight = busy;
-          return { id: `t${i}`, weight, state };
+          state.joining = joining;
+          return { id: `t${i}`, weight, zone, state };
         });
-        const balancer = new Balancer(of, { kind, slowStartMs: 0 }, seeded(seed), 0);
+        const balancer = new Balancer(
+          of,
+          { kind, slowStartMs: 0, zone: { zone: 'a', enough: 0.7 } },
+          seeded(seed),
+          0,
+        );
+        const alone = of.every(({ state }) => state.joining);
         for (let i = 0; i < 20; i += 1) {
-          const { state } = balancer.pick(0, ringHash(`k${i}`), null);
-          expect(state.healthy || balancer.panicking).toBe(true);
+          const { state } = pick(balancer, 0, i, null);
+          expect(state.healthy || balancer.panicking || alone).toBe(true);
+          expect(!state.joining || alone).toBe(true);
         }
       }),
     );

@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { Balancer, type BalanceTarget, TargetState } from '../../../src/core/policy/balancer.ts';
+import { Balancer } from '../../../src/core/policy/balancer.ts';
 import { type OutlierLimits, OutlierWatch } from '../../../src/core/policy/outlier.ts';
+import { type BalanceTarget, TargetState } from '../../../src/core/policy/target-state.ts';
 
 const LIMITS: OutlierLimits = { consecutive: 5, baseMs: 30_000, maxMs: 100_000, maxShare: 0.3 };
 
@@ -9,9 +10,10 @@ function watched(count: number, limits: OutlierLimits = LIMITS) {
   const targets: BalanceTarget[] = Array.from({ length: count }, (_, i) => ({
     id: `t${i}`,
     weight: 1,
+    zone: '',
     state: new TargetState(),
   }));
-  const balancer = new Balancer(targets, { kind: 'roundRobin', slowStartMs: 0 }, () => 0, 0);
+  const balancer = new Balancer(targets, { kind: 'roundRobin', slowStartMs: 0, zone: null }, () => 0, 0);
   const watch = new OutlierWatch(limits, balancer);
   const fail = (at: number, times: number, nowMs: number): void => {
     for (let i = 0; i < times; i += 1) watch.note(targets[at] as BalanceTarget, true, nowMs);
