@@ -12,7 +12,11 @@ import type { Action } from '../ports/control.ts';
 export const MAX_SOURCE_BYTES = 1024 * 1024;
 
 const note = z.string().trim().max(1000).nullable().default(null);
-const expectStep = z.int().min(0).max(99).nullable().default(null);
+/** What the one who asks has looked at. */
+const expected = {
+  expectStep: z.int().min(0).max(99).nullable().default(null),
+  expectRun: z.int().min(1).nullable().default(null),
+};
 
 const source = z.strictObject({
   file: z.string().min(1).max(1024),
@@ -27,12 +31,12 @@ const bodies = {
     message: note,
     dryRun: z.boolean().default(false),
   }),
-  pause: z.strictObject({ expectStep, reason: note }),
-  resume: z.strictObject({ expectStep }),
-  promote: z.strictObject({ expectStep, reason: note, full: z.boolean().default(false) }),
-  abort: z.strictObject({ expectStep, reason: note }),
-  retry: z.strictObject({ expectStep, message: note }),
-  undo: z.strictObject({ expectStep, reason: note }),
+  pause: z.strictObject({ ...expected, reason: note }),
+  resume: z.strictObject(expected),
+  promote: z.strictObject({ ...expected, reason: note, full: z.boolean().default(false) }),
+  abort: z.strictObject({ ...expected, reason: note }),
+  retry: z.strictObject({ ...expected, message: note }),
+  undo: z.strictObject({ ...expected, reason: note }),
 } as const;
 
 export type ActionKind = Action['kind'];
@@ -49,6 +53,7 @@ export const ACTION_KINDS: readonly ActionKind[] = [
 export interface ParsedAction {
   readonly action: Action;
   readonly expectStep: number | null;
+  readonly expectRun: number | null;
 }
 
 /** An absent body counts as `{}`. Throws BAD_REQUEST with `data.issues: { path, message }[]`. */
@@ -57,29 +62,29 @@ export function parseAction(kind: ActionKind, body: unknown): ParsedAction {
   switch (kind) {
     case 'start': {
       const { source: plan, message, dryRun } = parse(bodies.start, given);
-      return { action: { kind, source: plan, message, dryRun }, expectStep: null };
+      return { action: { kind, source: plan, message, dryRun }, expectStep: null, expectRun: null };
     }
     case 'pause': {
-      const { expectStep: step, reason } = parse(bodies.pause, given);
-      return { action: { kind, reason }, expectStep: step };
+      const { reason, ...rest } = parse(bodies.pause, given);
+      return { action: { kind, reason }, ...rest };
     }
     case 'resume':
-      return { action: { kind }, expectStep: parse(bodies.resume, given).expectStep };
+      return { action: { kind }, ...parse(bodies.resume, given) };
     case 'promote': {
-      const { expectStep: step, reason, full } = parse(bodies.promote, given);
-      return { action: { kind, full, reason }, expectStep: step };
+      const { reason, full, ...rest } = parse(bodies.promote, given);
+      return { action: { kind, full, reason }, ...rest };
     }
     case 'abort': {
-      const { expectStep: step, reason } = parse(bodies.abort, given);
-      return { action: { kind, reason: reason || 'requested' }, expectStep: step };
+      const { reason, ...rest } = parse(bodies.abort, given);
+      return { action: { kind, reason: reason || 'requested' }, ...rest };
     }
     case 'retry': {
-      const { expectStep: step, message } = parse(bodies.retry, given);
-      return { action: { kind, message }, expectStep: step };
+      const { message, ...rest } = parse(bodies.retry, given);
+      return { action: { kind, message }, ...rest };
     }
     case 'undo': {
-      const { expectStep: step, reason } = parse(bodies.undo, given);
-      return { action: { kind, reason }, expectStep: step };
+      const { reason, ...rest } = parse(bodies.undo, given);
+      return { action: { kind, reason }, ...rest };
     }
   }
 }

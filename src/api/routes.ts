@@ -73,8 +73,8 @@ function registerActions(app: FastifyInstance, { control, access }: RouteContext
     };
     app.post(`/api/v1/rollouts/:name/${kind}`, options, async (request) => {
       const { actor } = access(request, 'operator');
-      const { action, expectStep } = parseAction(kind, request.body);
-      return control.act({ rollout: rolloutOf(request), action, actor, expectStep });
+      const { action, ...expected } = parseAction(kind, request.body);
+      return control.act({ rollout: rolloutOf(request), action, actor, ...expected });
     });
   }
 }

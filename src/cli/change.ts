@@ -3,10 +3,14 @@
  * @module
  */
 
+import { formatDuration } from '../core/domain/duration.ts';
 import { formatBp } from '../core/domain/weight.ts';
 import type { RolloutView } from '../core/view/rollout-view.ts';
 import type { ActionVerb } from './client.ts';
 import type { VerbContext } from './verb-context.ts';
+
+/** A phase that began this long ago was not begun by the answer to this request. */
+const JUST_NOW_MS = 2000;
 
 /** With --json the view on stdout; otherwise talk only. */
 export function reportChange(context: VerbContext, verb: ActionVerb, view: RolloutView): void {
@@ -50,7 +54,7 @@ export function describeChange(
         : { changed: `Moved ${rollout} on to ${step}: ${canary} gets ${weight}.`, next: watch };
     case 'abort':
       return {
-        changed: `Aborted ${rollout}: ${baseline} serves all traffic of ${service}.`,
+        changed: `${aborted(view)}: ${baseline} serves all traffic of ${service}.`,
         next: `rollout retry ${rollout} (once it is fixed)`,
       };
     case 'undo':
@@ -59,4 +63,11 @@ export function describeChange(
         next: `rollout retry ${rollout} (once it is fixed)`,
       };
   }
+}
+
+/** An abort of what was aborted before is a success that changes nothing, and says so. */
+function aborted({ rollout, sinceMs, nowMs }: RolloutView): string {
+  const agoMs = sinceMs === null ? 0 : nowMs - sinceMs;
+  if (agoMs <= JUST_NOW_MS) return `Aborted ${rollout}`;
+  return `${rollout} was aborted ${formatDuration(Math.floor(agoMs / 1000) * 1000)} ago already`;
 }

@@ -22,6 +22,7 @@ export interface ClientOptions {
 
 export interface ActionBody {
   readonly expectStep?: number | null;
+  readonly expectRun?: number | null;
   readonly reason?: string | null;
   readonly message?: string | null;
   readonly full?: boolean;

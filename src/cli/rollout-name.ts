@@ -8,7 +8,7 @@ import type { ControlClient } from './client.ts';
 import { isActiveView } from './run-phase.ts';
 import type { VerbContext } from './verb-context.ts';
 
-/** The name given, else the only active rollout. Throws USAGE with the names to choose from. */
+/** The name given, else the only active rollout, else the only one that ever ran. Throws USAGE with the names to choose from. */
 export async function resolveName(
   context: VerbContext,
   client: ControlClient,
@@ -21,6 +21,12 @@ export async function resolveName(
   if (only && !other) {
     context.talk(`(${only.rollout}, the only active rollout)`);
     return only.rollout;
+  }
+  const started = views.filter((view) => view.phase !== 'ready');
+  const [past, another] = started;
+  if (active.length === 0 && past && !another) {
+    context.talk(`(${past.rollout}, the only rollout that was ever started)`);
+    return past.rollout;
   }
   const names = (active.length > 0 ? active : views).map((view) => view.rollout).sort();
   throw new SluiceError('USAGE', {

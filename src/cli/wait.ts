@@ -38,6 +38,8 @@ export function waitOption(): Option {
     .preset('done');
 }
 
+/** A pause this long is said once: nothing but a person ends it. */
+const REMIND_AFTER_MS = 60_000;
 /** Timers of Node overflow beyond 2^31 ms. */
 const MAX_TIMEOUT_MS = 24 * 86_400_000;
 
@@ -66,6 +68,8 @@ export async function waitFor(
   const timer = timeoutMs === null ? undefined : setTimeout(() => timeUp.abort(), timeoutMs);
   const style = createStyle(context.render());
   let latest = from;
+  let pausedAtMs: number | null = null;
+  let reminded = false;
   try {
     const signal = AbortSignal.any([context.io.signal, timeUp.signal]);
     const options = { afterSequence: newestSequence(from), signal };
@@ -74,6 +78,11 @@ export async function waitFor(
       if (sight.kind === 'lost') context.talk(`reconnecting (${sight.reason})`);
       if (sight.kind !== 'view') continue;
       latest = sight.view;
+      pausedAtMs = latest.phase === 'paused' ? (pausedAtMs ?? context.io.now()) : null;
+      if (pausedAtMs !== null && !reminded && context.io.now() - pausedAtMs >= REMIND_AFTER_MS) {
+        context.talk(`Still paused: \`rollout resume ${from.rollout}\` goes on, abort ends it.`);
+        reminded = true;
+      }
       const code = latest.run === from.run ? resultOf(latest, from, goal) : await pastResult(client, from);
       if (code !== null) return { code, view: latest };
     }

@@ -117,11 +117,11 @@ export class WatchSession {
       return;
     }
     if (!view || !isActiveView(view)) return;
-    const expectStep = view.step;
-    if (key === 'p') await this.#act('promote', { expectStep });
+    const seen = { expectStep: view.step, expectRun: view.run };
+    if (key === 'p') await this.#act('promote', seen);
     // Aborting is right at whatever step it is by now.
     if (key === 'a') await this.#act('abort', { reason: 'aborted from the live view' });
-    if (key === ' ') await this.#act(view.phase === 'paused' ? 'resume' : 'pause', { expectStep });
+    if (key === ' ') await this.#act(view.phase === 'paused' ? 'resume' : 'pause', seen);
   }
 
   /** One at a time: a key that is held down must not promote through several steps. */

@@ -89,6 +89,7 @@ async function act(
   const { rollout, action } = request;
   const record = await context.backend.store.load(rollout);
   if (action.kind === 'start' || action.kind === 'retry') {
+    if (record) checkExpected(record, request);
     const plan = await planOf(context, request, record);
     if (action.kind === 'start' && action.dryRun) return projectDeclared(plan, context.clock.nowMs());
     return start(context, sessions, request, plan);
@@ -158,19 +159,36 @@ async function decideAndCommit(
   input: RolloutInput,
 ): Promise<void> {
   const { state, plan, memory } = session.record;
-  if (request.expectStep !== null && request.expectStep !== state.step) {
-    throw new SluiceError('STEP_MOVED', {
-      detail: `expected step ${request.expectStep + 1}, it is at step ${state.step + 1}`,
-      hint: `Look with \`rollout status ${request.rollout}\` and try again.`,
-      data: { expectedStep: request.expectStep, actualStep: state.step },
-    });
-  }
+  checkExpected(session.record, request);
   const nowMs = context.clock.nowMs();
   const decision = decide(plan, state, input, nowMs);
   if (!decision.ok) throw new SluiceError(decision.code, { detail: decision.detail, hint: decision.hint });
-  await commit(context, session, { state: decision.state, memory }, decision.transitions);
+  // An abort of what is aborted: nothing to write down, but gateways hear it again.
+  if (decision.transitions.length > 0) {
+    await commit(context, session, { state: decision.state, memory }, decision.transitions);
+  }
   sessions.announce(session);
   await publish(context, session, nowMs);
+}
+
+/** Throws STEP_MOVED when the rollout is not where the one who asks has seen it. */
+function checkExpected(record: RolloutRecord, { rollout, expectRun, expectStep }: ActRequest): void {
+  const { run, state } = record;
+  const hint = `Look with \`rollout status ${rollout}\` and try again.`;
+  if (expectRun !== null && expectRun !== run) {
+    throw new SluiceError('STEP_MOVED', {
+      detail: `expected run ${expectRun}, this is run ${run}`,
+      hint,
+      data: { expectedRun: expectRun, actualRun: run },
+    });
+  }
+  if (expectStep !== null && expectStep !== state.step) {
+    throw new SluiceError('STEP_MOVED', {
+      detail: `expected step ${expectStep + 1}, it is at step ${state.step + 1}`,
+      hint,
+      data: { expectedStep: expectStep, actualStep: state.step },
+    });
+  }
 }
 
 function inputOf(action: Exclude<Action, { kind: 'start' | 'retry' }>, request: ActRequest): RolloutInput {

@@ -32,6 +32,8 @@ export interface ActRequest {
   readonly actor: Actor;
   /** Refused with STEP_MOVED unless the rollout is at this step (index). Null: wherever it is. */
   readonly expectStep: number | null;
+  /** Refused with STEP_MOVED unless this is its newest run. Null: whichever. */
+  readonly expectRun: number | null;
 }
 
 export interface RolloutChange {

@@ -116,6 +116,7 @@ describe('actions', () => {
       },
       actor: { kind: 'user', name: 'ana' },
       expectStep: null,
+      expectRun: null,
     });
     await call('POST', '/api/v1/rollouts/orders-v2/pause', { reason: 'lunch', expectStep: 0 });
     await call('POST', '/api/v1/rollouts/orders-v2/resume');

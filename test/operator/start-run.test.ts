@@ -81,6 +81,7 @@ describe('startRun', () => {
       action: { kind: 'retry', message: null },
       actor: ACTOR,
       expectStep: null,
+      expectRun: null,
     };
     await expect(planOf(context, retry, null)).rejects.toMatchObject({ code: 'RUN_UNKNOWN' });
     const recorded = plan({ salt: 'as recorded' });

@@ -77,6 +77,12 @@ export class ScriptedControl implements Control {
         data: { expectedStep: request.expectStep, actualStep: view.step },
       });
     }
+    if (request.expectRun !== null && request.expectRun !== view.run) {
+      throw new SluiceError('STEP_MOVED', {
+        detail: `this is run ${view.run}, not ${request.expectRun}`,
+        data: { expectedRun: request.expectRun, actualRun: view.run },
+      });
+    }
     const next = this.#apply(view, request);
     if (this.afterAct) setImmediate(this.afterAct);
     return next;
@@ -160,6 +166,7 @@ export class ScriptedControl implements Control {
         return this.move(rollout, done ? 'promoted' : 'advanced', change, actor.name);
       }
       case 'abort':
+        if (view.phase === 'aborted') return view;
         need(active);
         return this.move(rollout, 'aborted', { phase: 'aborted', weight: at(0) }, actor.name);
       case 'undo':

@@ -27,7 +27,7 @@ export const registerPromote: RegisterVerb = (program, run) => {
     .command('promote')
     .argument(...ROLLOUT_ARGUMENT)
     .description('end the current hold or gate and go on to the next step')
-    .option('--step <n>', 'refuse unless it is at this step, from 1 (default: the step it is at now)')
+    .option('--step <n>', 'refuse unless it is at this step, counted from 1 (default: the step it is at now)')
     .option('--full', 'skip all further steps; asks first')
     .option('-r, --reason <text>', 'why, for the record')
     .action((name: string | undefined, options: PromoteOptions, command: Command) =>
@@ -44,13 +44,19 @@ async function promote(
   const client = await context.connect();
   const rollout = await resolveName(context, client, name);
   const view = await client.view(rollout);
+  if (named !== null && named >= view.steps.length) {
+    throw new SluiceError('USAGE', {
+      detail: `${rollout} has ${view.steps.length} steps, so --step is 1 to ${view.steps.length}, got ${named + 1}`,
+    });
+  }
   const expectStep = named ?? view.step;
+  if (view.phase === 'paused') context.talk('It was paused; promoting ends the pause as well.');
   const full = options.full ?? false;
   if (full && !(await confirmFull(context, view))) {
     context.talk('Nothing was changed.');
     return EXIT.failure;
   }
-  const body = { expectStep, full, reason: options.reason ?? null };
+  const body = { expectStep, expectRun: view.run, full, reason: options.reason ?? null };
   reportChange(context, 'promote', await client.act(rollout, 'promote', body));
   return EXIT.success;
 }

@@ -35,7 +35,13 @@ export function decide(plan: Plan, state: RolloutState, input: RolloutInput, now
     case 'promote':
       return promote(plan, state, input, nowMs);
     case 'abort':
-      if (!isActive(state)) return refuse(state, 'abort', 'Only a rollout that is under way can be aborted.');
+      // Said twice, done once: whoever aborts wants the baseline, and has it.
+      if (state.phase === 'aborted') return stay(state);
+      if (!isActive(state)) {
+        const undo = 'To take a promoted rollout back, undo it.';
+        const none = 'Only a rollout that is under way can be aborted.';
+        return refuse(state, 'abort', state.phase === 'promoted' ? undo : none);
+      }
       return end(
         plan,
         state,
