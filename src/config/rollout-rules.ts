@@ -6,6 +6,7 @@
 
 import { formatDuration } from '../core/domain/duration.ts';
 import type { Rule } from '../core/domain/rule.ts';
+import { FULL_BP } from '../core/domain/weight.ts';
 import type { RolloutYaml } from './rollout-schema.ts';
 import { parseRuleExpression } from './rule-expression.ts';
 import type { YamlSource } from './yaml-source.ts';
@@ -49,6 +50,7 @@ export function readRules(
     rules.push(built);
   }
   checkRepeated(source, rules, yaml.abort);
+  checkLastHold(source, rules, yaml);
   return rules;
 }
 
@@ -108,6 +110,19 @@ function checkWindows(source: YamlSource, index: number, yaml: RuleYaml, rule: R
       'remove it',
     );
   }
+}
+
+/** At 100 % nothing is left to compare with: a hold there only watches by rules that need no baseline. */
+function checkLastHold(source: YamlSource, rules: readonly Rule[], yaml: RolloutYaml): void {
+  const last = yaml.steps.findIndex(({ weight, hold }) => weight === FULL_BP && (hold ?? 0) > 0);
+  const compares = ({ condition }: Rule): boolean =>
+    condition.kind === 'rate-ratio' || condition.kind === 'quantile-ratio';
+  if (last < 0 || rules.length === 0 || !rules.every(compares)) return;
+  source.findings.warning(
+    source.valueRange(['steps', last, 'hold']),
+    'at 100% no baseline is left to compare with, so no rule can act during this hold',
+    'add a rule with a fixed limit, such as 5xx > 1%, or remove the hold',
+  );
 }
 
 function checkRepeated(source: YamlSource, rules: readonly Rule[], yaml: RolloutYaml['abort']): void {
