@@ -16,7 +16,7 @@ import { checkHealth, completeHealth } from './policies/health.ts';
 import { checkIdempotencyCallers } from './policies/idempotency.ts';
 import { checkLimitClaims } from './policies/limits.ts';
 import { completeOutlier } from './policies/outlier.ts';
-import { completeLocalZone } from './policies/upstreams-schema.ts';
+import { completeLocalZone, completeResolver, completeVersion } from './policies/upstreams.ts';
 import { checkIsMap, checkSchema } from './schema-check.ts';
 import { parseYaml, type YamlSource } from './yaml-source.ts';
 
@@ -60,6 +60,7 @@ function buildConfig(source: YamlSource, yaml: GatewayYaml): GatewayConfig {
     drainMs: yaml.drain ?? DEFAULT_DRAIN_MS,
     cacheBytes: yaml.cache?.bytes ?? DEFAULT_CACHE_BYTES,
     jwt: buildProviders(yaml.identity?.jwt ?? {}),
+    resolver: completeResolver(yaml.resolver),
     services,
     routes,
   };
@@ -86,7 +87,12 @@ function buildService(source: YamlSource, name: string, yaml: GatewayYaml['servi
   checkHealth(source, ['services', name], yaml.health);
   return {
     name,
-    versions: yaml.versions,
+    versions: Object.fromEntries(
+      Object.entries(yaml.versions).map(([version, each]) => [
+        version,
+        completeVersion(each, source.file.absolutePath),
+      ]),
+    ),
     balance: yaml.balance,
     slowStartMs: yaml.slowStart ?? 0,
     outlier: completeOutlier(yaml.outlier),

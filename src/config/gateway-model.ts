@@ -13,6 +13,7 @@ import type { ConcurrencyPolicy } from './policies/concurrency.ts';
 import type { HealthPolicy } from './policies/health.ts';
 import type { IdempotencyPolicy } from './policies/idempotency.ts';
 import type { RouteLimits } from './policies/limits.ts';
+import type { ResolverSettings, VersionUpstream } from './policies/upstreams.ts';
 import type { ListenAddress } from './primitives.ts';
 
 export interface GatewayConfig {
@@ -27,6 +28,7 @@ export interface GatewayConfig {
   readonly accessLog: { readonly kind: 'stdout' | 'off' } | { readonly kind: 'file'; readonly path: string };
   readonly drainMs: number;
   readonly jwt: Readonly<Record<string, JwtProvider>>;
+  readonly resolver: ResolverSettings;
   readonly services: Readonly<Record<string, Service>>;
   /** What stored responses may take of the memory of one gateway. */
   readonly cacheBytes: number;
@@ -41,18 +43,10 @@ export interface JwtProvider {
   readonly clockToleranceMs: number;
 }
 
-export interface EndpointAddress {
-  readonly url: string;
-  /** At least 1. */
-  readonly weight: number;
-  /** Empty: unknown. */
-  readonly zone: string;
-}
-
 export interface Service {
   readonly name: string;
   /** In the order of the file, which is also the order of the split's layout. */
-  readonly versions: Readonly<Record<string, { readonly endpoints: readonly EndpointAddress[] }>>;
+  readonly versions: Readonly<Record<string, VersionUpstream>>;
   readonly balance: BalanceKind;
   readonly slowStartMs: number;
   /** Null: endpoints that fail are not ejected. */

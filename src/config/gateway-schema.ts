@@ -12,7 +12,7 @@ import { healthField } from './policies/health.ts';
 import { idempotencyField } from './policies/idempotency-schema.ts';
 import { limitFields } from './policies/limits-schema.ts';
 import { outlierField } from './policies/outlier.ts';
-import { localZoneField, versionShape, zoneField } from './policies/upstreams-schema.ts';
+import { localZoneField, resolverField, versionShape, zoneField } from './policies/upstreams-schema.ts';
 import { duration, headerName, httpUrl, listenAddress, name } from './primitives.ts';
 
 const SECOND = 1000;
@@ -206,6 +206,7 @@ export const gatewaySchema = z.strictObject({
     .optional()
     .meta({ description: 'On SIGTERM, time that requests in flight get to end. Default 30s.' }),
   cache: cacheBudget,
+  resolver: resolverField,
   identity: z.strictObject({ jwt: z.record(name, jwtProvider) }).optional(),
   services: z
     .record(name, service)

@@ -13,7 +13,8 @@ import type { CacheStore } from './cache/cache-store.ts';
 import type { GatewayMetrics } from './metrics.ts';
 import type { Snapshot } from './snapshot.ts';
 import type { AppliedSplit } from './split-table.ts';
-import { registerUpstreams } from './upstream-gauges.ts';
+import type { DiscoveryState } from './upstream/discovery.ts';
+import { registerDiscovery, registerUpstreams } from './upstream-gauges.ts';
 
 export interface AdminFacts {
   readonly metrics: GatewayMetrics;
@@ -26,6 +27,7 @@ export interface AdminFacts {
   readonly channelConnected: () => boolean;
   /** In force now; null before there is one. */
   readonly snapshot: () => Snapshot | null;
+  readonly discovery: () => readonly DiscoveryState[];
   readonly cacheStore: () => CacheStore | null;
 }
 
@@ -120,6 +122,7 @@ function createRegistry(facts: AdminFacts): Registry {
     },
   });
   registerUpstreams(registry, facts.snapshot);
+  registerDiscovery(registry, facts.discovery);
   gauge('sluice_channel_connected', '1 while the weight channel answers.', registers, () =>
     facts.channelConnected() ? 1 : 0,
   );

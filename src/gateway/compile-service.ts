@@ -21,8 +21,14 @@ export function compileService(
   const connectMs = connectTimeout(config, service.name);
   const versions = new Map<string, ServiceVersion>();
   for (const [name, { endpoints }] of Object.entries(service.versions)) {
-    const options = { service, version: name, connectMs, zone: config.zone };
-    const targets = new TargetSet(parts.upstreams, options, endpoints);
+    const targets = new TargetSet(parts.upstreams, {
+      service,
+      version: name,
+      sources: endpoints,
+      resolver: config.resolver,
+      connectMs,
+      zone: config.zone,
+    });
     used.push(targets);
     const { balancer } = targets;
     versions.set(name, {

@@ -62,3 +62,11 @@ export const LAST_ACCEPTED_MS = 500;
 export const LOG_FLUSH_MS = 1_000;
 /** What a health check reads of an answer, bytes. */
 export const MAX_PROBE_BODY_BYTES = 65_536;
+/** A start or reload waits no longer for first answers about where endpoints are. */
+export const FIRST_ENDPOINTS_MS = 3_000;
+/** First wait after a look-up that failed; doubles with each further one, up to the refresh time. */
+export const DISCOVERY_RETRY_MS = 1_000;
+/** An answer with a shorter TTL holds this long, unless the refresh time is shorter still. */
+export const MIN_DNS_TTL_MS = 1_000;
+/** Endpoints that are taken from one source. */
+export const MAX_DISCOVERED = 256;

@@ -7,6 +7,7 @@
 import { Counter, Gauge, type Registry } from 'prom-client';
 import type { Breaker, BreakerState } from '../core/policy/breaker.ts';
 import type { CompiledService, ServiceVersion, Snapshot } from './snapshot.ts';
+import type { DiscoveryState } from './upstream/discovery.ts';
 import type { Target } from './upstream/target.ts';
 
 const STATE_VALUE: Readonly<Record<BreakerState, number>> = { closed: 0, 'half-open': 1, open: 2 };
@@ -83,6 +84,31 @@ export function registerUpstreams(registry: Registry, snapshot: () => Snapshot |
     'Share of the attempts at a version that stay in the zone of the gateway, 0 to 1.',
     versions(({ balancer }) => balancer.localShare),
   );
+}
+
+/** Series of the places where endpoints are looked up. */
+export function registerDiscovery(registry: Registry, states: () => readonly DiscoveryState[]): void {
+  const read = (value: (state: DiscoveryState) => number) => (): Sample[] =>
+    states().map((state) => ({ labels: { source: state.source }, value: value(state) }));
+  const common = { labelNames: ['source'], registers: [registry] };
+  new Gauge({
+    ...common,
+    name: 'sluice_discovery_endpoints',
+    help: 'Endpoints that a source names, as far as is known.',
+    collect: setAll(read(({ endpoints }) => endpoints)),
+  });
+  new Gauge({
+    ...common,
+    name: 'sluice_discovery_stale',
+    help: '1 while a source cannot be asked, so that what it said before is used.',
+    collect: setAll(read(({ stale }) => (stale ? 1 : 0))),
+  });
+  new Counter({
+    ...common,
+    name: 'sluice_discovery_failures_total',
+    help: 'Look-ups of a source that failed or found nothing.',
+    collect: addAll(read(({ failures }) => failures)),
+  });
 }
 
 function labelsOf(name: string): string[] {

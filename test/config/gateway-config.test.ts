@@ -75,12 +75,15 @@ routes: [{ name: a, match: { path: / }, service: a }]
       drainMs: 30_000,
       cacheBytes: 67_108_864,
       jwt: {},
+      resolver: { servers: [], timeoutMs: 2_000 },
       services: {
         a: {
           name: 'a',
           versions: {
-            v1: { endpoints: [{ url: 'http://127.0.0.1:1', weight: 1, zone: '' }] },
-            v2: { endpoints: [{ url: 'http://[::1]:2', weight: 1, zone: '' }] },
+            v1: {
+              endpoints: [{ url: 'http://127.0.0.1:1', weight: 1, zone: '', priority: 0, servername: '' }],
+            },
+            v2: { endpoints: [{ url: 'http://[::1]:2', weight: 1, zone: '', priority: 0, servername: '' }] },
           },
           balance: 'roundRobin',
           slowStartMs: 0,

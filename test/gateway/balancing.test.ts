@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { gatewayConfigOf, routeOf, serviceOf } from '../support/gateway-config.ts';
+import { endpointOf, gatewayConfigOf, routeOf, serviceOf } from '../support/gateway-config.ts';
 import { admin, call, eventually, GatewayHarness } from '../support/gateway-harness.ts';
 
 let harness: GatewayHarness;
@@ -19,10 +19,7 @@ function countsOf(replies: readonly { readonly body: string }[]): Record<string,
 describe('balancing', () => {
   it('spreads attempts by weight', async () => {
     const [a, b] = [await harness.named('a'), await harness.named('b')];
-    const endpoints = [
-      { url: a.url, weight: 3, zone: '' },
-      { url: b.url, weight: 1, zone: '' },
-    ];
+    const endpoints = [endpointOf(a.url, { weight: 3 }), endpointOf(b.url)];
     const service = serviceOf('orders', {}, { versions: { v1: { endpoints } }, defaultVersion: 'v1' });
     const gateway = await harness.gateway(gatewayConfigOf([service]));
     const replies = [];
@@ -91,10 +88,7 @@ describe('balancing', () => {
 
   it('stays in the zone of the gateway while enough is well there', async () => {
     const [here, there] = [await harness.named('here'), await harness.named('there')];
-    const endpoints = [
-      { url: there.url, weight: 9, zone: 'b' },
-      { url: here.url, weight: 1, zone: 'a' },
-    ];
+    const endpoints = [endpointOf(there.url, { weight: 9, zone: 'b' }), endpointOf(here.url, { zone: 'a' })];
     const service = (localZone: number | null) =>
       serviceOf('orders', {}, { versions: { v1: { endpoints } }, defaultVersion: 'v1', localZone });
     const gateway = await harness.gateway(gatewayConfigOf([service(0.7)], { zone: 'a' }));

@@ -4,6 +4,7 @@
  */
 
 import type { GatewayConfig, Route, Service } from '../../src/config/gateway-model.ts';
+import type { EndpointAddress } from '../../src/config/policies/upstreams.ts';
 
 export const ANY_PORT = { host: '127.0.0.1', port: 0 } as const;
 
@@ -29,6 +30,11 @@ export function routeOf(service: string, changes: Partial<Route> = {}): Route {
   };
 }
 
+/** An endpoint with a fixed address. */
+export function endpointOf(url: string, changes: Partial<EndpointAddress> = {}): EndpointAddress {
+  return { url, weight: 1, zone: '', priority: 0, servername: '', ...changes };
+}
+
 /** A service from version names and endpoint URLs; the first version is the default. */
 export function serviceOf(
   name: string,
@@ -40,7 +46,7 @@ export function serviceOf(
     versions: Object.fromEntries(
       Object.entries(versions).map(([version, urls]) => [
         version,
-        { endpoints: urls.map((url) => ({ url, weight: 1, zone: '' })) },
+        { endpoints: urls.map((url) => endpointOf(url)) },
       ]),
     ),
     defaultVersion: Object.keys(versions)[0] ?? '',
@@ -71,6 +77,7 @@ export function gatewayConfigOf(
     drainMs: 2_000,
     cacheBytes: 16_777_216,
     jwt: {},
+    resolver: { servers: [], timeoutMs: 2_000 },
     services: Object.fromEntries(services.map((service) => [service.name, service])),
     routes: services.map((service) => routeOf(service.name)),
     ...changes,

@@ -1,6 +1,6 @@
 /**
- * Which endpoints of a version take attempts now, and with what weight: the well ones, those of the gateway's own
- * zone first. Pure; what it returns holds until someone's health changes.
+ * Which endpoints of a version take attempts now, and with what weight: the well ones of the first priority that
+ * has enough of them, those of the gateway's own zone first. Pure; what it returns holds until someone's health changes.
  * @module
  */
 
@@ -17,7 +17,7 @@ export interface Rotation<T> {
   readonly targets: readonly T[];
   /** One for each of `targets`. */
   readonly weights: readonly number[];
-  /** All that are well, in whatever zone; never fewer than `targets`. */
+  /** All that are well, in whatever zone and of whatever priority; never fewer than `targets`. */
   readonly well: readonly T[];
   /** Fewer than half are well: health is ignored. */
   readonly panicking: boolean;
@@ -36,14 +36,28 @@ export function rotationOf<T extends BalanceTarget>(
   // One that joins neither serves nor counts while there are others.
   const settled = targets.filter(({ state }) => !state.joining);
   const members = settled.length > 0 ? settled : targets;
-  const well = members.filter(
-    ({ state }) => (state.healthy || state.joining) && state.ejectedUntilMs <= nowMs,
-  );
-  if (well.length < PANIC_SHARE * members.length) {
-    const weights = members.map(({ weight }) => weight);
-    return { targets: members, weights, well: members, panicking: true, localShare: 1 };
+  const isWell = ({ state }: T): boolean => (state.healthy || state.joining) && state.ejectedUntilMs <= nowMs;
+  const groups = byPriority(members);
+  for (const group of groups) {
+    const well = group.filter(isWell);
+    if (well.length === 0 || well.length < PANIC_SHARE * group.length) continue;
+    const elsewhere = members.filter((target) => isWell(target) && !group.includes(target));
+    return { ...byZone(well, group, preference), well: [...well, ...elsewhere], panicking: false };
   }
-  return { ...byZone(well, members, preference), well, panicking: false };
+  const all = groups[0] ?? [];
+  const weights = all.map(({ weight }) => weight);
+  return { targets: all, weights, well: members, panicking: all.length > 0, localShare: 1 };
+}
+
+/** The lowest number first. */
+function byPriority<T extends BalanceTarget>(members: readonly T[]): T[][] {
+  const groups = new Map<number, T[]>();
+  for (const target of members) {
+    const group = groups.get(target.priority) ?? [];
+    group.push(target);
+    groups.set(target.priority, group);
+  }
+  return [...groups.entries()].sort(([a], [b]) => a - b).map(([, group]) => group);
 }
 
 function byZone<T extends BalanceTarget>(

@@ -34,9 +34,11 @@ export class TargetState {
 export interface BalanceTarget {
   /** Names it on the hash ring. */
   readonly id: string;
-  /** At least 1. */
+  /** Positive. */
   readonly weight: number;
   /** Empty: unknown. */
   readonly zone: string;
+  /** From 0: used only when fewer than half of those with a lower number are well. */
+  readonly priority: number;
   readonly state: TargetState;
 }

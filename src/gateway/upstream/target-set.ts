@@ -4,9 +4,16 @@
  * @module
  */
 
-import type { EndpointAddress, Service } from '../../config/gateway-model.ts';
+import type { Service } from '../../config/gateway-model.ts';
+import {
+  type EndpointAddress,
+  type EndpointSource,
+  isDiscovered,
+  type ResolverSettings,
+} from '../../config/policies/upstreams.ts';
 import { Balancer } from '../../core/policy/balancer.ts';
 import { randomFraction } from '../random-ids.ts';
+import type { Discovery } from './discovery.ts';
 import type { EndpointRegistry } from './endpoint.ts';
 import type { HealthChecks } from './health-checks.ts';
 import type { Target, TargetTable } from './target.ts';
@@ -15,12 +22,15 @@ export interface UpstreamParts {
   readonly endpoints: EndpointRegistry;
   readonly targets: TargetTable;
   readonly health: HealthChecks;
+  readonly discovery: Discovery;
   readonly monotonicMs: () => number;
 }
 
 export interface TargetSetOptions {
   readonly service: Service;
   readonly version: string;
+  readonly sources: readonly EndpointSource[];
+  readonly resolver: ResolverSettings;
   /** Bounds a connection attempt of the pools, milliseconds. */
   readonly connectMs: number;
   /** Of the gateway; empty: unknown. */
@@ -33,16 +43,15 @@ export class TargetSet {
   readonly #options: TargetSetOptions;
   readonly #key: string;
   #active = false;
-  #unwatch: (() => void) | null = null;
+  #unwatch: (() => void)[] = [];
 
-  constructor(parts: UpstreamParts, options: TargetSetOptions, addresses: readonly EndpointAddress[]) {
+  constructor(parts: UpstreamParts, options: TargetSetOptions) {
     const { service, version, zone } = options;
     this.#parts = parts;
     this.#options = options;
     this.#key = `${service.name} ${version}`;
-    const targets = this.#build(addresses);
-    this.balancer = new Balancer(
-      targets,
+    this.balancer = new Balancer<Target>(
+      this.#build([]),
       {
         kind: service.balance,
         slowStartMs: service.slowStartMs,
@@ -51,44 +60,78 @@ export class TargetSet {
       randomFraction,
       parts.monotonicMs(),
     );
-    this.#unwatch = parts.targets.watch(this.#key, () => this.balancer.refresh(parts.monotonicMs()));
   }
 
-  /** Its configuration is in force now: health checks run. */
+  /** Its configuration is in force now: it follows changes, and health checks run. */
   activate(): void {
     if (this.#active) return;
     this.#active = true;
+    const { targets, discovery } = this.#parts;
+    this.#unwatch.push(targets.watch(this.#key, () => this.#refresh()));
+    const { sources, resolver } = this.#options;
+    for (const source of sources) {
+      if (isDiscovered(source)) this.#unwatch.push(discovery.watch(source, resolver, () => this.#update()));
+    }
     for (const target of this.balancer.targets) this.#check(target);
-    this.#refresh();
+    this.#update();
   }
 
   /** Another configuration is in force; requests that began with this one end by what is known. */
   deactivate(): void {
     if (!this.#active) return;
     this.#active = false;
+    for (const end of this.#unwatch.splice(0)) end();
     for (const target of this.balancer.targets) this.#uncheck(target);
   }
 
   /** No request uses it any more. Idempotent. */
   close(): void {
     this.deactivate();
-    this.#unwatch?.();
-    this.#unwatch = null;
     const { targets } = this.balancer;
     this.balancer.replace([], this.#parts.monotonicMs());
     this.#release(targets);
   }
 
-  #build(addresses: readonly EndpointAddress[]): Target[] {
+  /** From one moment to the next attempts go to what is there now; those under way end where they are. */
+  #update(): void {
+    const before = this.balancer.targets;
+    const after = this.#build(before);
+    this.balancer.replace(after, this.#parts.monotonicMs());
+    for (const target of after) if (!before.includes(target)) this.#check(target);
+    const gone = before.filter((target) => !after.includes(target));
+    for (const target of gone) this.#uncheck(target);
+    this.#release(gone);
+  }
+
+  /** A target that has not changed stays the same object. */
+  #build(before: readonly Target[]): Target[] {
     const { endpoints, targets, monotonicMs } = this.#parts;
     const { service, connectMs } = this.#options;
     const joins = targets.knows(this.#key);
-    return addresses.map(({ url, weight, zone }): Target => {
+    return [...this.#addresses().values()].map((address): Target => {
+      const known = before.find((target) => isAt(target, address));
+      if (known !== undefined) return known;
+      const { url, weight, zone, priority } = address;
       const isNew = joins && !targets.has(this.#key, url);
       const state = targets.acquire(this.#key, url, isNew ? monotonicMs() : undefined);
       if (isNew && service.health !== null) state.joining = true;
-      return { id: url, weight, zone, endpoint: endpoints.acquire(url, connectMs), state };
+      const endpoint = endpoints.acquire(url, connectMs);
+      return { id: url, weight, zone, priority, endpoint, state };
     });
+  }
+
+  /** By URL; the first of several that say the same. */
+  #addresses(): ReadonlyMap<string, EndpointAddress> {
+    const addresses = new Map<string, EndpointAddress>();
+    const { sources, resolver } = this.#options;
+    for (const source of sources) {
+      for (const address of isDiscovered(source)
+        ? this.#parts.discovery.current(source, resolver)
+        : [source]) {
+        if (!addresses.has(address.url)) addresses.set(address.url, address);
+      }
+    }
+    return addresses;
   }
 
   #release(targets: readonly Target[]): void {
@@ -109,4 +152,10 @@ export class TargetSet {
   #refresh(): void {
     this.balancer.refresh(this.#parts.monotonicMs());
   }
+}
+
+function isAt(target: Target, { url, weight, zone, priority }: EndpointAddress): boolean {
+  return (
+    target.id === url && target.weight === weight && target.zone === zone && target.priority === priority
+  );
 }

@@ -19,6 +19,7 @@ function targets(...weights: number[]): BalanceTarget[] {
     id: `http://10.0.0.${i}:80`,
     weight,
     zone: '',
+    priority: 0,
     state: new TargetState(),
   }));
 }
@@ -141,7 +142,13 @@ describe('Balancer', () => {
   });
 
   it.each(KINDS)('%s eases a newly admitted endpoint in', (kind) => {
-    const newcomer = { id: 'http://10.0.0.9:80', weight: 1, zone: '', state: new TargetState(1_000) };
+    const newcomer = {
+      id: 'http://10.0.0.9:80',
+      weight: 1,
+      zone: '',
+      priority: 0,
+      state: new TargetState(1_000),
+    };
     const of = [...targets(1, 1, 1), newcomer];
     const balancer = balancerOf(kind, of, 10_000);
     const at = (nowMs: number) => (shares(balancer, 8_000, nowMs)[3] ?? 0) / 8_000;
@@ -167,7 +174,7 @@ describe('Balancer', () => {
           state.healthy = well;
           state.inFlight = busy;
           state.joining = joining;
-          return { id: `t${i}`, weight, zone, state };
+          return { id: `t${i}`, weight, zone, priority: 0, state };
         });
         const balancer = new Balancer(
           of,

@@ -11,6 +11,7 @@ function watched(count: number, limits: OutlierLimits = LIMITS) {
     id: `t${i}`,
     weight: 1,
     zone: '',
+    priority: 0,
     state: new TargetState(),
   }));
   const balancer = new Balancer(targets, { kind: 'roundRobin', slowStartMs: 0, zone: null }, () => 0, 0);

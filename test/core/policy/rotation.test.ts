@@ -6,17 +6,18 @@ import { type BalanceTarget, TargetState } from '../../../src/core/policy/target
 
 interface Shape {
   readonly zone?: string;
+  readonly priority?: number;
   readonly weight?: number;
   readonly healthy?: boolean;
   readonly joining?: boolean;
 }
 
 function targetsOf(...shapes: Shape[]): BalanceTarget[] {
-  return shapes.map(({ zone = '', weight = 1, healthy = true, joining = false }, i) => {
+  return shapes.map(({ zone = '', weight = 1, priority = 0, healthy = true, joining = false }, i) => {
     const state = new TargetState();
     state.healthy = healthy;
     state.joining = joining;
-    return { id: `t${i}`, weight, zone, state };
+    return { id: `t${i}`, weight, zone, priority, state };
   });
 }
 
@@ -84,6 +85,26 @@ describe('rotationOf', () => {
     const rotation = rotationOf(targetsOf(...shapes), HERE, 0);
     expect(rotation.localShare).toBeCloseTo(localShare);
     expect(rotation.targets).toHaveLength(count);
+  });
+
+  it.each<[string, Shape[], number, boolean]>([
+    ['uses the first priority only', [...many(2, {}), ...many(4, { priority: 1 })], 2, false],
+    ['keeps to it while half of it is well', [{}, { healthy: false }, ...many(4, { priority: 1 })], 1, false],
+    [
+      'goes to the next one below that',
+      [{}, ...many(2, { healthy: false }), ...many(4, { priority: 1 })],
+      4,
+      false,
+    ],
+    [
+      'goes back to the first in a panic of all',
+      [...many(3, { healthy: false }), ...many(4, { priority: 1, healthy: false })],
+      3,
+      true,
+    ],
+  ])('%s', (_title, shapes, count, panicking) => {
+    const rotation = rotationOf(targetsOf(...shapes), null, 0);
+    expect([rotation.targets.length, rotation.panicking]).toEqual([count, panicking]);
   });
 
   it('forgets zones in a panic', () => {
