@@ -4,21 +4,11 @@
  * @module
  */
 
-import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { readFlags } from '../rig/flags.mjs';
 import { table } from '../rig/numbers.mjs';
-import { machine, saveResult } from '../rig/results.mjs';
-import {
-  gatewayYaml,
-  load,
-  scratchFolder,
-  splitDocument,
-  startLoad,
-  startRedis,
-  startSluice,
-  startUpstream,
-} from '../rig/sluice.mjs';
+import { startOverRedis } from '../rig/over-redis.mjs';
+import { conclude } from '../rig/results.mjs';
+import { load, splitDocument } from '../rig/sluice.mjs';
 
 const flags = readFlags({
   changes: 250,
@@ -37,36 +27,27 @@ const CHANGE_EVERY_MS = 20;
 const SETTLE_MS = 1_000;
 const RELOAD_TIMEOUT_MS = 10_000;
 
-const folder = scratchFolder();
-const redis = await startRedis(folder);
-const upstream = await startUpstream(1024, null);
-const generator = startLoad(null);
+const rig = await startOverRedis({ dist: flags.dist, names: NAMES });
+const { redis, generator, gateways } = rig;
 const { openRedis } = await load(flags.dist, 'adapters/redis/open-redis.js');
 const backend = await openRedis({ url: redis.url });
-const gateways = [];
-for (const name of NAMES) {
-  configure(name, '127.0.0.1:0', '5s');
-  gateways.push(await start(name));
-}
 // From now on at its own port: a restarted gateway comes back where clients know it.
 const ports = gateways.map(({ port }) => port);
 for (const [index, name] of NAMES.entries()) {
   await gateways[index].stop();
-  configure(name, `127.0.0.1:${ports[index]}`, '5s');
-  gateways[index] = await start(name);
+  configure(index, '5s');
+  gateways[index] = await rig.start(name);
 }
 
 const exitCodes = [];
 let revision = 0;
 await write(3000);
-await generator.ask('begin', {
-  targets: ports.map((port) => ({ host: '127.0.0.1', port })),
+const loadOptions = rig.load({
   connections: flags.connections,
-  bytes: 1024,
   requestsPerSecond: flags.rate === 0 ? null : flags.rate,
   answersPerConnection: flags['answers-per-connection'],
-  sticky: false,
 });
+await generator.ask('begin', loadOptions);
 await pause(SETTLE_MS);
 await generator.ask('look');
 
@@ -78,10 +59,7 @@ phases.push(await phase('restarts and weight changes', () => Promise.all([restar
 const total = await generator.ask('finish');
 
 await backend.close();
-exitCodes.push(...(await Promise.all(gateways.map(({ stop }) => stop()))));
-await Promise.all([upstream.stop(), redis.stop()]);
-generator.child.disconnect();
-await generator.exited;
+exitCodes.push(...(await rig.stop()));
 
 const head = [
   'while',
@@ -108,9 +86,7 @@ if (failed) {
   const { errors, examples, notSent } = total;
   process.stdout.write(`FAILED: ${JSON.stringify({ errors, notSent, badExits })}\n${examples.join('\n')}\n`);
 } else process.stdout.write(`${total.sent} requests sent, all answered and right\n`);
-const path = saveResult('drops', flags, { phases, total, exitCodes });
-process.stdout.write(`machine: ${JSON.stringify(machine())}\nraw figures: ${path}\n`);
-process.exitCode = failed ? 1 : 0;
+conclude('drops', flags, { phases, total, exitCodes }, !failed);
 
 async function phase(label, act) {
   const before = await generator.ask('look');
@@ -140,7 +116,7 @@ async function reload() {
     for (const [index, name] of NAMES.entries()) {
       const gateway = gateways[index];
       const before = reloadsOf(gateway);
-      configure(name, `127.0.0.1:${ports[index]}`, i % 2 === 0 ? '6s' : '5s');
+      configure(index, i % 2 === 0 ? '6s' : '5s');
       gateway.signal('SIGHUP');
       const untilMs = performance.now() + RELOAD_TIMEOUT_MS;
       while (reloadsOf(gateway) === before) {
@@ -158,7 +134,7 @@ async function restart() {
   for (let i = 0; i < flags.restarts; i += 1) {
     for (const [index, name] of NAMES.entries()) {
       exitCodes.push(await gateways[index].stop());
-      gateways[index] = await start(name);
+      gateways[index] = await rig.start(name);
       // Its clients come back as their connections to the other gateway end.
       await pause(SETTLE_MS);
     }
@@ -172,19 +148,8 @@ async function write(canaryBp) {
   if (!written.ok) throw new Error(`revision ${revision} was refused: ${written.cause}`);
 }
 
-function start(name) {
-  return startSluice({
-    dist: flags.dist,
-    configPath: join(folder, `${name}.yaml`),
-    stateDir: join(folder, name),
-    name,
-    redisUrl: redis.url,
-  });
-}
-
-function configure(name, listen, responseTimeout) {
-  const yaml = gatewayYaml({ upstream, listen, logPath: join(folder, `${name}.log`), responseTimeout });
-  writeFileSync(join(folder, `${name}.yaml`), yaml);
+function configure(index, responseTimeout) {
+  rig.configure(NAMES[index], { listen: `127.0.0.1:${ports[index]}`, responseTimeout });
 }
 
 function reloadsOf(gateway) {

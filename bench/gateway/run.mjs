@@ -7,7 +7,7 @@
 import { readFileSync } from 'node:fs';
 import { readFlags } from '../rig/flags.mjs';
 import { pinning } from '../rig/process-tree.mjs';
-import { machine, saveResult } from '../rig/results.mjs';
+import { conclude } from '../rig/results.mjs';
 import { scratchFolder, startLoad, startUpstream } from '../rig/sluice.mjs';
 import { startContenders } from './contenders.mjs';
 import { report } from './report.mjs';
@@ -108,7 +108,9 @@ const summary = report({ flags, contenders, rounds, ceiling, faults });
 process.stdout.write(
   `${summary.text}\n\naccess log: ${logged} lines written, ${lost ?? 'unknown'} dropped\n`,
 );
-const path = saveResult('gateway', flags, {
+if (ended[0] !== 0)
+  process.stdout.write(`Sluice ended with ${ended[0]}\n${contenders[0].errors.join('\n')}\n`);
+const figures = {
   pinned,
   contenders: contenders.map(({ name, label }) => ({ name, label })),
   ceiling,
@@ -116,11 +118,8 @@ const path = saveResult('gateway', flags, {
   faults,
   accessLog: { lines: logged, dropped: Number(lost) },
   summary: summary.figures,
-});
-process.stdout.write(`machine: ${JSON.stringify(machine())}\nraw figures: ${path}\n`);
-if (ended[0] !== 0)
-  process.stdout.write(`Sluice ended with ${ended[0]}\n${contenders[0].errors.join('\n')}\n`);
-process.exitCode = faults.length > 0 || ended[0] !== 0 ? 1 : 0;
+};
+conclude('gateway', flags, figures, faults.length === 0 && ended[0] === 0);
 
 function countLines(file) {
   let lines = 0;

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { sharedNowMs } from './clock.mjs';
 import { Connection } from './connection.mjs';
 import { quantile } from './numbers.mjs';
 import { bodyOf, PATHS, pathOf, requestOf, USERS } from './orders.mjs';
@@ -22,7 +23,8 @@ const MAX_WAITING = 10_000;
 /**
  * Options: `targets` [{host, port}], `connections` in all, spread over the targets; `bytes` of a body;
  * `requestsPerSecond` (null: each connection sends its next request at once); `answersPerConnection` (null: no
- * limit) after which the client closes a connection; `sticky`: a user must never change version in this run.
+ * limit) after which the client closes a connection; `sticky`: a user must never change version in this run;
+ * `expectBad` (a version, if any): its answers of 500 are no errors but noted by their time, with its last answer.
  */
 export class LoadRun {
   #options;
@@ -47,6 +49,7 @@ export class LoadRun {
   #owed = 0;
   #lastBeatMs = 0;
   #workers = [];
+  #bad = { count: 0, firstMs: null, lastMs: null, lastAnswerMs: null };
 
   constructor(options) {
     this.#options = options;
@@ -108,6 +111,7 @@ export class LoadRun {
       sent: this.#sent,
       inFlight: this.#inFlight,
       errors: { ...this.#errors },
+      bad: { ...this.#bad },
       errorCount: Object.values(this.#errors).reduce((sum, count) => sum + count, 0),
       examples: [...this.#examples],
       connectionsOpened: this.#opened,
@@ -185,6 +189,9 @@ export class LoadRun {
   }
 
   #check(user, status, head, body) {
+    const version = VERSION.exec(head)?.[1] ?? 'none';
+    if (version === this.#options.expectBad) this.#noteBad(status);
+    if (status === 500 && version === this.#options.expectBad) return;
     if (status !== 200) {
       this.#fail(`status ${status}`, `${head}${body.subarray(0, 300)}`);
       return;
@@ -193,13 +200,21 @@ export class LoadRun {
       this.#fail('wrong body', `${pathOf(user % PATHS)}: ${body.length} bytes, ${body.subarray(0, 60)}`);
       return;
     }
-    const version = VERSION.exec(head)?.[1] ?? 'none';
     this.#byVersion[version] = (this.#byVersion[version] ?? 0) + 1;
     if (!this.#options.sticky) return;
     const before = this.#versionOf.get(user);
     if (before === undefined) this.#versionOf.set(user, version);
     else if (before !== version)
       this.#fail('user changed version', `user ${user}: ${before}, then ${version}`);
+  }
+
+  #noteBad(status) {
+    const nowMs = sharedNowMs();
+    this.#bad.lastAnswerMs = nowMs;
+    if (status !== 500) return;
+    this.#bad.count += 1;
+    this.#bad.firstMs ??= nowMs;
+    this.#bad.lastMs = nowMs;
   }
 
   #fail(kind, example) {

@@ -35,3 +35,13 @@ export function answerOf(index, version, bytes) {
     `X-Version: ${version}\r\nDate: Thu, 01 Jan 2026 00:00:00 GMT\r\nCache-Control: no-store\r\n\r\n`;
   return Buffer.concat([Buffer.from(head, 'latin1'), bodyOf(index, bytes)]);
 }
+
+/** What a version that has turned bad answers to everything, as it goes over the wire. */
+export function failureOf(version) {
+  const body = 'cannot read the order book';
+  return Buffer.from(
+    `HTTP/1.1 500 Internal Server Error\r\nContent-Type: text/plain\r\nContent-Length: ${body.length}\r\n` +
+      `X-Version: ${version}\r\nDate: Thu, 01 Jan 2026 00:00:00 GMT\r\nCache-Control: no-store\r\n\r\n${body}`,
+    'latin1',
+  );
+}

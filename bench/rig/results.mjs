@@ -9,7 +9,7 @@ import { join, relative } from 'node:path';
 import { ROOT } from './sluice.mjs';
 
 /** Facts of the machine that every figure depends on. */
-export function machine() {
+function machine() {
   const [cpu] = cpus();
   return {
     cpu: cpu?.model ?? 'unknown',
@@ -21,8 +21,24 @@ export function machine() {
   };
 }
 
-/** Writes `bench/results/<name>-<time>.json` and returns its path from the project's root. */
-export function saveResult(name, flags, result) {
+/** How this run is repeated. */
+function commandLine(name) {
+  const given = process.argv.slice(2);
+  return ['npm run', `bench:${name}`, ...(given.length > 0 ? ['--', ...given] : [])].join(' ');
+}
+
+/**
+ * The end of every benchmark: writes `bench/results/<name>-<time>.json`, says how to repeat the run and on what it
+ * ran, and sets the exit code.
+ */
+export function conclude(name, flags, result, ok) {
+  const command = commandLine(name);
+  const path = saveResult(name, flags, { command, ...result });
+  process.stdout.write(`command: ${command}\nmachine: ${JSON.stringify(machine())}\nraw figures: ${path}\n`);
+  process.exitCode = ok ? 0 : 1;
+}
+
+function saveResult(name, flags, result) {
   const folder = join(ROOT, 'bench', 'results');
   mkdirSync(folder, { recursive: true });
   const at = new Date().toISOString();

@@ -1,5 +1,5 @@
 /**
- * Starts Sluice's own processes and the rig around them for a benchmark: gateways as `rollout gateway`, the
+ * Starts Sluice's own processes and the rig around them for a benchmark: `rollout gateway`, `rollout operator`, the
  * upstream, the load generator, a Redis. Knows how they are started, not what is measured.
  * @module
  */
@@ -22,9 +22,14 @@ export function load(dist, module) {
 /** A folder of its own, gone when the benchmark ends. */
 export function scratchFolder() {
   const folder = mkdtempSync(join(tmpdir(), 'sluice-bench-'));
-  process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
+  folders.push(folder);
   return folder;
 }
+
+const folders = [];
+process.on('exit', () => {
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true });
+});
 
 /** Both versions of the upstream. */
 export async function startUpstream(bytes, core) {
@@ -113,8 +118,31 @@ export async function startSluice({
   return { ...handle, name, port, adminPort };
 }
 
-/** A Redis of its own on a free port, without persistence. */
-export async function startRedis(folder) {
+/** Starts `rollout operator`, open to this machine; resolves when its control API listens, with its `url`. */
+export async function startOperator({ dist, configPath, rolloutsDir, stateDir, redisUrl }) {
+  const handle = startProcess(process.execPath, [
+    join(resolve(ROOT, dist), 'bin', 'rollout.js'),
+    'operator',
+    '--open-loopback',
+    '--api',
+    '127.0.0.1:0',
+    '--gateway',
+    configPath,
+    '--rollouts',
+    rolloutsDir,
+    '--state-dir',
+    stateDir,
+    '--log-level',
+    'info',
+    '--redis',
+    redisUrl,
+  ]);
+  const [, url] = await handle.matching(/^control API +(http\S+)/);
+  return { ...handle, url };
+}
+
+/** A Redis of its own on a free port; `durable`: every write is on disk before it is answered. */
+export async function startRedis(folder, durable) {
   const port = await freePort();
   const args = [
     '--port',
@@ -124,7 +152,9 @@ export async function startRedis(folder) {
     '--save',
     '',
     '--appendonly',
-    'no',
+    durable ? 'yes' : 'no',
+    '--appendfsync',
+    'always',
     '--dir',
     folder,
   ];

@@ -6,7 +6,7 @@
 
 import { readFlags } from '../rig/flags.mjs';
 import { quartiles, table } from '../rig/numbers.mjs';
-import { machine, saveResult } from '../rig/results.mjs';
+import { conclude } from '../rig/results.mjs';
 import { load, splitDocument } from '../rig/sluice.mjs';
 
 const flags = readFlags({
@@ -58,8 +58,7 @@ const rows = results.map(({ name, unit, low, mid, high }) => [
   `${format(low)} to ${format(high)}`,
 ]);
 process.stdout.write(`${table(['per call', 'median', 'quartiles'], rows)}\n\n`);
-const path = saveResult('split', flags, { results, sink });
-process.stdout.write(`machine: ${JSON.stringify(machine())}\nraw figures: ${path}\n`);
+conclude('split', flags, { results, sink }, true);
 
 /** Nanoseconds per call, one figure per sample. `run(n)` makes n calls. */
 function measure(run) {

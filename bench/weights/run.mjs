@@ -4,22 +4,12 @@
  * @module
  */
 
-import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { readFlags } from '../rig/flags.mjs';
 import { quantile, table } from '../rig/numbers.mjs';
-import { machine, saveResult } from '../rig/results.mjs';
-import {
-  gatewayYaml,
-  load,
-  scratchFolder,
-  splitDocument,
-  startLoad,
-  startRedis,
-  startSluice,
-  startUpstream,
-} from '../rig/sluice.mjs';
-import { openMonitor } from './redis-monitor.mjs';
+import { startOverRedis } from '../rig/over-redis.mjs';
+import { openMonitor } from '../rig/redis-monitor.mjs';
+import { conclude } from '../rig/results.mjs';
+import { load, splitDocument } from '../rig/sluice.mjs';
 
 const flags = readFlags({
   /** Weight changes per phase. */
@@ -35,20 +25,8 @@ const NAMES = ['gateway-a', 'gateway-b'];
 const APPLY_TIMEOUT_MS = 10_000;
 const SETTLE_MS = 1_000;
 
-const folder = scratchFolder();
-const redis = await startRedis(folder);
-const upstream = await startUpstream(1024, null);
-const generator = startLoad(null);
-const gateways = [];
-for (const name of NAMES) {
-  const configPath = join(folder, `${name}.yaml`);
-  writeFileSync(
-    configPath,
-    gatewayYaml({ upstream, listen: '127.0.0.1:0', logPath: join(folder, `${name}.log`) }),
-  );
-  const stateDir = join(folder, name);
-  gateways.push(await startSluice({ dist: flags.dist, configPath, stateDir, name, redisUrl: redis.url }));
-}
+const rig = await startOverRedis({ dist: flags.dist, names: NAMES });
+const { redis, generator } = rig;
 const { openRedis } = await load(flags.dist, 'adapters/redis/open-redis.js');
 const { serviceKeys } = await load(flags.dist, 'adapters/redis/keys.js');
 const backend = await openRedis({ url: redis.url });
@@ -86,10 +64,7 @@ const first = await everybodyOn('v2', 10_000);
 
 monitor.close();
 await backend.close();
-const ended = await Promise.all(gateways.map(({ stop }) => stop()));
-await Promise.all([upstream.stop(), redis.stop()]);
-generator.child.disconnect();
-await generator.exited;
+const ended = await rig.stop();
 
 const head = ['load', 'from the call to', 'n', 'p50 ms', 'p99 ms', 'max ms'];
 const rows = phases.flatMap(({ label, samples }) =>
@@ -122,9 +97,7 @@ process.stdout.write(
   `${table(head, rows)}\n\n${table(loadHead, loadRows)}\n\n${last.text}\n${first.text}\n` +
     `${failures.length === 0 ? 'no request was lost' : `FAILED:\n${failures.join('\n')}`}\n`,
 );
-const path = saveResult('weights', flags, { phases, ended, checks: [last, first] });
-process.stdout.write(`machine: ${JSON.stringify(machine())}\nraw figures: ${path}\n`);
-process.exitCode = failures.length === 0 ? 0 : 1;
+conclude('weights', flags, { phases, ended, checks: [last, first] }, failures.length === 0);
 
 /** Load on both gateways, and one change after the other, each waited for. */
 async function phase(label, requestsPerSecond) {
@@ -196,14 +169,7 @@ async function everybodyOn(version, canaryBp) {
 }
 
 function loadOptions(requestsPerSecond) {
-  return {
-    targets: gateways.map(({ port }) => ({ host: '127.0.0.1', port })),
-    connections: flags.connections,
-    bytes: 1024,
-    requestsPerSecond,
-    answersPerConnection: null,
-    sticky: false,
-  };
+  return rig.load({ connections: flags.connections, requestsPerSecond });
 }
 
 function pause(ms) {

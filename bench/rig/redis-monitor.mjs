@@ -7,6 +7,7 @@
 import { connect } from 'node:net';
 
 const REVISION = /\\"revision\\":(\d+)/;
+const CANARY_WEIGHT = /\\"weights\\":\{[^}]*\\"v2\\":(\d+)/;
 const GATEWAY = /\\"gateway\\":\\"([^"\\]+)\\"/;
 
 /** `keys` as `serviceKeys` of the Redis adapter gives them. Resolves when Redis has confirmed. */
@@ -37,7 +38,10 @@ export async function openMonitor({ port, keys, onWrite, onAcknowledgement }) {
     const redisMs = Number(line.slice(1, line.indexOf(' '))) * 1000;
     if (line.includes(`"${keys.acknowledgements}"`)) {
       onAcknowledgement({ gateway: GATEWAY.exec(line)?.[1], revision, redisMs, arrivedMs });
-    } else if (line.includes(`"${keys.split}"`)) onWrite({ revision, redisMs, arrivedMs });
+    } else if (line.includes(`"${keys.split}"`)) {
+      const canaryBp = Number(CANARY_WEIGHT.exec(line)?.[1] ?? 0);
+      onWrite({ revision, canaryBp, redisMs, arrivedMs });
+    }
   };
 
   socket.write('MONITOR\r\n');
