@@ -13,7 +13,7 @@ import { runOnce } from './one-run.mjs';
 
 const DEFAULTS = {
   /** Runs with both operators alive. */
-  runs: 5,
+  runs: 4,
   /** Runs in which the leading operator is killed (SIGKILL) as the canary turns bad. */
   kills: 3,
   /** Requests per second over both gateways. */

@@ -19,6 +19,8 @@ export interface TrafficReport {
   readonly sent: number;
   readonly byStatus: Readonly<Record<string, number>>;
   readonly byVersion: Readonly<Record<string, number>>;
+  /** By version and status, such as `v2 500`; version `none` is the gateway's own answer. */
+  readonly byAnswer: Readonly<Record<string, number>>;
   /** Requests that were sent and never answered. */
   readonly dropped: number;
   readonly failures: readonly string[];
@@ -74,6 +76,8 @@ export function startTraffic(plan: TrafficPlan): Traffic {
         // A gateway that says `Connection: close` is about to leave: the next requests go to another one.
         if (response.headers.connection === 'close') gateway.avoidUntilMs = performance.now() + AVOID_MS;
         counts.byStatus[response.statusCode] = (counts.byStatus[response.statusCode] ?? 0) + 1;
+        const answer = `${version ?? 'none'} ${response.statusCode}`;
+        counts.byAnswer[answer] = (counts.byAnswer[answer] ?? 0) + 1;
         if (typeof version === 'string') noteVersion(counts, key, version);
         return;
       } catch (error) {
@@ -132,6 +136,7 @@ interface Counts {
   sent: number;
   byStatus: Record<string, number>;
   byVersion: Record<string, number>;
+  byAnswer: Record<string, number>;
   dropped: number;
   failures: string[];
   moves: Record<string, number>;
@@ -140,7 +145,16 @@ interface Counts {
 }
 
 function newCounts(): Counts {
-  return { sent: 0, byStatus: {}, byVersion: {}, dropped: 0, failures: [], moves: {}, seen: new Map() };
+  return {
+    sent: 0,
+    byStatus: {},
+    byVersion: {},
+    byAnswer: {},
+    dropped: 0,
+    failures: [],
+    moves: {},
+    seen: new Map(),
+  };
 }
 
 function noteVersion(counts: Counts, user: number, version: string): void {
