@@ -21,6 +21,7 @@ import type { ListenAddress, Secret } from '../config/primitives.ts';
 import { readSecret } from '../config/read-secret.ts';
 import { judgeByPointEstimate } from '../core/analysis/point-judge.ts';
 import { SluiceError } from '../core/domain/errors.ts';
+import { folderFailure, listenFailure } from '../core/domain/start-failure.ts';
 import { createFileCatalog } from '../operator/file-catalog.ts';
 import { createOperator, type Operator } from '../operator/operator.ts';
 import type { Backend } from '../ports/backend.ts';
@@ -42,9 +43,12 @@ export interface BackendChoice {
 }
 
 export async function openBackend(choice: BackendChoice, logger: Logger): Promise<Backend> {
-  return choice.redisUrl === null
-    ? openEmbedded({ dir: choice.stateDir, clock: systemClock })
-    : openRedis({ url: choice.redisUrl, logger });
+  if (choice.redisUrl !== null) return openRedis({ url: choice.redisUrl, logger });
+  try {
+    return await openEmbedded({ dir: choice.stateDir, clock: systemClock });
+  } catch (error) {
+    throw folderFailure(error, choice.stateDir, '--state-dir');
+  }
 }
 
 export interface RunningOperator {
@@ -101,12 +105,22 @@ export async function startOperatorWithApi(options: OperatorOptions): Promise<Ru
     role,
     token: reveal(token, `token of ${name}`),
   }));
-  const api = await startControlApi({
+  const address = options.address ?? config.api.address;
+  const { loopbackWithoutToken } = options;
+  const listening = startControlApi({
     control: operator.control,
-    address: options.address ?? config.api.address,
+    address,
     tokens,
-    loopbackWithoutToken: options.loopbackWithoutToken,
+    loopbackWithoutToken,
     logger,
+  });
+  const api = await listening.catch(async (error: unknown) => {
+    await operator.close();
+    throw listenFailure(
+      error,
+      address,
+      options.address ? '--api' : `operator.api.address (${config.path}) or --api`,
+    );
   });
   contact = options.advertiseUrl ?? api.url;
   operator.start();

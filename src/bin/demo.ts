@@ -16,5 +16,5 @@ process.exitCode = await runDemo({
   command: fileURLToPath(new URL('./rollout.js', import.meta.url)),
   keep: values.keep,
   say: (line) => process.stdout.write(`${line}\n`),
-  untilStopped: () => untilStopped({ onHangUp: null }),
+  untilStopped: () => untilStopped(() => null),
 });

@@ -28,5 +28,5 @@ const service = await startOrders(
   listenAddress.parse(values.address),
 );
 process.stdout.write(`orders ${values.version} at ${service.url}\n`);
-await untilStopped({ onHangUp: null });
+await untilStopped(() => null);
 await service.close();

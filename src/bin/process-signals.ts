@@ -6,15 +6,17 @@
 
 import { closeSync, openSync } from 'node:fs';
 
-export interface SignalHandlers {
-  /** Null: SIGHUP ends the process like SIGTERM. */
-  readonly onHangUp: (() => Promise<void>) | null;
-}
-
-/** Resolves at the first SIGTERM or SIGINT; a second SIGINT ends the process at once, as people expect. */
-export function untilStopped({ onHangUp }: SignalHandlers): Promise<void> {
+/**
+ * Resolves at the first SIGTERM or SIGINT; a second SIGINT ends the process at once, as people expect. `onHangUp`
+ * is asked when SIGHUP comes; without an answer it ends the process like SIGTERM.
+ */
+export function untilStopped(onHangUp: () => (() => Promise<void>) | null): Promise<void> {
   return new Promise((resolve) => {
-    const hangUp = (): void => (onHangUp && !hasLostTerminal() ? void onHangUp() : stop());
+    const hangUp = (): void => {
+      const reload = onHangUp();
+      if (reload && !hasLostTerminal()) void reload();
+      else stop();
+    };
     const stop = (): void => {
       process.off('SIGHUP', hangUp);
       process.off('SIGTERM', stop);

@@ -106,15 +106,34 @@ export class ControlClient {
   /** The cast states what the shapes check loosely: /api/v1 answers these types, in full. */
   async #json<T>(method: 'GET' | 'POST', path: string, shape: z.ZodType, body?: ActionBody): Promise<T> {
     const headers = this.#headers();
-    const answer = await this.#send(`/api/v1/rollouts${path}`, {
-      method,
-      headers: body ? { ...headers, 'content-type': 'application/json' } : headers,
-      body: body ? JSON.stringify(body) : null,
-      signal: AbortSignal.any([this.#options.signal, AbortSignal.timeout(TIMEOUT_MS)]),
+    const text = await this.#withinTime(async (signal) => {
+      const answer = await this.#send(`/api/v1/rollouts${path}`, {
+        method,
+        headers: body ? { ...headers, 'content-type': 'application/json' } : headers,
+        body: body ? JSON.stringify(body) : null,
+        signal,
+      });
+      return answer.text();
     });
-    const json = parseJson(await answer.text());
+    const json = parseJson(text);
     if (!shape.safeParse(json).success) throw this.#strange('its answer is not one of this API');
     return json as T;
+  }
+
+  /** Not AbortSignal.any: Node 20 may collect a combined signal, and its abort with it. */
+  async #withinTime<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    const { signal } = this.#options;
+    const ending = new AbortController();
+    const interrupt = (): void => ending.abort(signal.reason);
+    const timer = setTimeout(() => ending.abort(new DOMException('', 'TimeoutError')), TIMEOUT_MS);
+    signal.addEventListener('abort', interrupt, { once: true });
+    if (signal.aborted) interrupt();
+    try {
+      return await work(ending.signal);
+    } finally {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', interrupt);
+    }
   }
 
   #headers(): Record<string, string> {

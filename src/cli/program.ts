@@ -76,7 +76,7 @@ export function createProgram(io: CliIo): Command {
 /** Parses and runs; every outcome ends in `io.setExitCode`. `argv` is without node and script. */
 export async function runProgram(program: Command, io: CliIo, argv: readonly string[]): Promise<void> {
   try {
-    await program.parseAsync(withWaitGoals(argv), { from: 'user' });
+    await program.parseAsync(withWaitGoals(withoutStrayHelp(program, argv)), { from: 'user' });
   } catch (error) {
     if (error instanceof CommanderError) {
       io.setExitCode(error.exitCode === 0 ? EXIT.success : EXIT.usage);
@@ -84,6 +84,17 @@ export async function runProgram(program: Command, io: CliIo, argv: readonly str
     }
     io.setExitCode(reportError(createVerbContext(io, program.opts<GlobalOptions>()), error));
   }
+}
+
+/** Asked for help on a verb that does not exist, Commander would explain the whole program and call it a success. */
+function withoutStrayHelp(program: Command, argv: readonly string[]): readonly string[] {
+  const takesValue = (option: string | undefined): boolean =>
+    option === '--server' || option === '--token-file';
+  const verb = argv.find((argument, index) => !argument.startsWith('-') && !takesValue(argv[index - 1]));
+  if (verb === undefined || verb === 'help' || program.commands.some((command) => command.name() === verb)) {
+    return argv;
+  }
+  return argv.filter((argument) => argument !== '--help' && argument !== '-h');
 }
 
 /** `--wait orders-v2` means `--wait=done orders-v2`: Commander would take the name for the goal. */

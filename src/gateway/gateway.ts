@@ -8,6 +8,7 @@ import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { GatewayConfig } from '../config/gateway-model.ts';
 import type { ListenAddress } from '../config/primitives.ts';
+import { listenFailure } from '../core/domain/start-failure.ts';
 import { openAccessLog } from './access-log.ts';
 import { type AdminListener, openAdmin } from './admin.ts';
 import { compileSnapshot } from './compile-snapshot.ts';
@@ -88,10 +89,12 @@ class RunningGateway implements Gateway {
   async start(): Promise<void> {
     const { config, clock } = this.#options;
     // Sockets first: the name may need the port. Requests wait until there are weights to serve them by.
-    for (const { address } of config.listeners) {
-      this.#listeners.push(
-        await openListener(address, (request, response) => this.#onRequest(request, response)),
-      );
+    for (const [index, { address }] of config.listeners.entries()) {
+      const opening = openListener(address, (request, response) => this.#onRequest(request, response));
+      const listener = await opening.catch((error: unknown) => {
+        throw listenFailure(error, address, `listeners[${index}].address of ${config.path}`);
+      });
+      this.#listeners.push(listener);
     }
     this.addresses = this.#listeners.map(({ address }) => address);
     this.name = config.name ?? `${hostname()}:${this.addresses[0]?.port ?? 0}`;
@@ -113,7 +116,7 @@ class RunningGateway implements Gateway {
       beginBackground: (exchange) => this.#begin(exchange),
       onRecorded: (exchange) => this.#onRecorded(exchange.snapshot),
     });
-    this.#admin = await openAdmin(config.admin.address, {
+    const openingAdmin = openAdmin(config.admin.address, {
       metrics: this.#metrics,
       splits: () => splits.snapshot(),
       notReady: () => (this.#draining !== null ? 'draining' : ''),
@@ -124,6 +127,9 @@ class RunningGateway implements Gateway {
       snapshot: () => this.#runtime?.snapshot ?? null,
       discovery: () => this.#upstreams.discovery.states(),
       cacheStore: () => this.#runtime?.cache.store ?? null,
+    });
+    this.#admin = await openingAdmin.catch((error: unknown) => {
+      throw listenFailure(error, config.admin.address, `admin.address of ${config.path}`);
     });
     this.adminAddress = this.#admin.address;
     recorder.start();

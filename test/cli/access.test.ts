@@ -54,6 +54,8 @@ describe('the command line', () => {
   it('suggests a verb, shows help, and tells its version', async () => {
     const typo = await cli(['stauts']);
     expect([typo.code, typo.stderr]).toEqual([2, expect.stringContaining('Did you mean status?')]);
+    const typoHelp = await cli(['stauts', '--help']);
+    expect([typoHelp.code, typoHelp.stderr]).toEqual([2, expect.stringContaining('Did you mean status?')]);
     const help = await cli(['promote', '--help']);
     expect([help.code, help.stdout]).toEqual([0, expect.stringContaining('--step <n>')]);
     expect(help.stdout).toContain('--server <url>');

@@ -6,9 +6,12 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
+import { type AddressInfo, createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { eventually } from '../support/eventually.ts';
+import { startRedis } from '../support/redis-server.ts';
 import { SluiceProject } from '../support/sluice-process.ts';
 
 const ROLLOUT = join(process.cwd(), process.env.SLUICE_ROLLOUT ?? 'dist/bin/rollout.js');
@@ -24,11 +27,11 @@ beforeEach(async () => {
 afterEach(() => project.close());
 
 /** Runs `rollout` until it ends by itself; one that does not is killed and has no code. */
-async function run(args: readonly string[], deadlineMs = 20_000) {
+async function run(args: readonly string[], env: Readonly<Record<string, string>> = {}, deadlineMs = 20_000) {
   const child = spawn(process.execPath, [ROLLOUT, ...args], {
     cwd: project.dir,
     stdio: ['ignore', 'pipe', 'pipe'],
-    env: { ...process.env, NODE_OPTIONS: '', SLUICE_REDIS: '' },
+    env: { ...process.env, NODE_OPTIONS: '', SLUICE_REDIS: '', ...env },
     timeout: deadlineMs,
     killSignal: 'SIGKILL',
   });
@@ -72,5 +75,103 @@ describe('everything in one process', () => {
     await writeFile(join(project.dir, 'rollouts/ci.token'), TOKEN);
     await up.restart('SIGTERM');
     expect(await status()).toBe(401);
+  });
+});
+
+describe('a process that cannot start', () => {
+  let taken: Server;
+  let port: number;
+
+  beforeEach(async () => {
+    taken = createServer().listen(0, '127.0.0.1');
+    await once(taken, 'listening');
+    port = (taken.address() as AddressInfo).port;
+  });
+
+  afterEach(() => void taken.close());
+
+  /** A gateway file whose listener and admin listener have these ports; 0 picks a free one. */
+  const gatewayOn = async (listener: number, admin: number): Promise<string> => {
+    await project.writeGateway('taken', listener, admin);
+    return 'proxy/taken.yaml';
+  };
+
+  it.each<[string, (taken: number) => Promise<readonly string[]>, string]>([
+    [
+      'its port',
+      async (taken) => ['gateway', '--gateway', await gatewayOn(taken, 0)],
+      'listeners[0].address of ',
+    ],
+    [
+      'its admin port',
+      async (taken) => ['gateway', '--gateway', await gatewayOn(0, taken)],
+      'admin.address of ',
+    ],
+    [
+      'its API port',
+      async (taken) => ['operator', '--open-loopback', '--api', `127.0.0.1:${taken}`],
+      '--api',
+    ],
+    [
+      'the API port of everything in one process',
+      async (taken) => ['up', '--api', `127.0.0.1:${taken}`, '--gateway', await gatewayOn(0, 0)],
+      '--api',
+    ],
+    [
+      'the gateway port of everything in one process',
+      async (taken) => ['up', '--api', '127.0.0.1:0', '--gateway', await gatewayOn(taken, 0)],
+      'listeners[0].address of ',
+    ],
+  ])('because %s is in use names the address and the setting, and ends', async (_what, argv, key) => {
+    const ended = await run(await argv(port));
+    expect(ended.code).toBe(1);
+    expect(ended.stderr).toContain(
+      `error: This process cannot start: cannot listen at 127.0.0.1:${port}: it is in use\n`,
+    );
+    expect(ended.stderr).toContain(`Choose another address in ${key}`);
+    expect(ended.stderr).not.toContain('inside Sluice');
+  });
+
+  it('because its state folder is a file says so', async () => {
+    await writeFile(join(project.dir, 'a-file'), '');
+    const ended = await run(['up', '--api', '127.0.0.1:0', '--state-dir', 'a-file']);
+    expect(ended.code).toBe(1);
+    expect(ended.stderr).toMatch(
+      /cannot keep state in a-file: (there is a file of that name|a part of the path)/,
+    );
+    expect(ended.stderr).toContain('Name a folder that this user may write with --state-dir.');
+  });
+
+  it('because Redis refuses its password says so', async () => {
+    const redis = await startRedis({ password: 'right' });
+    const wrong = await run(['operator', '--open-loopback', '--api', '127.0.0.1:0'], {
+      SLUICE_REDIS: redis.url.replace('redis://', 'redis://:wrong@'),
+    });
+    const none = await run(['operator', '--open-loopback', '--api', '127.0.0.1:0', '--redis', redis.url]);
+    await redis.stop();
+    for (const { code, stderr } of [wrong, none]) {
+      expect(code).toBe(2);
+      expect(stderr).toContain('refuses the credentials');
+      expect(stderr).not.toContain('wrong@');
+    }
+  });
+});
+
+describe('a process whose Redis is not there', () => {
+  it('says that it waits, and ends at SIGTERM even then', async () => {
+    const child = spawn(
+      process.execPath,
+      [ROLLOUT, 'operator', '--open-loopback', '--api', '127.0.0.1:0', '--redis', 'redis://127.0.0.1:1'],
+      { cwd: project.dir, stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, NODE_OPTIONS: '' } },
+    );
+    const exited = once(child, 'exit');
+    let said = '';
+    child.stderr.on('data', (chunk: Buffer) => {
+      said += String(chunk);
+    });
+    await eventually(() => said.includes('no connection to Redis; waiting for it'));
+    expect(said).toContain('redis://127.0.0.1:1');
+    child.kill('SIGTERM');
+    expect(await exited).toEqual([0, null]);
   });
 });

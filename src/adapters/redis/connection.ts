@@ -29,10 +29,16 @@ export interface RedisConnection {
   subscribe(channels: readonly string[], onMessage: (message: string) => void): Subscription;
   /** Calls `hook` when either client has got (true) or lost (false) its connection. Returns the way out. */
   onChange(hook: (up: boolean) => void): () => void;
-  /** Resolves when commands can be sent, or after `timeoutMs` all the same. */
+  /**
+   * Resolves when commands can be sent, or after `timeoutMs` all the same. Rejects with `CONFIG_INVALID` when
+   * Redis is there and refuses the credentials: waiting would not help.
+   */
   ready(timeoutMs: number): Promise<void>;
   close(): void;
 }
+
+/** What Redis says to wrong or missing credentials. */
+const REFUSED = /^(?:WRONGPASS|NOAUTH|NOPERM|ERR AUTH)\b/;
 
 /** Starts connecting. Throws `BAD_REQUEST` for a URL that cannot be used. */
 export function openConnection(url: string, log: ConnectionLog | undefined): RedisConnection {
@@ -45,6 +51,7 @@ export function openConnection(url: string, log: ConnectionLog | undefined): Red
   let closed = false;
   let lastError = '';
   let up: boolean | undefined;
+  let wasAway = false;
 
   for (const client of [commands, subscriber]) {
     client.on('error', (error: Error) => {
@@ -61,9 +68,12 @@ export function openConnection(url: string, log: ConnectionLog | undefined): Red
     if (closed) return;
     if (client === commands && up !== nowUp) {
       up = nowUp;
+      // Whoever was told that it is away is told that it is back.
+      if (up && wasAway) log?.warn({ redis: text }, 'connected to Redis');
+      else if (up) log?.info({ redis: text }, 'connected to Redis');
+      else log?.warn({ redis: text, error: lastError }, 'no connection to Redis; waiting for it');
+      wasAway = !up;
       if (up) lastError = '';
-      if (up) log?.info({ redis: text }, 'connected to Redis');
-      else log?.warn({ redis: text, error: lastError }, 'no connection to Redis, trying again');
     }
     for (const hook of hooks) hook(nowUp);
   }
@@ -107,14 +117,21 @@ export function openConnection(url: string, log: ConnectionLog | undefined): Red
 
     ready(timeoutMs) {
       if (commands.status === 'ready') return Promise.resolve();
-      return new Promise((resolve) => {
+      return new Promise((resolve, reject) => {
         const done = (): void => {
           clearTimeout(timer);
           commands.off('ready', done);
+          commands.off('error', onError);
           resolve();
+        };
+        const onError = (error: Error): void => {
+          if (!REFUSED.test(messageOf(error))) return;
+          reject(refusal(text, error));
+          done();
         };
         const timer = setTimeout(done, timeoutMs);
         commands.on('ready', done);
+        commands.on('error', onError);
       });
     },
 
@@ -127,6 +144,14 @@ export function openConnection(url: string, log: ConnectionLog | undefined): Red
       subscriber.disconnect();
     },
   };
+}
+
+function refusal(text: string, error: Error): SluiceError {
+  return new SluiceError('CONFIG_INVALID', {
+    detail: `Redis at ${text} refuses the credentials: ${messageOf(error)}`,
+    hint: 'Put user and password into the URL (redis://user:password@host:6379), best by SLUICE_REDIS.',
+    cause: error,
+  });
 }
 
 /** A mistake in a command is a bug and stays as it is; everything else means that Redis could not be asked. */

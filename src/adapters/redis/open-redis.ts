@@ -23,7 +23,8 @@ const FIRST_CONNECTION_MS = 2000;
  * publishes again. `maxmemory-policy` must be `noeviction`.
  *
  * Resolves when Redis is connected, or after two seconds without: calls then reject with `UNAVAILABLE` until
- * it is. Throws `BAD_REQUEST` for a URL that cannot be used (forms: `target.ts`).
+ * it is. Throws `BAD_REQUEST` for a URL that cannot be used (forms: `target.ts`), `CONFIG_INVALID` when Redis refuses
+ * the credentials.
  */
 export async function openRedis(options: {
   readonly url: string;
@@ -31,7 +32,12 @@ export async function openRedis(options: {
 }): Promise<Backend> {
   const connection = openConnection(options.url, options.logger);
   const closing = new AbortController();
-  await connection.ready(FIRST_CONNECTION_MS);
+  try {
+    await connection.ready(FIRST_CONNECTION_MS);
+  } catch (error) {
+    connection.close();
+    throw error;
+  }
   return {
     channel: createRedisWeightChannel(connection, closing.signal),
     telemetry: createRedisTelemetryStream(connection),

@@ -4,7 +4,6 @@
  */
 
 import { type Command, Option } from 'commander';
-import { lintPaths } from '../../config/lint-paths.ts';
 import {
   countDiagnostics,
   renderDiagnostics,
@@ -36,12 +35,14 @@ export const registerLint: RegisterVerb = (program, run) => {
     )
     .option('--gateway <path>', 'what rollouts are checked against', 'proxy/gateway.yaml')
     .action((paths: string[], options: LintOptions, command: Command) =>
-      run(command, async (context) => lint(context, paths, options)),
+      run(command, (context) => lint(context, paths, options)),
     );
 };
 
-function lint(context: VerbContext, paths: readonly string[], options: LintOptions): ExitCode {
+async function lint(context: VerbContext, paths: readonly string[], options: LintOptions): Promise<ExitCode> {
   const { io } = context;
+  // The schemas take their time to load, and no other verb needs them.
+  const { lintPaths } = await import('../../config/lint-paths.ts');
   const result = lintPaths(paths.length > 0 ? paths : DEFAULT_PATHS, { gatewayPath: options.gateway });
   const { diagnostics, sources } = result;
   const format = context.json ? 'json' : (options.format ?? (io.env.GITHUB_ACTIONS ? 'github' : 'text'));

@@ -4,7 +4,6 @@
  */
 
 import { Argument, type Command } from 'commander';
-import { jsonSchemaFiles } from '../../config/json-schema.ts';
 import { SluiceError } from '../../core/domain/errors.ts';
 import { EXIT } from '../exit-codes.ts';
 import type { RegisterVerb } from '../verb-runner.ts';
@@ -18,6 +17,7 @@ export const registerSchema: RegisterVerb = (program, run) => {
     .description('print the JSON Schema of a configuration file')
     .action((kind: (typeof KINDS)[number], _options: unknown, command: Command) =>
       run(command, async (context) => {
+        const { jsonSchemaFiles } = await import('../../config/json-schema.ts');
         const files = Object.entries(jsonSchemaFiles());
         const text = files.find(([path]) => path.endsWith(`/${kind}.schema.json`))?.[1];
         if (text === undefined) throw new SluiceError('INTERNAL', { detail: `no schema for ${kind}` });

@@ -1,0 +1,38 @@
+/**
+ * A process verb from its start to its stop: what it has opened is closed however it ends, also half-way through a
+ * start and on a signal meanwhile. Knows no verb.
+ * @module
+ */
+
+import { untilStopped } from './process-signals.ts';
+
+/** Registers what has to be closed at the end; newest first. */
+export type Own = (close: () => Promise<void>) => void;
+
+export interface Lifetime {
+  /** SIGHUP; null: it ends the process. */
+  readonly onHangUp: (() => Promise<void>) | null;
+  /** Before anything is closed. */
+  readonly onStop: () => void;
+}
+
+/** Resolves once everything is closed after a signal; rejects when `start` does, with everything closed as well. */
+export async function liveUntilStopped(start: (own: Own) => Promise<Lifetime>): Promise<void> {
+  const closers: (() => Promise<void>)[] = [];
+  let over = false;
+  const own: Own = (close) => {
+    // Opened by a start that nobody waits for any more.
+    if (over) void close();
+    else closers.unshift(close);
+  };
+  let life: Lifetime | null = null;
+  const stopped = untilStopped(() => life?.onHangUp ?? null);
+  try {
+    life = await Promise.race([start(own), stopped.then(() => null)]);
+    await stopped;
+    life?.onStop();
+  } finally {
+    over = true;
+    for (const close of closers) await close();
+  }
+}
