@@ -5,6 +5,7 @@
  */
 
 import type { RuleSample } from '../core/analysis/judge.ts';
+import { shortenRanges } from '../core/analysis/promql-window.ts';
 import { ruleQueries } from '../core/analysis/rule-queries.ts';
 import { formatDuration } from '../core/domain/duration.ts';
 import type { Plan } from '../core/domain/plan.ts';
@@ -72,9 +73,12 @@ export function createRuleSampler(
   };
 }
 
-/** The rule with a window that ends where the run began. */
+/** The rule with windows that reach back to where the run began at most, also those inside a user's query. */
 function within(rule: Rule, ageMs: number): Rule {
-  return { ...rule, overMs: Math.min(rule.overMs, Math.floor(ageMs / 1000) * 1000) };
+  const { condition } = rule;
+  const overMs = Math.min(rule.overMs, Math.floor(ageMs / 1000) * 1000);
+  if (condition.kind !== 'promql') return { ...rule, overMs };
+  return { ...rule, overMs, condition: { ...condition, query: shortenRanges(condition.query, ageMs) } };
 }
 
 function newSlot(rule: Rule): Slot {

@@ -112,4 +112,20 @@ describe('the rule sampler', () => {
     expect(source.asked).toBe(2);
     sampler.close();
   });
+
+  it('asks a young run, such as a retry, about no time before it began', async () => {
+    const asked: string[] = [];
+    const source = sourceOf((promql) => {
+      asked.push(promql);
+      return value(0);
+    });
+    const query = 'sum(rate(failed[5m]))';
+    const custom: Rule = { ...scalar, condition: { kind: 'promql', query, operator: '>', limit: 0.5 } };
+    const sampler = createRuleSampler(plan({ abort: [custom, ratio] }), START_MS - 30_000, source, 1_000);
+    sampler.poke(START_MS);
+    await eventually(() => sampler.samples(START_MS)[0]?.kind === 'scalar' && asked.length > 1);
+    expect(asked[0]).toBe('sum(rate(failed[30s]))');
+    expect(asked.slice(1).every((promql) => promql.includes('[30s]') && !/\[\d+m\]/.test(promql))).toBe(true);
+    sampler.close();
+  });
 });
