@@ -8,7 +8,10 @@ import type { ControlClient } from './client.ts';
 import { isActiveView } from './run-phase.ts';
 import type { VerbContext } from './verb-context.ts';
 
-/** The name given, else the only active rollout, else the only one that ever ran. Throws USAGE with the names to choose from. */
+/**
+ * The name given, else the only active rollout, else the only one that ever ran, else the only one there is. Throws
+ * USAGE with the names to choose from.
+ */
 export async function resolveName(
   context: VerbContext,
   client: ControlClient,
@@ -23,10 +26,11 @@ export async function resolveName(
     return only.rollout;
   }
   const started = views.filter((view) => view.phase !== 'ready');
-  const [past, another] = started;
-  if (active.length === 0 && past && !another) {
-    context.talk(`(${past.rollout}, the only rollout that was ever started)`);
-    return past.rollout;
+  const [known, another] = started.length > 0 ? started : views;
+  if (active.length === 0 && known && !another) {
+    const why = started.length > 0 ? 'that was ever started' : 'there is';
+    context.talk(`(${known.rollout}, the only rollout ${why})`);
+    return known.rollout;
   }
   const names = (active.length > 0 ? active : views).map((view) => view.rollout).sort();
   throw new SluiceError('USAGE', {

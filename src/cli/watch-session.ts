@@ -119,8 +119,8 @@ export class WatchSession {
     if (!view || !isActiveView(view)) return;
     const seen = { expectStep: view.step, expectRun: view.run };
     if (key === 'p') await this.#act('promote', seen);
-    // Aborting is right at whatever step it is by now.
-    if (key === 'a') await this.#act('abort', { reason: 'aborted from the live view' });
+    // Aborting is right at whatever step it is by now, but only in the run that was watched.
+    if (key === 'a') await this.#act('abort', { expectRun: view.run, reason: 'aborted from the live view' });
     if (key === ' ') await this.#act(view.phase === 'paused' ? 'resume' : 'pause', seen);
   }
 

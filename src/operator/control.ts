@@ -119,6 +119,9 @@ async function start(
   const message = 'message' in request.action ? request.action.message : null;
   const session = await sessions.exclusive(plan.service, async () => {
     const epoch = await sessions.lease(plan.service);
+    // Again, in its turn: another run may have come and gone since.
+    const newest = await context.backend.store.load(plan.rollout);
+    if (newest) checkExpected(newest, request);
     const { record, events } = await startRun(context, plan, epoch, request.actor, message);
     const started = await sessions.adopt(record, epoch);
     started.announcedSequence = record.lastSequence - events.length;

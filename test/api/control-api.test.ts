@@ -118,7 +118,8 @@ describe('actions', () => {
       expectStep: null,
       expectRun: null,
     });
-    await call('POST', '/api/v1/rollouts/orders-v2/pause', { reason: 'lunch', expectStep: 0 });
+    await call('POST', '/api/v1/rollouts/orders-v2/pause', { reason: 'lunch', expectStep: 0, expectRun: 1 });
+    expect(control.requests[1]?.expectRun).toBe(1);
     await call('POST', '/api/v1/rollouts/orders-v2/resume');
     await call('POST', '/api/v1/rollouts/orders-v2/promote', { full: true, expectStep: 0, reason: 'sure' });
     await call('POST', '/api/v1/rollouts/orders-v2/undo', { reason: 'no' });

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import type { RolloutView } from '../../src/core/view/rollout-view.ts';
 import { cliWithApi } from '../support/cli-with-api.ts';
@@ -5,6 +6,14 @@ import { eventually } from '../support/eventually.ts';
 import { holdingView } from '../support/view-fixture.ts';
 
 const { begin, cli, control, started } = cliWithApi();
+
+/** As docs/cli.md lists them. */
+function historyFields(): readonly string[] {
+  const text = readFileSync(new URL('../../docs/cli.md', import.meta.url), 'utf8');
+  const table = text.split('A run of `history`:')[1]?.split('## Exit codes')[0] ?? '';
+  const firstCells = table.matchAll(/^\| (`[^|]*) \|/gm);
+  return [...firstCells].flatMap(([, cell]) => (cell ?? '').match(/\w+/g) ?? []).sort();
+}
 
 describe('status', () => {
   it('prints the picture, or the view with --json', async () => {
@@ -97,9 +106,9 @@ describe('list, history, events', () => {
     control().move('orders-v2', 'aborted', { phase: 'aborted' }, 'ben');
     const run = await cli(['history', 'orders-v2']);
     expect(run.stdout).toMatch(/^RUN {2}STARTED .*\n {2}1 {2}2026-11-24 12:00:00 .*✗ aborted.* ben/);
-    expect(JSON.parse((await cli(['history', 'orders-v2', '--json'])).stdout)).toMatchObject([
-      { run: 1, outcome: 'aborted' },
-    ]);
+    const [row] = JSON.parse((await cli(['history', 'orders-v2', '--json'])).stdout);
+    expect(row).toMatchObject({ run: 1, outcome: 'aborted' });
+    expect(Object.keys(row).sort()).toEqual(historyFields());
     expect(await cli(['history', 'search-v3'])).toMatchObject({
       code: 0,
       stdout: '',
@@ -139,5 +148,6 @@ describe('list, history, events', () => {
         .split('\n')
         .map((line) => JSON.parse(line).type),
     ).toEqual(['started', 'paused']);
+    expect(run.stderr.split('\n')[0]).toMatch(/^orders-v2 HOLDING: /);
   });
 });

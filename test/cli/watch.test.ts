@@ -77,6 +77,15 @@ describe('watch without a terminal', () => {
     expect((await run.ended).code).toBe(0);
   });
 
+  it('takes the only rollout there is when no name is given, even before it was started', async () => {
+    control.put(readyView());
+    const run = startCli(['watch'], { env: { SLUICE_SERVER: api.url } });
+    await eventually(() => run.stderr.includes('READY'));
+    expect(run.stderr).toMatch(/^\(orders-v2, the only rollout there is\)\norders-v2 READY: /);
+    run.interrupt();
+    await run.ended;
+  });
+
   it('survives a restart of the server and prints what it has missed, once', async () => {
     const run = await watch();
     control.move('orders-v2', 'advanced', { step: 3 });
@@ -144,11 +153,14 @@ describe('watch on a terminal', () => {
     keyboard.press('a');
     await run.ended;
     expect(run.code).toBe(3);
-    expect(control.requests.map(({ action, expectStep }) => [action.kind, expectStep])).toEqual([
-      ['pause', 2],
-      ['resume', 2],
-      ['promote', 2],
-      ['abort', null],
+    const { run: shown } = holdingView();
+    expect(
+      control.requests.map(({ action, expectStep, expectRun }) => [action.kind, expectStep, expectRun]),
+    ).toEqual([
+      ['pause', 2, shown],
+      ['resume', 2, shown],
+      ['promote', 2, shown],
+      ['abort', null, shown],
     ]);
   });
 

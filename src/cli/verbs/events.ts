@@ -53,7 +53,8 @@ async function events(
     else context.data(stampedEvent(event, style));
   };
   // Sequences have no gaps, so the newest `limit` begin right here.
-  const newest = newestSequence(await client.view(rollout));
+  const view = await client.view(rollout);
+  const newest = newestSequence(view);
   let after = Math.max(0, newest - limit);
   while (after < newest) {
     const page = await client.events(rollout, after, PAGE);
@@ -63,6 +64,8 @@ async function events(
     after = last.sequence;
   }
   if (!options.follow) return EXIT.success;
+  // Between transitions there may be hours in which nothing is printed.
+  context.talk(`${rollout} ${view.word}: ${view.sentence}`);
   for await (const sight of followRollout(client, rollout, {
     afterSequence: after,
     signal: context.io.signal,

@@ -45,7 +45,9 @@ export function promote(
   nowMs: number,
 ): Decision {
   if (!isActive(state)) return refuse(state, 'promote', 'Only a rollout that is under way can be promoted.');
-  const cause: Cause = { actor: input.actor, code: 'REQUESTED', reason: input.reason, evidence: [] };
+  const reason =
+    state.phase === 'paused' ? `${input.reason}; it had been paused because: ${state.reason}` : input.reason;
+  const cause: Cause = { actor: input.actor, code: 'REQUESTED', reason, evidence: [] };
   if (input.full) return end(plan, state, 'promoted', cause, nowMs);
   const approved =
     state.phase === 'awaiting-gate' || (state.phase === 'paused' && state.resumeTo === 'awaiting-gate');

@@ -27,6 +27,17 @@ describe('decide on commands', () => {
     expect(drive.weightBp).toBe(10_000);
   });
 
+  it.each([false, true])(
+    'ends a pause by promoting (in full: %s), and keeps on record why there was one',
+    (full) => {
+      const drive = new Drive();
+      drive.input({ kind: 'pause', actor: ANA, reason: 'lunch' });
+      const [transition] = drive.input({ kind: 'promote', actor: ANA, reason: 'sure', full });
+      expect(transition?.reason).toBe('sure; it had been paused because: lunch');
+      expect(drive.state.phase).toBe(full ? 'promoted' : 'holding');
+    },
+  );
+
   it('undoes a promoted rollout back to the baseline', () => {
     const drive = new Drive();
     drive.tick(40);
