@@ -88,7 +88,7 @@ async function tickOften(
   while (!signal.aborted) {
     const nowMs = context.clock.nowMs();
     for (const session of sessions.all()) {
-      const idle = session.settled && nowMs - (tickedAtMs.get(session) ?? 0) < SETTLED_TICK_MS;
+      const idle = session.settled && Math.abs(nowMs - (tickedAtMs.get(session) ?? 0)) < SETTLED_TICK_MS;
       if (busy.has(session) || idle) continue;
       busy.add(session);
       tickedAtMs.set(session, nowMs);

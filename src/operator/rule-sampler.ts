@@ -59,14 +59,17 @@ export function createRuleSampler(
     poke(nowMs) {
       for (const slot of slots) {
         const young = nowMs - sinceMs < MIN_WINDOW_MS;
-        if (slot && !young && !slot.asking && nowMs - slot.askedAtMs >= intervalMs) void ask(slot, nowMs);
+        // Either way: after a clock has stepped back, "later" would be long in coming.
+        const due = slot !== null && Math.abs(nowMs - slot.askedAtMs) >= intervalMs;
+        if (due && !young && !slot.asking) void ask(slot, nowMs);
       }
     },
     samples: (nowMs) =>
       slots.map((slot) => {
         if (!slot) return null;
         const ageMs = nowMs - slot.answeredAtMs;
-        if (slot.answeredAtMs === 0 || ageMs <= STALE_INTERVALS * intervalMs) return slot.sample;
+        if (slot.answeredAtMs === 0 || Math.abs(ageMs) <= STALE_INTERVALS * intervalMs) return slot.sample;
+        if (ageMs < 0) return none('source-slow', 'the clock has stepped back behind the newest answer');
         return none('source-slow', `the newest answer is ${formatDuration(ageMs)} old`);
       }),
     close: () => ended.abort(),

@@ -109,7 +109,8 @@ export function createSessionTable(context: OperatorContext): SessionTable {
       await trouble(session, error);
     }
     // Also after a failure: what was committed is news, whether or not its effect has gone out yet.
-    const due = clock.nowMs() - (announcedAtMs.get(service) ?? 0) >= VIEW_EVERY_MS;
+    // Either way, or a clock that steps back by an hour would hush the views for so long.
+    const due = Math.abs(clock.nowMs() - (announcedAtMs.get(service) ?? 0)) >= VIEW_EVERY_MS;
     if (unannounced(session).length > 0 || (due && listeners.size > 0 && !session.closed)) announce(session);
   };
 

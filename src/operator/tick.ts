@@ -86,7 +86,7 @@ async function judgeAndDecide(
   const decision = decide(plan, state, { kind: 'tick', observation }, nowMs);
   if (!decision.ok) throw new SluiceError(decision.code, { detail: decision.detail });
   const next = { state: decision.state, memory: judged.memory };
-  if (decision.transitions.length > 0 || nowMs - session.savedAtMs >= SAVE_EVERY_MS) {
+  if (decision.transitions.length > 0 || Math.abs(nowMs - session.savedAtMs) >= SAVE_EVERY_MS) {
     await commit(context, session, next, decision.transitions);
   } else {
     session.record = { ...session.record, ...next };

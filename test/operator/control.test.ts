@@ -123,6 +123,19 @@ describe('a clock that steps back', () => {
     await eventually(async () => (await backend.channel.read('orders'))?.weights.v3 === 100);
     expect(await operator.control.view('orders-v3')).toMatchObject({ phase: 'holding' });
   });
+
+  it('keeps neither views from those who watch nor progress from the store', async () => {
+    operator.start();
+    await operator.control.act(asked(START));
+    const seenAtMs: number[] = [];
+    const watching = new AbortController();
+    operator.control.subscribe(({ view }) => seenAtMs.push(view.nowMs), watching.signal);
+    const { version } = await operator.control.view('orders-v2');
+    clock.advance(-3_600_000);
+    await eventually(() => seenAtMs.includes(clock.nowMs()));
+    await eventually(async () => (await operator.control.view('orders-v2')).version > version);
+    watching.abort();
+  });
 });
 
 describe('a channel that refuses for a while', () => {

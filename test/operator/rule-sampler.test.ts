@@ -128,4 +128,17 @@ describe('the rule sampler', () => {
     expect(asked.slice(1).every((promql) => promql.includes('[30s]') && !/\[\d+m\]/.test(promql))).toBe(true);
     sampler.close();
   });
+
+  it('holds no answer for news after the clock has stepped back, and asks again', async () => {
+    const source = sourceOf(() => value(0));
+    const sampler = createRuleSampler(plan({ abort: [scalar] }), START_MS - 7_200_000, source, 1_000);
+    sampler.poke(START_MS);
+    await eventually(() => sampler.samples(START_MS)[0]?.kind === 'scalar');
+    const earlierMs = START_MS - 3_600_000;
+    expect(sampler.samples(earlierMs)[0]).toMatchObject({ kind: 'none', cause: 'source-slow' });
+    sampler.poke(earlierMs);
+    expect(source.asked).toBe(2);
+    await eventually(() => sampler.samples(earlierMs)[0]?.kind === 'scalar');
+    sampler.close();
+  });
 });
