@@ -9,6 +9,7 @@ import { type AddressInfo, connect, type Socket } from 'node:net';
 import { request as undiciRequest } from 'undici';
 import type { GatewayConfig } from '../../src/config/gateway-model.ts';
 import type { SplitDocument } from '../../src/core/domain/split-document.ts';
+import type { OutcomeCounts } from '../../src/core/domain/telemetry.ts';
 import { type Gateway, startGateway } from '../../src/gateway/gateway.ts';
 import type { SharedState } from '../../src/ports/shared-state.ts';
 import { createLogger } from '../../src/telemetry/logger.ts';
@@ -90,6 +91,14 @@ export class GatewayHarness {
     });
     this.onClose(() => gateway.close());
     return gateway;
+  }
+
+  /** How often a version had an outcome, over everything that gateways have reported. */
+  outcomes(version: string, view: 'attempts' | 'responses', outcome: keyof OutcomeCounts): number {
+    return this.stream.summaries.reduce(
+      (sum, { versions }) => sum + (versions[version]?.[view].outcomes[outcome] ?? 0),
+      0,
+    );
   }
 
   onClose(closer: () => Promise<unknown>): void {
