@@ -63,7 +63,7 @@ describe('a client that goes away', () => {
 
 describe('large bodies', () => {
   it('stream up and down, whole, with a slow reader holding the upstream back', async () => {
-    const sent = 64 * 1_048_576;
+    const sent = 32 * 1_048_576;
     let written = 0;
     const upstream = await harness.upstream((_request, response) => {
       const piece = Buffer.alloc(65_536, 'x');
@@ -99,7 +99,8 @@ describe('large bodies', () => {
         }, 200);
       },
     );
-    expect(text.match(/x/g)?.length).toBeGreaterThanOrEqual(sent);
+    expect(text.length).toBeGreaterThanOrEqual(sent);
+    expect(text.endsWith('\r\n0\r\n\r\n')).toBe(true);
     expect(writtenWhilePaused).toBeLessThan(sent / 2);
   });
 

@@ -46,7 +46,9 @@ export function evidenceGap(input: GapInput): EvidenceGap | null {
   if (isStale(silentMs))
     return { cause: 'stale', detail: `no gateway has reported for ${formatDuration(silentMs)}` };
   if (input.silentGateways.length > 0) {
-    return { cause: 'partial', detail: `${input.silentGateways.join(', ')} serve but do not report` };
+    const verbs =
+      input.silentGateways.length === 1 ? 'serves but does not report' : 'serve but do not report';
+    return { cause: 'partial', detail: `${input.silentGateways.join(', ')} ${verbs}` };
   }
   if (input.lostNow > 0) return { cause: 'lost', detail: `${input.lostNow} telemetry summaries were lost` };
   // Half the hold, so that a short step notices silence while it lasts; a minute at most.
