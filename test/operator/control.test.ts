@@ -1,12 +1,15 @@
 /** What people ask for at the same time, or twice, or about a run that is over: the whole operator on one backend. */
 
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { startControlApi } from '../../src/api/control-api.ts';
 import { createOperator, type Operator } from '../../src/operator/operator.ts';
 import type { OperatorContext } from '../../src/operator/operator-context.ts';
 import type { Backend } from '../../src/ports/backend.ts';
 import type { Action, ActRequest } from '../../src/ports/control.ts';
 import { plan } from '../core/rollout/plans.ts';
+import { runCli, startCli } from '../support/cli-harness.ts';
 import { eventually } from '../support/eventually.ts';
+import { silentLogger } from '../support/silent-logger.ts';
 import { catalogOf, contextOf, MovedClock, memoryBackend } from '../support/sluice-operator.ts';
 
 const START: Action = { kind: 'start', source: null, message: null, dryRun: false };
@@ -151,17 +154,32 @@ describe('a channel that refuses for a while', () => {
     await operator.close();
     operator = operatorNamed('operator-5', { backend: { ...backend, channel } });
     operator.start();
-    const seen: string[] = [];
-    const watching = new AbortController();
-    operator.control.subscribe(({ events }) => seen.push(...events.map(({ type }) => type)), watching.signal);
-    await operator.control.act(asked(START));
-    broken = true;
-    await operator.control.act(asked(ABORT)).catch(() => undefined);
-    expect(seen).toEqual(['started', 'aborted']);
-    expect((await backend.channel.read('orders'))?.weights.v2).toBe(100);
-    broken = false;
-    await eventually(async () => (await backend.channel.read('orders'))?.weights.v2 !== 100);
-    expect(seen).toEqual(['started', 'aborted']);
-    watching.abort();
+    const api = await startControlApi({
+      control: operator.control,
+      address: { host: '127.0.0.1', port: 0 },
+      tokens: [],
+      loopbackWithoutToken: true,
+      logger: silentLogger,
+    });
+    try {
+      const env = { SLUICE_SERVER: api.url };
+      await operator.control.act(asked(START));
+      const watching = startCli(['events', '-f', 'orders-v2', '--json'], { env });
+      const seen = (): readonly string[] => watching.stdout.match(/"type":"[a-z]+"/g) ?? [];
+      await eventually(() => seen().length === 1 && watching.stderr.includes('HOLDING'));
+      broken = true;
+      expect((await runCli(['abort', 'orders-v2'], { env })).code).toBe(1);
+      await eventually(() => seen().length === 2);
+      expect((await backend.channel.read('orders'))?.weights.v2).toBe(100);
+      broken = false;
+      // Whoever was told of a failure asks again, and is told that it is done.
+      expect((await runCli(['abort', 'orders-v2'], { env })).code).toBe(0);
+      await eventually(async () => (await backend.channel.read('orders'))?.weights.v2 !== 100);
+      watching.interrupt();
+      await watching.ended;
+      expect(seen()).toEqual(['"type":"started"', '"type":"aborted"']);
+    } finally {
+      await api.close();
+    }
   });
 });
