@@ -16,7 +16,7 @@ import { checkHealth, completeHealth } from './policies/health.ts';
 import { checkIdempotencyCallers } from './policies/idempotency.ts';
 import { checkLimitClaims } from './policies/limits.ts';
 import { completeOutlier } from './policies/outlier.ts';
-import { completeLocalZone, completeResolver, completeVersion } from './policies/upstreams.ts';
+import { completeLocalZone, completeResolver, completeVersions } from './policies/upstreams.ts';
 import { checkIsMap, checkSchema } from './schema-check.ts';
 import { parseYaml, type YamlSource } from './yaml-source.ts';
 
@@ -87,12 +87,7 @@ function buildService(source: YamlSource, name: string, yaml: GatewayYaml['servi
   checkHealth(source, ['services', name], yaml.health);
   return {
     name,
-    versions: Object.fromEntries(
-      Object.entries(yaml.versions).map(([version, each]) => [
-        version,
-        completeVersion(each, source.file.absolutePath),
-      ]),
-    ),
+    versions: completeVersions(source, ['services', name], yaml.versions, yaml.tls),
     balance: yaml.balance,
     slowStartMs: yaml.slowStart ?? 0,
     outlier: completeOutlier(yaml.outlier),

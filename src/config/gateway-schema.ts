@@ -12,6 +12,7 @@ import { healthField } from './policies/health.ts';
 import { idempotencyField } from './policies/idempotency-schema.ts';
 import { limitFields } from './policies/limits-schema.ts';
 import { outlierField } from './policies/outlier.ts';
+import { tlsField } from './policies/upstream-tls.ts';
 import { localZoneField, resolverField, versionShape, zoneField } from './policies/upstreams-schema.ts';
 import { duration, headerName, httpUrl, listenAddress, name } from './primitives.ts';
 
@@ -52,6 +53,7 @@ const service = z.strictObject({
   outlier: outlierField,
   health: healthField,
   localZone: localZoneField,
+  tls: tlsField,
   slowStart: duration(0, HOUR).optional().meta({
     description: 'A new or recovered endpoint gets its full share only after this time. Default: at once.',
   }),

@@ -28,6 +28,7 @@ export interface AdminFacts {
   /** In force now; null before there is one. */
   readonly snapshot: () => Snapshot | null;
   readonly discovery: () => readonly DiscoveryState[];
+  readonly staleCertificates: () => number;
   readonly cacheStore: () => CacheStore | null;
 }
 
@@ -123,6 +124,12 @@ function createRegistry(facts: AdminFacts): Registry {
   });
   registerUpstreams(registry, facts.snapshot);
   registerDiscovery(registry, facts.discovery);
+  gauge(
+    'sluice_upstream_tls_stale',
+    'Sets of certificate files for upstreams that have changed and cannot be used.',
+    registers,
+    facts.staleCertificates,
+  );
   gauge('sluice_channel_connected', '1 while the weight channel answers.', registers, () =>
     facts.channelConnected() ? 1 : 0,
   );

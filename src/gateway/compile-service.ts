@@ -20,11 +20,11 @@ export function compileService(
 ): CompiledService {
   const connectMs = connectTimeout(config, service.name);
   const versions = new Map<string, ServiceVersion>();
-  for (const [name, { endpoints }] of Object.entries(service.versions)) {
+  for (const [name, upstream] of Object.entries(service.versions)) {
     const targets = new TargetSet(parts.upstreams, {
       service,
       version: name,
-      sources: endpoints,
+      upstream,
       resolver: config.resolver,
       connectMs,
       zone: config.zone,

@@ -56,6 +56,7 @@ export const GATEWAY_ERRORS = {
   IDEMPOTENCY_UNAVAILABLE: { status: 503, title: 'Idempotency keys cannot be checked now', close: false },
   LIMITS_UNAVAILABLE: { status: 503, title: 'The limits of this route cannot be checked now', close: false },
   UPSTREAM_CONNECT: { status: 502, title: 'The upstream cannot be reached', close: false },
+  UPSTREAM_TLS: { status: 502, title: 'There is no trusted connection to the upstream', close: false },
   UPSTREAM_RESET: { status: 502, title: 'The upstream broke off before it answered', close: false },
   UPSTREAM_BAD_RESPONSE: {
     status: 502,

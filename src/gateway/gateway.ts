@@ -105,7 +105,7 @@ class RunningGateway implements Gateway {
     const watched = splits.start(splitServices(config));
     await within(watched, FIRST_WEIGHTS_MS);
     recorder.replaceServices(Object.keys(config.services));
-    await this.#upstreams.discovery.prepare(config);
+    await this.#upstreams.prepare(config);
     const snapshot = compileSnapshot(config, { ...this.#parts, verifiers }, null);
     activate(snapshot);
     this.#runtime = openRuntime(this.#options, snapshot, {
@@ -126,6 +126,7 @@ class RunningGateway implements Gateway {
       channelConnected: () => splits.connected,
       snapshot: () => this.#runtime?.snapshot ?? null,
       discovery: () => this.#upstreams.discovery.states(),
+      staleCertificates: () => this.#upstreams.tls.stale,
       cacheStore: () => this.#runtime?.cache.store ?? null,
     });
     this.#admin = await openingAdmin.catch((error: unknown) => {
@@ -205,7 +206,7 @@ class RunningGateway implements Gateway {
     try {
       const verifiers = await openVerifiers(config, this.#options.clock);
       await parts.splits.adoptServices(splitServices(config));
-      await this.#upstreams.discovery.prepare(config);
+      await this.#upstreams.prepare(config);
       const next = compileSnapshot(config, { ...parts, verifiers }, runtime.snapshot);
       const old = runtime.snapshot;
       runtime.snapshot = next;
@@ -213,12 +214,12 @@ class RunningGateway implements Gateway {
       this.#config = config;
       runtime.cache.store.resize(config.cacheBytes);
       supersede(old);
-      this.#upstreams.discovery.retain(config);
+      this.#upstreams.retain(config);
       parts.recorder.replaceServices(Object.keys(config.services));
       await parts.splits.retainServices(Object.keys(config.services));
       return { ok: true };
     } catch (error) {
-      this.#upstreams.discovery.retain(this.#config);
+      this.#upstreams.retain(this.#config);
       await parts.splits.adoptServices(splitServices(this.#config));
       return { ok: false, cause: 'failed', detail: error instanceof Error ? error.message : String(error) };
     }

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { loadGatewayConfig } from '../../src/config/gateway-config.ts';
 import type { GatewayConfig, Route } from '../../src/config/gateway-model.ts';
+import { PLAIN_TLS } from '../support/gateway-config.ts';
 import { edited, expectFinding, readCases } from './findings-table.ts';
 
 const SOUND = `listeners:
@@ -82,8 +83,12 @@ routes: [{ name: a, match: { path: / }, service: a }]
           versions: {
             v1: {
               endpoints: [{ url: 'http://127.0.0.1:1', weight: 1, zone: '', priority: 0, servername: '' }],
+              tls: PLAIN_TLS,
             },
-            v2: { endpoints: [{ url: 'http://[::1]:2', weight: 1, zone: '', priority: 0, servername: '' }] },
+            v2: {
+              endpoints: [{ url: 'http://[::1]:2', weight: 1, zone: '', priority: 0, servername: '' }],
+              tls: PLAIN_TLS,
+            },
           },
           balance: 'roundRobin',
           slowStartMs: 0,

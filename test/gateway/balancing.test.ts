@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { endpointOf, gatewayConfigOf, routeOf, serviceOf } from '../support/gateway-config.ts';
+import { endpointOf, gatewayConfigOf, PLAIN_TLS, routeOf, serviceOf } from '../support/gateway-config.ts';
 import { admin, call, eventually, GatewayHarness } from '../support/gateway-harness.ts';
 
 let harness: GatewayHarness;
@@ -20,7 +20,11 @@ describe('balancing', () => {
   it('spreads attempts by weight', async () => {
     const [a, b] = [await harness.named('a'), await harness.named('b')];
     const endpoints = [endpointOf(a.url, { weight: 3 }), endpointOf(b.url)];
-    const service = serviceOf('orders', {}, { versions: { v1: { endpoints } }, defaultVersion: 'v1' });
+    const service = serviceOf(
+      'orders',
+      {},
+      { versions: { v1: { endpoints, tls: PLAIN_TLS } }, defaultVersion: 'v1' },
+    );
     const gateway = await harness.gateway(gatewayConfigOf([service]));
     const replies = [];
     for (let i = 0; i < 20; i += 1) replies.push(await call(gateway, '/'));
@@ -90,7 +94,11 @@ describe('balancing', () => {
     const [here, there] = [await harness.named('here'), await harness.named('there')];
     const endpoints = [endpointOf(there.url, { weight: 9, zone: 'b' }), endpointOf(here.url, { zone: 'a' })];
     const service = (localZone: number | null) =>
-      serviceOf('orders', {}, { versions: { v1: { endpoints } }, defaultVersion: 'v1', localZone });
+      serviceOf(
+        'orders',
+        {},
+        { versions: { v1: { endpoints, tls: PLAIN_TLS } }, defaultVersion: 'v1', localZone },
+      );
     const gateway = await harness.gateway(gatewayConfigOf([service(0.7)], { zone: 'a' }));
     for (let i = 0; i < 10; i += 1) expect((await call(gateway, '/')).body).toBe('here');
     await gateway.reload(gatewayConfigOf([service(null)], { zone: 'a' }));

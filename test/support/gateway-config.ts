@@ -4,6 +4,7 @@
  */
 
 import type { GatewayConfig, Route, Service } from '../../src/config/gateway-model.ts';
+import type { UpstreamTls } from '../../src/config/policies/upstream-tls.ts';
 import type { EndpointAddress } from '../../src/config/policies/upstreams.ts';
 
 export const ANY_PORT = { host: '127.0.0.1', port: 0 } as const;
@@ -35,6 +36,9 @@ export function endpointOf(url: string, changes: Partial<EndpointAddress> = {}):
   return { url, weight: 1, zone: '', priority: 0, servername: '', ...changes };
 }
 
+/** Public authorities, no certificate of the gateway's own. */
+export const PLAIN_TLS: UpstreamTls = { ca: null, cert: null, key: null, servername: null, verify: true };
+
 /** A service from version names and endpoint URLs; the first version is the default. */
 export function serviceOf(
   name: string,
@@ -46,7 +50,7 @@ export function serviceOf(
     versions: Object.fromEntries(
       Object.entries(versions).map(([version, urls]) => [
         version,
-        { endpoints: urls.map((url) => endpointOf(url)) },
+        { endpoints: urls.map((url) => endpointOf(url)), tls: PLAIN_TLS },
       ]),
     ),
     defaultVersion: Object.keys(versions)[0] ?? '',

@@ -6,6 +6,7 @@
 
 import * as z from 'zod';
 import { duration, name, origin, percentBp } from '../primitives.ts';
+import { tlsField } from './upstream-tls.ts';
 
 const SECOND = 1000;
 const HOUR = 3_600_000;
@@ -96,7 +97,7 @@ export const endpointsField = z
   .union([z.array(source).min(1).max(MAX_ENDPOINTS), byDns, bySrv, byFile])
   .transform((value) => (Array.isArray(value) ? value : [value]));
 
-export const versionShape = z.strictObject({ endpoints: endpointsField });
+export const versionShape = z.strictObject({ endpoints: endpointsField, tls: tlsField });
 
 export const localZoneField = z
   .union([

@@ -6,6 +6,8 @@
 
 import { dirname, resolve } from 'node:path';
 import { FULL_BP } from '../../core/domain/weight.ts';
+import type { Path, YamlSource } from '../yaml-source.ts';
+import { checkTls, completeTls, type TlsYaml, type UpstreamTls } from './upstream-tls.ts';
 import type { LocalZoneYaml, ResolverYaml, SourceYaml, VersionYaml } from './upstreams-schema.ts';
 
 export interface EndpointAddress {
@@ -47,6 +49,7 @@ export type EndpointSource = EndpointAddress | DiscoverySource;
 
 export interface VersionUpstream {
   readonly endpoints: readonly EndpointSource[];
+  readonly tls: UpstreamTls;
 }
 
 export interface ResolverSettings {
@@ -70,9 +73,24 @@ export function completeResolver(yaml: ResolverYaml): ResolverSettings {
   return { servers: yaml?.servers ?? [], timeoutMs: yaml?.timeout ?? DEFAULT_RESOLVER_MS };
 }
 
-/** `configPath`: absolute; files are relative to its folder. */
-export function completeVersion(yaml: VersionYaml, configPath: string): VersionUpstream {
-  return { endpoints: yaml.endpoints.map((source) => completeSource(source, configPath)) };
+/** Of every version; what a version does not say of TLS its service says. Files are relative to the configuration. */
+export function completeVersions(
+  source: YamlSource,
+  path: Path,
+  versions: Readonly<Record<string, VersionYaml>>,
+  tls: TlsYaml,
+): Record<string, VersionUpstream> {
+  const configPath = source.file.absolutePath;
+  checkTls(source, path, tls, undefined);
+  const completed: Record<string, VersionUpstream> = {};
+  for (const [name, yaml] of Object.entries(versions)) {
+    checkTls(source, [...path, 'versions', name], yaml.tls, tls);
+    completed[name] = {
+      endpoints: yaml.endpoints.map((each) => completeSource(each, configPath)),
+      tls: completeTls(tls, yaml.tls, configPath),
+    };
+  }
+  return completed;
 }
 
 function completeSource(yaml: SourceYaml, configPath: string): EndpointSource {

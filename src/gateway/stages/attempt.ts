@@ -108,19 +108,22 @@ function onFail(current: Attempt, failure: AttemptTrouble): void {
     replyProblem(exchange, failure === 'client-stalled' ? 'CLIENT_ABORTED' : 'RESPONSE_BROKEN_OFF', '');
     return;
   }
-  const delayMs = isRetriable(failure) ? retryDelay(current, failure) : null;
+  const kind = failureOfTrouble(failure);
+  const delayMs = kind === null ? null : retryDelay(current, kind);
   if (delayMs !== null) {
     retryAfter(exchange, delayMs);
     return;
   }
   exchange.hold?.release();
-  if (!isRetriable(failure) || !answerOnError(exchange, 0)) {
+  if (kind === null || !answerOnError(exchange, 0)) {
     replyProblem(exchange, ERROR_OF_TROUBLE[failure], '');
   }
 }
 
-function isRetriable(trouble: AttemptTrouble): trouble is AttemptFailure {
-  return trouble !== 'bad-response' && trouble !== 'client-stalled' && trouble !== 'unsendable';
+/** Null: not worth a retry. */
+function failureOfTrouble(trouble: AttemptTrouble): AttemptFailure | null {
+  if (trouble === 'bad-response' || trouble === 'client-stalled' || trouble === 'unsendable') return null;
+  return trouble === 'tls' ? 'connect' : trouble;
 }
 
 const ERROR_OF_TROUBLE: Readonly<Record<AttemptTrouble, GatewayErrorCode>> = {
@@ -128,6 +131,7 @@ const ERROR_OF_TROUBLE: Readonly<Record<AttemptTrouble, GatewayErrorCode>> = {
   'client-stalled': 'REQUEST_TIMEOUT',
   unsendable: 'MALFORMED_REQUEST',
   connect: 'UPSTREAM_CONNECT',
+  tls: 'UPSTREAM_TLS',
   reset: 'UPSTREAM_RESET',
   timeout: 'UPSTREAM_TIMEOUT',
   '502': 'UPSTREAM_BAD_RESPONSE',

@@ -18,9 +18,9 @@ export interface AttemptSink<Attempt> {
 }
 
 /**
- * `bad-response` cannot be passed on; `client-stalled`: the client stopped sending its request or taking its
+ * `tls`: the two sides do not trust or understand each other; `bad-response` cannot be passed on; `client-stalled`: the client stopped sending its request or taking its
  * response; `unsendable`: undici refuses the request.
  */
-export type AttemptTrouble = AttemptFailure | 'bad-response' | 'client-stalled' | 'unsendable';
+export type AttemptTrouble = AttemptFailure | 'tls' | 'bad-response' | 'client-stalled' | 'unsendable';
 
 export type AttemptPhase = 'connecting' | 'waiting' | 'streaming' | 'discarding' | 'over';

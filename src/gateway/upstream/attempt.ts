@@ -12,6 +12,7 @@ import { MAX_DISCARD_BYTES, MAX_INTERIM_RESPONSES } from '../limits.ts';
 import { OUTCOME, type OutcomeIndex, outcomeOfStatus } from '../recorder.ts';
 import type { CompiledRoute, ServiceVersion } from '../snapshot.ts';
 import type { AttemptPhase, AttemptSink, AttemptTrouble } from './attempt-sink.ts';
+import { isTlsFailure } from './connector.ts';
 import { readableOf } from './request-body.ts';
 import type { Target } from './target.ts';
 
@@ -65,8 +66,10 @@ export class Attempt extends Deadline implements Dispatcher.DispatchHandler {
     const connectByMs = this.startedMs + route.timeout.connectMs;
     exchange.runtime.wheel.arm(this, Math.min(connectByMs, exchange.totalDeadlineMs));
     this.target.state.inFlight += 1;
-    this.target.endpoint.pool.dispatch(
+    const { pool, servername } = this.target.endpoint;
+    pool.dispatch(
       {
+        servername,
         path: exchange.query === '' ? exchange.path : exchange.path + exchange.query,
         method: exchange.method as Dispatcher.HttpMethod,
         headers: exchange.upstreamFields,
@@ -188,11 +191,13 @@ export class Attempt extends Deadline implements Dispatcher.DispatchHandler {
       case 'connecting':
         if (error instanceof errors.InvalidArgumentError || error instanceof errors.NotSupportedError) {
           this.#failWith(OUTCOME.clientAborted, 'unsendable');
-        } else this.#failWith(OUTCOME.connectError, 'connect');
+        } else if (isTlsFailure(error)) this.#failTls(error);
+        else this.#failWith(OUTCOME.connectError, 'connect');
         return;
       case 'waiting':
       case 'streaming':
         if (this.exchange.body?.failure === 'aborted') this.abandon();
+        else if (this.phase === 'waiting' && isTlsFailure(error)) this.#failTls(error);
         else this.#failWith(OUTCOME.reset, 'reset');
         return;
       case 'discarding':
@@ -251,6 +256,12 @@ export class Attempt extends Deadline implements Dispatcher.DispatchHandler {
     this.#finish(outcome);
     this.#controller?.abort(ABANDONED);
     this.#sink.fail(this, failure);
+  }
+
+  /** Before or, by an alert, right after the request was sent; the upstream has not read it. */
+  #failTls(error: Error): void {
+    this.exchange.note('tls', 'code' in error ? String(error.code) : 'TLS');
+    this.#failWith(OUTCOME.connectError, 'tls');
   }
 
   #disarm(): void {

@@ -4,38 +4,65 @@
  * @module
  */
 
-import { Pool } from 'undici';
+import { type Dispatcher, Pool } from 'undici';
 import { MAX_UPSTREAM_CONNECTIONS, MAX_UPSTREAM_HEADER_BYTES, UPSTREAM_KEEP_ALIVE_MS } from '../limits.ts';
+import { connectorOf, type EndpointTls } from './connector.ts';
 
-export interface Endpoint {
+/** `servername` stands for the endpoint in TLS, whatever Host says; undici's types leave it out. */
+export type UpstreamRequest = Dispatcher.DispatchOptions & { readonly servername: string };
+
+/** What attempts and health checks ask of a pool. */
+export interface UpstreamPool {
+  dispatch(request: UpstreamRequest, handler: Dispatcher.DispatchHandler): unknown;
+  /** What is under way comes to its end. */
+  close(): Promise<void>;
+  destroy(): Promise<void>;
+}
+
+export interface EndpointPlace {
   /** Scheme, host and port. */
   readonly origin: string;
-  readonly pool: Pool;
+  /** Name or address that its certificate must be for. */
+  readonly servername: string;
+  /**
+   * Bounds a connection attempt of the pool itself, milliseconds, so that an address that swallows packets does not
+   * hold its slots for longer.
+   */
+  readonly connectMs: number;
+  /** Null: not https. */
+  readonly tls: EndpointTls | null;
+}
+
+export interface Endpoint {
+  readonly origin: string;
+  readonly servername: string;
+  readonly pool: UpstreamPool;
   /** For health checks: a connection apart from the traffic's. */
-  readonly prober: Pool;
+  readonly prober: UpstreamPool;
 }
 
 class Held implements Endpoint {
   readonly key: string;
   readonly origin: string;
-  readonly pool: Pool;
+  readonly servername: string;
+  readonly pool: UpstreamPool;
   users = 0;
-  readonly #connectMs: number;
-  #prober: Pool | null = null;
+  readonly #place: EndpointPlace;
+  #prober: UpstreamPool | null = null;
 
-  constructor(key: string, origin: string, connectMs: number) {
+  constructor(key: string, place: EndpointPlace) {
     this.key = key;
-    this.origin = origin;
-    this.#connectMs = connectMs;
-    this.pool = openPool(origin, connectMs, MAX_UPSTREAM_CONNECTIONS);
+    this.origin = place.origin;
+    this.servername = place.servername;
+    this.#place = place;
+    this.pool = openPool(place, MAX_UPSTREAM_CONNECTIONS);
   }
 
-  get prober(): Pool {
-    this.#prober ??= openPool(this.origin, this.#connectMs, 1);
+  get prober(): UpstreamPool {
+    this.#prober ??= openPool(this.#place, 1);
     return this.#prober;
   }
 
-  /** What is under way comes to its end. */
   async close(): Promise<void> {
     await Promise.all([this.pool.close(), this.#prober?.destroy()]);
   }
@@ -49,13 +76,10 @@ export class EndpointRegistry {
   readonly #held = new Map<string, Held>();
   readonly #closing = new Map<Held, Promise<void>>();
 
-  /**
-   * The endpoint at `origin`; the pool is made when there is none yet. `connectMs` bounds a connection attempt of
-   * the pool itself, so that an address that swallows packets does not hold its slots for longer.
-   */
-  acquire(origin: string, connectMs: number): Endpoint {
-    const key = `${origin} ${connectMs}`;
-    const held = this.#held.get(key) ?? new Held(key, origin, connectMs);
+  /** The endpoint at that place; the pool is made when there is none yet. */
+  acquire(place: EndpointPlace): Endpoint {
+    const key = keyOf(place);
+    const held = this.#held.get(key) ?? new Held(key, place);
     this.#held.set(key, held);
     held.users += 1;
     return held;
@@ -81,11 +105,16 @@ export class EndpointRegistry {
   }
 }
 
-function openPool(origin: string, connectMs: number, connections: number): Pool {
+function keyOf({ origin, servername, connectMs, tls }: EndpointPlace): string {
+  const trust = tls === null ? '' : `${tls.material.revision} ${tls.verify}`;
+  return `${origin} ${servername} ${connectMs} ${trust}`;
+}
+
+function openPool({ origin, servername, connectMs, tls }: EndpointPlace, connections: number): UpstreamPool {
   return new Pool(origin, {
     connections,
     pipelining: 1,
-    connect: { timeout: connectMs },
+    connect: connectorOf(connectMs, servername, tls),
     // Attempts have deadlines of their own on the gateway's wheel.
     headersTimeout: 0,
     bodyTimeout: 0,

@@ -7,8 +7,8 @@
 import type { HealthPolicy } from '../../config/policies/health.ts';
 import { forgetHealth, noteProbe } from '../../core/policy/health.ts';
 import type { Logger } from '../../telemetry/logger.ts';
-import { MAX_PROBE_BODY_BYTES } from '../limits.ts';
 import { randomFraction } from '../random-ids.ts';
+import { probe } from './probe.ts';
 import type { Target, TargetTable } from './target.ts';
 
 export interface HealthParts {
@@ -123,27 +123,16 @@ class Checker {
 
   /** Empty: it is well; else why not. Never throws. */
   async #ask(): Promise<string> {
-    const { path, timeoutMs, expect, host } = this.#policy;
     const abort = new AbortController();
     this.#abort = abort;
-    const timer = setTimeout(() => abort.abort(), timeoutMs);
     try {
-      const { endpoint } = this.#target;
-      const { statusCode, body } = await endpoint.prober.request({
-        method: 'GET',
-        path,
-        headers: { host: host ?? new URL(endpoint.origin).host, 'user-agent': 'sluice-health' },
-        signal: abort.signal,
-      });
-      await body.dump({ limit: MAX_PROBE_BODY_BYTES, signal: abort.signal });
-      return expect.some(({ from, to }) => statusCode >= from && statusCode <= to)
-        ? ''
-        : `status ${statusCode}`;
+      const status = await probe(this.#target.endpoint, this.#policy, abort.signal);
+      const well = this.#policy.expect.some(({ from, to }) => status >= from && status <= to);
+      return well ? '' : `status ${status}`;
     } catch (error) {
-      if (abort.signal.aborted) return `no answer within ${timeoutMs}ms`;
-      return error instanceof Error && 'code' in error ? String(error.code) : 'the connection broke';
+      if (!(error instanceof Error)) return String(error);
+      return 'code' in error ? String(error.code) : error.message;
     } finally {
-      clearTimeout(timer);
       this.#abort = null;
     }
   }

@@ -7,29 +7,31 @@
 import type { Service } from '../../config/gateway-model.ts';
 import {
   type EndpointAddress,
-  type EndpointSource,
   isDiscovered,
   type ResolverSettings,
+  type VersionUpstream,
 } from '../../config/policies/upstreams.ts';
 import { Balancer } from '../../core/policy/balancer.ts';
 import { randomFraction } from '../random-ids.ts';
 import type { Discovery } from './discovery.ts';
-import type { EndpointRegistry } from './endpoint.ts';
+import type { Endpoint, EndpointRegistry } from './endpoint.ts';
 import type { HealthChecks } from './health-checks.ts';
 import type { Target, TargetTable } from './target.ts';
+import type { TlsFiles } from './tls-files.ts';
 
 export interface UpstreamParts {
   readonly endpoints: EndpointRegistry;
   readonly targets: TargetTable;
   readonly health: HealthChecks;
   readonly discovery: Discovery;
+  readonly tls: TlsFiles;
   readonly monotonicMs: () => number;
 }
 
 export interface TargetSetOptions {
   readonly service: Service;
   readonly version: string;
-  readonly sources: readonly EndpointSource[];
+  readonly upstream: VersionUpstream;
   readonly resolver: ResolverSettings;
   /** Bounds a connection attempt of the pools, milliseconds. */
   readonly connectMs: number;
@@ -66,10 +68,11 @@ export class TargetSet {
   activate(): void {
     if (this.#active) return;
     this.#active = true;
-    const { targets, discovery } = this.#parts;
+    const { targets, discovery, tls } = this.#parts;
     this.#unwatch.push(targets.watch(this.#key, () => this.#refresh()));
-    const { sources, resolver } = this.#options;
-    for (const source of sources) {
+    const { upstream, resolver } = this.#options;
+    this.#unwatch.push(tls.watch(upstream.tls, () => this.#update()));
+    for (const source of upstream.endpoints) {
       if (isDiscovered(source)) this.#unwatch.push(discovery.watch(source, resolver, () => this.#update()));
     }
     for (const target of this.balancer.targets) this.#check(target);
@@ -105,26 +108,41 @@ export class TargetSet {
 
   /** A target that has not changed stays the same object. */
   #build(before: readonly Target[]): Target[] {
-    const { endpoints, targets, monotonicMs } = this.#parts;
-    const { service, connectMs } = this.#options;
+    const { targets, monotonicMs } = this.#parts;
+    const { service } = this.#options;
     const joins = targets.knows(this.#key);
     return [...this.#addresses().values()].map((address): Target => {
-      const known = before.find((target) => isAt(target, address));
-      if (known !== undefined) return known;
+      const endpoint = this.#acquire(address);
+      const known = before.find((target) => isAt(target, endpoint, address));
+      if (known !== undefined) {
+        this.#parts.endpoints.release([endpoint]);
+        return known;
+      }
       const { url, weight, zone, priority } = address;
       const isNew = joins && !targets.has(this.#key, url);
       const state = targets.acquire(this.#key, url, isNew ? monotonicMs() : undefined);
       if (isNew && service.health !== null) state.joining = true;
-      const endpoint = endpoints.acquire(url, connectMs);
       return { id: url, weight, zone, priority, endpoint, state };
+    });
+  }
+
+  #acquire({ url, servername }: EndpointAddress): Endpoint {
+    const { connectMs, upstream } = this.#options;
+    const { protocol, hostname } = new URL(url);
+    const material = protocol === 'https:' ? this.#parts.tls.current(upstream.tls) : null;
+    return this.#parts.endpoints.acquire({
+      origin: url,
+      servername: upstream.tls.servername ?? (servername || hostname.replace(/^\[|\]$/g, '')),
+      connectMs,
+      tls: material === null ? null : { material, verify: upstream.tls.verify },
     });
   }
 
   /** By URL; the first of several that say the same. */
   #addresses(): ReadonlyMap<string, EndpointAddress> {
     const addresses = new Map<string, EndpointAddress>();
-    const { sources, resolver } = this.#options;
-    for (const source of sources) {
+    const { upstream, resolver } = this.#options;
+    for (const source of upstream.endpoints) {
       for (const address of isDiscovered(source)
         ? this.#parts.discovery.current(source, resolver)
         : [source]) {
@@ -154,8 +172,12 @@ export class TargetSet {
   }
 }
 
-function isAt(target: Target, { url, weight, zone, priority }: EndpointAddress): boolean {
+function isAt(target: Target, endpoint: Endpoint, { url, weight, zone, priority }: EndpointAddress): boolean {
   return (
-    target.id === url && target.weight === weight && target.zone === zone && target.priority === priority
+    target.id === url &&
+    target.endpoint === endpoint &&
+    target.weight === weight &&
+    target.zone === zone &&
+    target.priority === priority
   );
 }
