@@ -4,6 +4,7 @@
  * @module
  */
 
+import { formatDuration } from '../core/domain/duration.ts';
 import { SluiceError } from '../core/domain/errors.ts';
 import type { RolloutEvent } from '../core/domain/rollout-event.ts';
 import { isActive, type RolloutRecord } from '../core/rollout/state.ts';
@@ -125,6 +126,7 @@ export function createSessionTable(context: OperatorContext): SessionTable {
       if (result.ok) return result.grant.epoch;
       throw new SluiceError('HELD_ELSEWHERE', {
         detail: `operator ${result.holder} holds the lease of ${service}`,
+        hint: `If that operator has died, its lease runs out within ${formatDuration(LEASE_TTL_MS)}: try again then.`,
         data: { contact: result.contact, holder: result.holder },
       });
     },

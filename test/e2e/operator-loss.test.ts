@@ -6,7 +6,7 @@
 
 import { afterEach, describe, expect, it } from 'vitest';
 import { eventually } from '../support/eventually.ts';
-import { logProblems } from '../support/sluice-client.ts';
+import { logProblems, stepsOf } from '../support/sluice-client.ts';
 import { type Deployment, deployEmbedded, deployOverRedis } from '../support/sluice-deployment.ts';
 import { startTraffic, type Traffic } from '../support/sluice-traffic.ts';
 
@@ -47,12 +47,7 @@ describe('an operator that dies', { timeout: 120_000 }, () => {
     await api.untilWord('orders-v2', 'PROMOTED');
     const report = await traffic.stop();
     const events = await api.events('orders-v2');
-    expect(events.map(({ type, step }) => `${type} ${step}`)).toEqual([
-      'started 0',
-      'advanced 1',
-      'advanced 2',
-      'promoted 2',
-    ]);
+    expect(stepsOf(events)).toEqual(['started 0', 'advanced 1', 'advanced 2', 'promoted 2']);
     expect(logProblems(events)).toEqual([]);
     expect(report.moves['v2→v1']).toBeUndefined();
     expect(report.dropped, report.failures.join('\n')).toBe(0);
@@ -115,7 +110,7 @@ describe('an operator that dies', { timeout: 120_000 }, () => {
     await api.untilWord('orders-v2', 'PROMOTED');
     const events = await api.events('orders-v2');
     expect(logProblems(events)).toEqual([]);
-    expect(events.map(({ type, step }) => `${type} ${step}`)).toEqual([
+    expect(stepsOf(events)).toEqual([
       'started 0',
       'advanced 1',
       'advanced 2',

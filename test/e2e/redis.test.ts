@@ -5,8 +5,9 @@
  */
 
 import { afterEach, describe, expect, it } from 'vitest';
+import type { RolloutView } from '../../src/core/view/rollout-view.ts';
 import { eventually } from '../support/eventually.ts';
-import { logProblems } from '../support/sluice-client.ts';
+import { type ControlClient, logProblems, stepsOf } from '../support/sluice-client.ts';
 import { deployOverRedis, type OverRedis } from '../support/sluice-deployment.ts';
 import { startTraffic, type Traffic } from '../support/sluice-traffic.ts';
 
@@ -42,69 +43,42 @@ describe('over Redis', { timeout: 120_000 }, () => {
     return { ...started, traffic: sending };
   }
 
-  it('a restart of Redis delays a rollout and loses nothing, neither requests nor steps', async () => {
-    const {
-      redis,
-      api,
-      traffic: sending,
-    } = await begin({ persistent: true }, [
+  /** Over three steps; resolves in the second one, which lasts four seconds. */
+  async function beginThreeSteps(options: { readonly persistent: boolean }) {
+    const started = await begin(options, [
       { weight: '30%', hold: '1s' },
       { weight: '60%', hold: '4s' },
       { weight: '100%' },
     ]);
-    await api.until(
-      'orders-v2',
-      'in its second step',
-      ({ step, progress }) => step === 1 && progress.requests > 0,
-    );
+    const inSecond = ({ step, progress }: RolloutView) => step === 1 && progress.requests > 0;
+    await started.api.until('orders-v2', 'in its second step', inSecond);
+    return started;
+  }
+
+  async function expectPromotedWithoutLoss(api: ControlClient, sending: Traffic): Promise<void> {
+    await api.untilWord('orders-v2', 'PROMOTED');
+    const report = await sending.stop();
+    const events = await api.events('orders-v2');
+    expect(stepsOf(events)).toEqual(['started 0', 'advanced 1', 'advanced 2', 'promoted 2']);
+    expect(logProblems(events)).toEqual([]);
+    expect(report.dropped, report.failures.join('\n')).toBe(0);
+    expect(Object.keys(report.byStatus)).toEqual(['200']);
+    expect(report.moves['v2→v1']).toBeUndefined();
+  }
+
+  it('a restart of Redis delays a rollout and loses nothing, neither requests nor steps', async () => {
+    const { redis, api, traffic: sending } = await beginThreeSteps({ persistent: true });
     await redis.kill();
     const { sent } = sending.report();
     await eventually(() => sending.report().sent > sent + 200, 20_000);
     await redis.restart();
-    await api.untilWord('orders-v2', 'PROMOTED');
-    const report = await sending.stop();
-    const events = await api.events('orders-v2');
-    expect(events.map(({ type, step }) => `${type} ${step}`)).toEqual([
-      'started 0',
-      'advanced 1',
-      'advanced 2',
-      'promoted 2',
-    ]);
-    expect(logProblems(events)).toEqual([]);
-    expect(report.dropped, report.failures.join('\n')).toBe(0);
-    expect(Object.keys(report.byStatus)).toEqual(['200']);
-    expect(report.moves['v2→v1']).toBeUndefined();
+    await expectPromotedWithoutLoss(api, sending);
   });
 
   it('a Redis that comes back empty costs no request, no step and not the newest part of the record', async () => {
-    const {
-      redis,
-      api,
-      traffic: sending,
-    } = await begin({ persistent: false }, [
-      { weight: '30%', hold: '1s' },
-      { weight: '60%', hold: '3s' },
-      { weight: '100%' },
-    ]);
-    await api.until(
-      'orders-v2',
-      'in its second step',
-      ({ step, progress }) => step === 1 && progress.requests > 0,
-    );
+    const { redis, api, traffic: sending } = await beginThreeSteps({ persistent: false });
     await redis.restart();
-    await api.untilWord('orders-v2', 'PROMOTED');
-    const report = await sending.stop();
-    const events = await api.events('orders-v2');
-    expect(events.map(({ type, step }) => `${type} ${step}`)).toEqual([
-      'started 0',
-      'advanced 1',
-      'advanced 2',
-      'promoted 2',
-    ]);
-    expect(logProblems(events)).toEqual([]);
-    expect(report.moves['v2→v1']).toBeUndefined();
-    expect(report.dropped, report.failures.join('\n')).toBe(0);
-    expect(Object.keys(report.byStatus)).toEqual(['200']);
+    await expectPromotedWithoutLoss(api, sending);
   });
 
   it('of two operators one decides, the other passes requests on and takes over when it is gone', async () => {
@@ -154,7 +128,7 @@ describe('over Redis', { timeout: 120_000 }, () => {
     await one.api.untilWord('orders-v2', 'PROMOTED');
     const events = await one.api.events('orders-v2');
     expect(logProblems(events)).toEqual([]);
-    expect(events.map(({ type, step }) => `${type} ${step}`)).toEqual([
+    expect(stepsOf(events)).toEqual([
       'started 0',
       'awaiting-gate 0',
       'gate-passed 1',

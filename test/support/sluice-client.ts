@@ -90,6 +90,11 @@ function describe(view: RolloutView): string {
   return JSON.stringify({ word, step, sentence, progress, evidence, gateways });
 }
 
+/** What happened at which step, such as `advanced 1`. */
+export function stepsOf(events: readonly RolloutEvent[]): readonly string[] {
+  return events.map(({ type, step }) => `${type} ${step}`);
+}
+
 /** SHA-256 in hex, as the operator chains its log. */
 const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
 
