@@ -127,18 +127,18 @@ function checkSticky(
 
 function buildRoutes(source: YamlSource, yaml: GatewayYaml): readonly Route[] {
   const policies = yaml.policies ?? {};
-  const providers = Object.keys(yaml.identity?.jwt ?? {});
   const serviceNames = Object.keys(yaml.services);
   const policyNames = Object.keys(policies);
+  const known = { providers: Object.keys(yaml.identity?.jwt ?? {}), services: serviceNames };
   for (const [name, policy] of Object.entries(policies)) {
-    checkPolicyFields(source, ['policies', name], policy, providers);
+    checkPolicyFields(source, ['policies', name], policy, known);
   }
   const resolved = resolvePolicies(source, policies);
   const checkDuplicate = createDuplicateCheck(source);
   const routes: Route[] = [];
   for (const [index, route] of yaml.routes.entries()) {
     checkRouteReferences(source, index, route, serviceNames, policyNames);
-    checkPolicyFields(source, ['routes', index], route, providers);
+    checkPolicyFields(source, ['routes', index], route, known);
     const path = readPathMatch(source, index, route.match);
     checkDuplicate(index, route, path);
     if (!path) continue;

@@ -5,11 +5,12 @@
  */
 
 import type { BalanceKind } from '../core/policy/balancer.ts';
-import type { BreakerLimits } from '../core/policy/breaker.ts';
 import type { FreshnessLimits } from '../core/policy/cache/freshness.ts';
 import type { OutlierLimits } from '../core/policy/outlier.ts';
 import type { RetryOutcome, StickySource } from './gateway-schema.ts';
+import type { BreakerPolicy } from './policies/breaker.ts';
 import type { ConcurrencyPolicy } from './policies/concurrency.ts';
+import type { FallbackPolicy, HedgePolicy } from './policies/fallback.ts';
 import type { HealthPolicy } from './policies/health.ts';
 import type { IdempotencyPolicy } from './policies/idempotency.ts';
 import type { RouteLimits } from './policies/limits.ts';
@@ -84,7 +85,11 @@ export interface Route extends RouteLimits {
   /** Null: no retries. */
   readonly retry: RetryPolicy | null;
   /** Null: no circuit breaker. */
-  readonly breaker: BreakerLimits | null;
+  readonly breaker: BreakerPolicy | null;
+  /** Null: clients get the error. */
+  readonly fallback: FallbackPolicy | null;
+  /** Null: one attempt at a time. */
+  readonly hedge: HedgePolicy | null;
   /** Null: nothing is stored. */
   readonly cache: CachePolicy | null;
   readonly auth: { readonly jwt: string; readonly optional: boolean } | null;

@@ -10,6 +10,14 @@ import type { GatewayYaml } from './gateway-schema.ts';
 import { checkBreaker, completeBreaker, mergeBreaker } from './policies/breaker.ts';
 import { checkCache, completeCache, mergeCache } from './policies/cache.ts';
 import { checkConcurrency, completeConcurrency, mergeConcurrency } from './policies/concurrency.ts';
+import {
+  checkFallback,
+  checkHedge,
+  completeFallback,
+  completeHedge,
+  mergeFallback,
+  mergeHedge,
+} from './policies/fallback.ts';
 import { completeIdempotency, mergeIdempotency } from './policies/idempotency.ts';
 import { checkLimitFields, completeLimits, mergeLimits } from './policies/limits.ts';
 import type { Path, YamlSource } from './yaml-source.ts';
@@ -74,6 +82,8 @@ const MERGES: { readonly [K in keyof Required<PolicyFields>]: Merge<K> } = {
   timeout: (base, over) => (base || over ? { ...base, ...over } : undefined),
   retry: mergeRetry,
   breaker: mergeBreaker,
+  fallback: mergeFallback,
+  hedge: mergeHedge,
   cache: mergeCache,
   auth: replace,
   maxBodyBytes: replace,
@@ -123,6 +133,8 @@ export function completePolicy(fields: PolicyFields): RoutePolicy {
     },
     retry: retry === false ? null : completeRetry(retry),
     breaker: completeBreaker(fields.breaker),
+    fallback: completeFallback(fields.fallback),
+    hedge: completeHedge(fields.hedge),
     cache: completeCache(fields.cache),
     auth: auth ? { jwt: auth.jwt, optional: auth.optional } : null,
     maxBodyBytes: maxBodyBytes ?? DEFAULT_MAX_BODY_BYTES,
@@ -152,7 +164,7 @@ export function checkPolicyFields(
   source: YamlSource,
   path: Path,
   written: PolicyFields,
-  providers: readonly string[],
+  { providers, services }: { readonly providers: readonly string[]; readonly services: readonly string[] },
 ): void {
   const { findings } = source;
   checkLimitFields(source, path, written);
@@ -171,6 +183,8 @@ export function checkPolicyFields(
   }
   const timeout = written.timeout;
   checkBreaker(source, path, written.breaker, timeout?.response);
+  checkFallback(source, path, written.fallback, services);
+  checkHedge(source, path, written.hedge, timeout?.response);
   checkCache(source, path, written.cache);
   if (timeout?.connect !== undefined && timeout.total !== undefined && timeout.connect > timeout.total) {
     findings.warning(

@@ -8,6 +8,7 @@ import * as z from 'zod';
 import { breakerField } from './policies/breaker-schema.ts';
 import { cacheBudget, cacheField } from './policies/cache-schema.ts';
 import { concurrencyField } from './policies/concurrency-schema.ts';
+import { fallbackField, hedgeField } from './policies/fallback-schema.ts';
 import { healthField } from './policies/health.ts';
 import { idempotencyField } from './policies/idempotency-schema.ts';
 import { limitFields } from './policies/limits-schema.ts';
@@ -129,6 +130,8 @@ const policyFields = {
     .optional()
     .meta({ description: 'Retries of idempotent methods; false for none. Default: one retry.' }),
   breaker: breakerField,
+  fallback: fallbackField,
+  hedge: hedgeField,
   cache: cacheField,
   auth: z.union([auth, z.literal(false)]).optional(),
   maxBodyBytes: z

@@ -5,17 +5,52 @@
  */
 
 import { Breaker, type BreakerLimits, type BreakerOutcome } from '../core/policy/breaker.ts';
+import type { BalanceTarget } from '../core/policy/target-state.ts';
 
 /** A breaker and what it stands before. */
 export interface RouteBreaker {
   readonly service: string;
   readonly route: string;
   readonly version: string;
+  /** Empty: of all endpoints of the version. */
+  readonly endpoint: string;
   readonly breaker: Breaker;
 }
 
-/** By service, route and version. */
+/** By service, route, version and endpoint. */
 export type BreakerTable = ReadonlyMap<string, RouteBreaker>;
+
+/** The breaker or breakers of one route before one version. */
+export class VersionBreakers {
+  /** Null: each endpoint has its own. */
+  readonly #whole: Breaker | null;
+  readonly #ofEndpoint: (endpoint: string) => Breaker;
+  readonly #byEndpoint = new Map<string, Breaker>();
+
+  constructor(per: 'version' | 'endpoint', adopt: (endpoint: string) => Breaker) {
+    this.#whole = per === 'version' ? adopt('') : null;
+    this.#ofEndpoint = adopt;
+  }
+
+  of({ id }: BalanceTarget): Breaker {
+    if (this.#whole !== null) return this.#whole;
+    const breaker = this.#byEndpoint.get(id) ?? this.#ofEndpoint(id);
+    this.#byEndpoint.set(id, breaker);
+    return breaker;
+  }
+
+  /** The one that opens first again, while every attempt at `targets` would be refused; null otherwise. */
+  open(nowMs: number, targets: readonly BalanceTarget[]): Breaker | null {
+    if (this.#whole !== null) return this.#whole.isOpen(nowMs) ? this.#whole : null;
+    let first: Breaker | null = null;
+    for (const target of targets) {
+      const breaker = this.of(target);
+      if (!breaker.isOpen(nowMs)) return null;
+      if (first === null || breaker.openForMs(nowMs) < first.openForMs(nowMs)) first = breaker;
+    }
+    return first;
+  }
+}
 
 /** The breaker of a route and version goes on with what it knows, unless its limits have changed. */
 export function adoptBreaker(
@@ -24,7 +59,7 @@ export function adoptBreaker(
   place: Omit<RouteBreaker, 'breaker'>,
   limits: BreakerLimits,
 ): Breaker {
-  const key = `${place.service} ${place.route} ${place.version}`;
+  const key = `${place.service} ${place.route} ${place.version} ${place.endpoint}`;
   const known = previous?.get(key);
   const kept = known !== undefined && JSON.stringify(known.breaker.limits) === JSON.stringify(limits);
   const entry = kept ? known : { ...place, breaker: new Breaker(limits) };

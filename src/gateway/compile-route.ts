@@ -5,18 +5,26 @@
  */
 
 import type { CachePolicy, Route } from '../config/gateway-model.ts';
-import type { Breaker, BreakerLimits } from '../core/policy/breaker.ts';
+import type { BreakerPolicy } from '../config/policies/breaker.ts';
+import type { FallbackPolicy } from '../config/policies/fallback.ts';
 import { compileQueryKey } from '../core/policy/cache/cache-key.ts';
+import type { VersionBreakers } from './breakers.ts';
 import type { CompiledCache } from './cache/cache-run.ts';
 import { type GatewayMetrics, ServerSeries } from './metrics.ts';
 import { compileLimits } from './route-limits.ts';
-import type { CompiledRoute, CompiledService, SnapshotParts } from './snapshot.ts';
+import type {
+  CompiledFallback,
+  CompiledRoute,
+  CompiledService,
+  ServiceVersion,
+  SnapshotParts,
+} from './snapshot.ts';
 
 export function compileRoute(
   route: Route,
   services: ReadonlyMap<string, CompiledService>,
   parts: SnapshotParts,
-  breakerOf: (limits: BreakerLimits, version: string) => Breaker,
+  breakerOf: (policy: BreakerPolicy, version: ServiceVersion) => VersionBreakers,
 ): CompiledRoute {
   const service = services.get(route.service);
   if (service === undefined) throw new Error(`route ${route.name} names no service: ${route.service}`);
@@ -34,7 +42,8 @@ export function compileRoute(
     breakers:
       breaker === null
         ? null
-        : new Map([...service.versions.values()].map((each) => [each, breakerOf(breaker, each.name)])),
+        : new Map([...service.versions.values()].map((each) => [each, breakerOf(breaker, each)])),
+    fallback: route.fallback === null ? null : compileFallback(route.fallback, services),
     concurrency: parts.concurrency.compile(route.concurrency, route.name, service.name, pattern),
     idempotency:
       route.idempotency === null
@@ -44,6 +53,16 @@ export function compileRoute(
     cache: route.cache === null ? null : compileCache(route.cache, service, pattern, parts.metrics),
     series: new ServerSeries(parts.metrics, service.name, pattern),
   };
+}
+
+function compileFallback(
+  { on, to }: FallbackPolicy,
+  services: ReadonlyMap<string, CompiledService>,
+): CompiledFallback {
+  if (to.kind === 'response') return { on, to: { ...to, body: Buffer.from(to.body) } };
+  const service = services.get(to.service);
+  if (service === undefined) throw new Error(`a fallback names no service: ${to.service}`);
+  return { on, to: { kind: 'service', service } };
 }
 
 function compileCache(

@@ -149,6 +149,10 @@ export class Exchange {
   /** No attempt goes on after this, monotonic milliseconds. Infinite while a body streams up. */
   totalDeadlineMs = Number.POSITIVE_INFINITY;
   attempt: RunningAttempt | null = null;
+  /** The other of two parallel attempts, while neither is settled on. */
+  rival: RunningAttempt | null = null;
+  /** Version of the service that is asked instead, once the route's own has failed for good. */
+  standIn: ServiceVersion | null = null;
   /** Armed between attempts, and while the client is slow to take the end of the response. */
   alarm: Alarm | null = null;
   attempts = 0;

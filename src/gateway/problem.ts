@@ -50,6 +50,24 @@ export function replyProblem(
   response.end(body);
 }
 
+/** Answers with a fixed response of the configuration. `fields`: name, value, name, value …, without framing. */
+export function replyFixed(
+  exchange: Exchange,
+  status: number,
+  fields: readonly string[],
+  body: Buffer,
+): void {
+  const { response } = exchange;
+  if (response.destroyed || response.writableEnded || response.headersSent) return;
+  if (exchange.runtime.draining || hasUnreadBody(exchange)) response.shouldKeepAlive = false;
+  const own = ['X-Request-ID', exchange.requestId, ...(exchange.addedFields ?? NO_FIELDS)];
+  if (exchange.setCookie !== null) own.push('Set-Cookie', exchange.setCookie);
+  const length = status === 204 || status === 304 ? [] : ['Content-Length', String(body.length)];
+  response.writeHead(status, STATUS_CODES[status] ?? '', [...own, ...fields, ...length]);
+  exchange.bytesOut = exchange.method === 'HEAD' ? 0 : body.length;
+  response.end(body);
+}
+
 /** Answers on a socket whose request could not be parsed, and closes it. */
 export function replyProblemOnSocket(socket: Duplex, code: GatewayErrorCode, detail: string): void {
   if (!socket.writable) {

@@ -5,12 +5,12 @@
  */
 
 import type { GatewayConfig, Route } from '../config/gateway-model.ts';
+import type { FallbackPolicy } from '../config/policies/fallback.ts';
 import type { IdempotencyPolicy } from '../config/policies/idempotency.ts';
 import type { Balancer } from '../core/policy/balancer.ts';
-import type { Breaker } from '../core/policy/breaker.ts';
 import type { OutlierWatch } from '../core/policy/outlier.ts';
 import type { RetryBudget } from '../core/policy/retry-budget.ts';
-import type { BreakerTable } from './breakers.ts';
+import type { BreakerTable, VersionBreakers } from './breakers.ts';
 import type { CompiledCache } from './cache/cache-run.ts';
 import type { CompiledConcurrency, ConcurrencyTable } from './concurrency.ts';
 import type { TrustCheck } from './forwarded.ts';
@@ -51,17 +51,39 @@ export interface CompiledService {
   readonly cachedQueries: readonly ((query: string) => string)[];
 }
 
+export interface CompiledFallback {
+  readonly on: FallbackPolicy['on'];
+  readonly to:
+    | {
+        readonly kind: 'response';
+        readonly status: number;
+        readonly fields: readonly string[];
+        readonly body: Buffer;
+      }
+    | { readonly kind: 'service'; readonly service: CompiledService };
+}
+
 export interface CompiledRoute
   extends Omit<
     Route,
-    'service' | 'auth' | 'breaker' | 'cache' | 'rateLimits' | 'quotas' | 'concurrency' | 'idempotency'
+    | 'service'
+    | 'auth'
+    | 'breaker'
+    | 'fallback'
+    | 'cache'
+    | 'rateLimits'
+    | 'quotas'
+    | 'concurrency'
+    | 'idempotency'
   > {
   /** What logs and metrics call the path: the template or prefix, never the path itself. */
   readonly pattern: string;
   readonly service: CompiledService;
   readonly auth: { readonly verify: TokenVerifier; readonly optional: boolean } | null;
   /** By version; null: the route has no breaker. */
-  readonly breakers: ReadonlyMap<ServiceVersion, Breaker> | null;
+  readonly breakers: ReadonlyMap<ServiceVersion, VersionBreakers> | null;
+  /** Null: clients get the error. */
+  readonly fallback: CompiledFallback | null;
   /** Null: none. */
   readonly limits: CompiledLimits | null;
   readonly concurrency: CompiledConcurrency | null;

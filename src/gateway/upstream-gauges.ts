@@ -17,7 +17,7 @@ interface Sample {
   readonly value: number;
 }
 
-/** Series of circuit breakers (by service, route and version) and of endpoints (by service, version, endpoint). */
+/** Series of circuit breakers (by service, route, version and endpoint) and of endpoints (by service, version, endpoint). */
 export function registerUpstreams(registry: Registry, snapshot: () => Snapshot | null): void {
   const breakers = (read: (breaker: Breaker) => number) => (): Sample[] =>
     [...(snapshot()?.breakers.values() ?? [])].map(({ breaker, ...labels }) => ({
@@ -112,7 +112,7 @@ export function registerDiscovery(registry: Registry, states: () => readonly Dis
 }
 
 function labelsOf(name: string): string[] {
-  if (name.startsWith('sluice_breaker')) return ['service', 'route', 'version'];
+  if (name.startsWith('sluice_breaker')) return ['service', 'route', 'version', 'endpoint'];
   if (name.startsWith('sluice_version')) return ['service', 'version'];
   return name === 'sluice_endpoint_probes_total'
     ? ['service', 'version', 'endpoint', 'result']

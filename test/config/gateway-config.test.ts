@@ -116,6 +116,8 @@ routes: [{ name: a, match: { path: / }, service: a }]
             bufferBytes: 65_536,
           },
           breaker: null,
+          fallback: null,
+          hedge: null,
           cache: null,
           auth: null,
           maxBodyBytes: 10_485_760,
@@ -206,6 +208,7 @@ routes: [{ name: a, match: { path: / }, service: a }]
       by: 'extends: base\n    breaker: { slow: { over: 500ms }, open: 20s }',
     });
     expect(route(withBreaker, 'orders').breaker).toEqual({
+      per: 'version',
       errorShare: null,
       slow: { overMs: 500, share: 0.5 },
       windowMs: 10_000,

@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Route } from '../../src/config/gateway-model.ts';
+import type { BreakerPolicy } from '../../src/config/policies/breaker.ts';
 import { evidenceGap } from '../../src/core/analysis/evidence-gap.ts';
 import { emptyWindow, foldSummary, sumArm } from '../../src/core/analysis/evidence-window.ts';
-import type { BreakerLimits } from '../../src/core/policy/breaker.ts';
 import type { Gateway } from '../../src/gateway/gateway.ts';
 import { plan } from '../core/rollout/plans.ts';
 import { gatewayConfigOf, routeOf, serviceOf } from '../support/gateway-config.ts';
@@ -16,7 +16,8 @@ beforeEach(async () => {
 
 afterEach(() => harness.close());
 
-const BREAKER: BreakerLimits = {
+const BREAKER: BreakerPolicy = {
+  per: 'version',
   errorShare: 0.2,
   slow: null,
   windowMs: 10_000,
@@ -25,7 +26,7 @@ const BREAKER: BreakerLimits = {
   recoverMs: 0,
 };
 
-function config(urls: Readonly<Record<string, string>>, breaker: BreakerLimits, route: Partial<Route> = {}) {
+function config(urls: Readonly<Record<string, string>>, breaker: BreakerPolicy, route: Partial<Route> = {}) {
   const versions = Object.fromEntries(Object.entries(urls).map(([version, url]) => [version, [url]]));
   return gatewayConfigOf([serviceOf('orders', versions)], {
     routes: [
@@ -135,7 +136,7 @@ describe('a circuit breaker', () => {
     const gateway = await harness.gateway(config({ v1: v1.url }, BREAKER));
     await statuses(gateway, 23);
     const { body } = await admin(gateway, '/metrics');
-    const labels = '{service="orders",route="orders",version="v1"}';
+    const labels = '{service="orders",route="orders",version="v1",endpoint=""}';
     expect(body).toContain(`sluice_breaker_state${labels} 2`);
     expect(body).toContain(`sluice_breaker_trips_total${labels} 1`);
     expect(body).toContain(`sluice_breaker_refused_total${labels} 3`);
@@ -168,5 +169,40 @@ describe('a circuit breaker', () => {
       checks: [],
     };
     expect(evidenceGap({ plan: plan(), ...facts })?.cause).toBe('breaker-open');
+  });
+});
+
+describe('a circuit breaker per endpoint', () => {
+  it('leaves the failing endpoint out and asks the others, without refusing anybody', async () => {
+    const good = await moody(200);
+    const bad = await moody(500);
+    const service = serviceOf('orders', { v1: [bad.url, good.url] });
+    const gateway = await harness.gateway(
+      gatewayConfigOf([service], {
+        routes: [routeOf('orders', { breaker: { ...BREAKER, per: 'endpoint' } })],
+      }),
+    );
+    await statuses(gateway, 40);
+    expect(bad.calls).toBe(20);
+    expect(new Set(await statuses(gateway, 20))).toEqual(new Set([200]));
+    expect([bad.calls, good.calls]).toEqual([20, 40]);
+    const { body } = await admin(gateway, '/metrics');
+    expect(body).toContain(
+      `sluice_breaker_state{service="orders",route="orders-all",version="v1",endpoint="${bad.url}"} 2`,
+    );
+  });
+
+  it('refuses when none is left', async () => {
+    const one = await moody(500);
+    const two = await moody(500);
+    const service = serviceOf('orders', { v1: [one.url, two.url] });
+    const gateway = await harness.gateway(
+      gatewayConfigOf([service], {
+        routes: [routeOf('orders', { breaker: { ...BREAKER, per: 'endpoint' } })],
+      }),
+    );
+    expect((await statuses(gateway, 40)).at(-1)).toBe(500);
+    const refused = await call(gateway, '/');
+    expect([refused.status, refused.headers['retry-after'], one.calls + two.calls]).toEqual([503, '60', 40]);
   });
 });

@@ -63,6 +63,7 @@ describe('a route that caches, once a response is stale,', () => {
 
   it('serves stale instead of a breaker’s refusal', async () => {
     const breaker = {
+      per: 'version' as const,
       errorShare: 0.2,
       slow: null,
       windowMs: 60_000,

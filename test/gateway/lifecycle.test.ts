@@ -177,7 +177,7 @@ describe('starting', () => {
     const v1 = await harness.named('v1');
     const config = gatewayConfigOf([serviceOf('orders', { v1: [v1.url] })]);
     const clash = { ...config, admin: { address: { host: '127.0.0.1', port } } };
-    await expect(harness.gateway(clash)).rejects.toThrow(/EADDRINUSE/);
+    await expect(harness.gateway(clash)).rejects.toThrow(`cannot listen at 127.0.0.1:${port}: it is in use`);
     await new Promise((resolve) => taken.close(resolve));
   });
 

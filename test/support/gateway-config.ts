@@ -20,6 +20,8 @@ export function routeOf(service: string, changes: Partial<Route> = {}): Route {
     timeout: { connectMs: 1_000, responseMs: 2_000, idleMs: 2_000, totalMs: 5_000 },
     retry: null,
     breaker: null,
+    fallback: null,
+    hedge: null,
     cache: null,
     auth: null,
     maxBodyBytes: 1_048_576,

@@ -26,6 +26,10 @@ const breaker = z.strictObject({
     })
     .optional()
     .meta({ description: 'Opens for slowness too. Default: not at all.' }),
+  per: z.enum(['version', 'endpoint']).optional().meta({
+    description:
+      'One breaker for all endpoints of a version, or one for each: then attempts go to the others. Default version.',
+  }),
   window: duration(SECOND, HOUR)
     .optional()
     .meta({ description: 'How far back attempts count. Default 10s.' }),

@@ -19,11 +19,16 @@ export function mergeBreaker(base: BreakerYaml, over: BreakerYaml): BreakerYaml 
   return { ...base, ...over, ...(slow && { slow }) };
 }
 
-export function completeBreaker(yaml: BreakerYaml): BreakerLimits | null {
+export interface BreakerPolicy extends BreakerLimits {
+  readonly per: 'version' | 'endpoint';
+}
+
+export function completeBreaker(yaml: BreakerYaml): BreakerPolicy | null {
   if (!yaml) return null;
   const { slow } = yaml;
   const errorBp = yaml.errorRate ?? (slow ? undefined : DEFAULT_ERROR_BP);
   return {
+    per: yaml.per ?? 'version',
     errorShare: errorBp === undefined ? null : errorBp / FULL_BP,
     slow: slow
       ? { overMs: slow.over ?? DEFAULT_SLOW.over, share: (slow.share ?? DEFAULT_SLOW.share) / FULL_BP }

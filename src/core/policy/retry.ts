@@ -40,6 +40,11 @@ export interface RetryFacts {
 /** RFC 9110 §9.2.2, without TRACE, which a gateway has no business repeating. */
 const IDEMPOTENT: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE']);
 
+/** `method` in upper case. */
+export function isIdempotent(method: string): boolean {
+  return IDEMPOTENT.has(method);
+}
+
 /**
  * Milliseconds to wait before the next attempt, or null when there must be none. Full jitter: uniform in
  * [0, min(maxMs, baseMs · 2^n)) for the n-th retry from 0. `random` is uniform in [0, 1).
@@ -49,7 +54,7 @@ export function retryDelayMs(limits: RetryLimits, facts: RetryFacts, random: num
   if (facts.attemptsMade > limits.attempts) return null;
   const { onlyIfFirstAttemptUnderMs: quickMs } = limits;
   if (quickMs !== undefined && facts.attemptsMade === 1 && facts.attemptMs >= quickMs) return null;
-  if (!facts.idempotent && !IDEMPOTENT.has(facts.method)) return null;
+  if (!facts.idempotent && !isIdempotent(facts.method)) return null;
   if (!limits.on.includes(facts.failure)) return null;
   const ceilingMs = Math.min(limits.maxMs, limits.baseMs * 2 ** (facts.attemptsMade - 1));
   const delayMs = random * ceilingMs;

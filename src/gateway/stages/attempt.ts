@@ -1,21 +1,22 @@
 /**
  * Tries endpoints of the assigned version until one response is settled on: the first that is not worth a retry.
- * Knows when to try again (by `core/policy`), not how a try works.
+ * Knows when to try again and what stands in at last, not how a try works.
  * @module
  */
 
-import { type Breaker, REFUSED } from '../../core/policy/breaker.ts';
-import { ringHash } from '../../core/policy/hash-ring.ts';
-import { type AttemptFailure, retryDelayMs } from '../../core/policy/retry.ts';
+import type { Breaker } from '../../core/policy/breaker.ts';
+import { isIdempotent } from '../../core/policy/retry.ts';
 import { formatTraceParent } from '../../telemetry/trace-context.ts';
 import { Alarm } from '../alarm.ts';
-import { BreakerPass, retryAfterS } from '../breakers.ts';
-import { answerOnError } from '../cache/answer.ts';
+import { type BreakerPass, retryAfterS } from '../breakers.ts';
+import { chooseTarget } from '../choose-target.ts';
 import type { Exchange } from '../exchange.ts';
+import { giveUp, standIn } from '../fallback.ts';
 import type { GatewayErrorCode } from '../gateway-errors.ts';
 import { EAGER_BODY_BYTES } from '../limits.ts';
 import { replyProblem } from '../problem.ts';
-import { randomFraction, randomHex16 } from '../random-ids.ts';
+import { randomHex16 } from '../random-ids.ts';
+import { failureOfStatus, failureOfTrouble, retryDelay, takeRetry } from '../retries.ts';
 import type { ServiceVersion } from '../snapshot.ts';
 import { Attempt } from '../upstream/attempt.ts';
 import type { AttemptSink, AttemptTrouble } from '../upstream/attempt-sink.ts';
@@ -27,11 +28,12 @@ export function attempt(exchange: Exchange): boolean {
   const { route, runtime, bodyLength } = exchange;
   if (route === null) throw new Error('attempt runs after route');
   const nowMs = runtime.monotonicMs();
-  const breaker = breakerOf(exchange);
-  if (breaker?.isOpen(nowMs) === true) {
-    // Before the body is asked for: nobody would read it.
-    breaker.refusals += 1;
-    refuse(exchange, 'BREAKER_OPEN', ['Retry-After', retryAfterS(breaker, nowMs)]);
+  const { version } = exchange;
+  const open = version === null ? null : route.breakers?.get(version)?.open(nowMs, version.balancer.targets);
+  // Before the body is asked for: unless another service gets it, nobody would read it.
+  if (open != null && route.fallback?.to.kind !== 'service') {
+    open.refusals += 1;
+    refuseByBreaker(exchange, open, nowMs);
     return false;
   }
   route.service.retryBudget.countRequest(nowMs);
@@ -87,14 +89,28 @@ function guarded<Rest extends unknown[]>(
 }
 
 function onHead(current: Attempt): void {
-  const { exchange } = current;
+  const { exchange, route } = current;
   const failure = failureOfStatus(current.status);
   // Without its client it goes on for the sake of its idempotency key, but not again and again.
   if (failure !== null && !exchange.recorded) {
+    if (leaveToRival(exchange, current)) {
+      current.discard();
+      return;
+    }
     const delayMs = retryDelay(current, failure);
     if (delayMs !== null) {
       current.discard();
       retryAfter(exchange, delayMs);
+      return;
+    }
+  }
+  dropRival(exchange, current);
+  const cause = causeOfStatus(current.status);
+  if (cause !== null && route.fallback?.on.has(cause) === true) {
+    const outcome = standIn(exchange, cause, current.status, '');
+    if (outcome !== 'none') {
+      current.discard();
+      if (outcome === 'service') start(exchange, exchange.runtime.monotonicMs());
       return;
     }
   }
@@ -109,21 +125,38 @@ function onFail(current: Attempt, failure: AttemptTrouble): void {
     return;
   }
   const kind = failureOfTrouble(failure);
+  if (kind !== null && leaveToRival(exchange, current)) return;
+  dropRival(exchange, current);
   const delayMs = kind === null ? null : retryDelay(current, kind);
   if (delayMs !== null) {
     retryAfter(exchange, delayMs);
     return;
   }
-  exchange.hold?.release();
-  if (kind === null || !answerOnError(exchange, 0)) {
-    replyProblem(exchange, ERROR_OF_TROUBLE[failure], '');
+  if (giveUp(exchange, kind, ERROR_OF_TROUBLE[failure])) {
+    start(exchange, exchange.runtime.monotonicMs());
   }
 }
 
-/** Null: not worth a retry. */
-function failureOfTrouble(trouble: AttemptTrouble): AttemptFailure | null {
-  if (trouble === 'bad-response' || trouble === 'client-stalled' || trouble === 'unsendable') return null;
-  return trouble === 'tls' ? 'connect' : trouble;
+function causeOfStatus(status: number): '500' | '502' | '503' | '504' | null {
+  return status === 500 ? '500' : (failureOfStatus(status) as '502' | '503' | '504' | null);
+}
+
+/** The other one of two parallel attempts may still bring a better answer. */
+function leaveToRival(exchange: Exchange, current: Attempt): boolean {
+  const other = exchange.attempt === current ? exchange.rival : exchange.attempt;
+  if (exchange.rival === null || other === null || other.phase === 'over') return false;
+  exchange.attempt = other;
+  exchange.rival = null;
+  return true;
+}
+
+/** `current` is the one that counts for the client; a parallel one is called off. */
+function dropRival(exchange: Exchange, current: Attempt): void {
+  if (exchange.rival === null) return;
+  const other = exchange.attempt === current ? exchange.rival : exchange.attempt;
+  exchange.rival = null;
+  exchange.attempt = current;
+  if (other !== current) other?.abandon();
 }
 
 const ERROR_OF_TROUBLE: Readonly<Record<AttemptTrouble, GatewayErrorCode>> = {
@@ -140,89 +173,82 @@ const ERROR_OF_TROUBLE: Readonly<Record<AttemptTrouble, GatewayErrorCode>> = {
 };
 
 function start(exchange: Exchange, nowMs: number): void {
-  const { route, version } = exchange;
+  const { route } = exchange;
+  const version = exchange.standIn ?? exchange.version;
   if (route === null || version === null) throw new Error('attempt runs after assign');
-  const target = pickTarget(exchange, version, nowMs);
-  if (target === null) {
-    refuse(exchange, 'NO_ENDPOINT', []);
+  const admitted = chooseTarget(exchange, version, nowMs);
+  if (admitted.target === null) {
+    if (admitted.refusedBy === null) refuse(exchange, 'connect', 'NO_ENDPOINT', []);
+    else refuseByBreaker(exchange, admitted.refusedBy, nowMs);
     return;
   }
-  const breaker = breakerOf(exchange);
-  let pass: BreakerPass | null = null;
-  if (breaker !== null) {
-    const ticket = breaker.admit(nowMs, randomFraction());
-    if (ticket === REFUSED) {
-      refuse(exchange, 'BREAKER_OPEN', ['Retry-After', retryAfterS(breaker, nowMs)]);
-      return;
-    }
-    pass = new BreakerPass(breaker, ticket, nowMs);
-  }
+  launch(exchange, version, admitted.target, admitted.pass, nowMs);
+  if (route.hedge !== null && exchange.attempts === 1)
+    armHedge(exchange, version, route.hedge.afterMs, nowMs);
+}
+
+function launch(
+  exchange: Exchange,
+  version: ServiceVersion,
+  target: Target,
+  pass: BreakerPass | null,
+  nowMs: number,
+): void {
+  if (exchange.route === null) throw new Error('attempt runs after route');
   exchange.attempts += 1;
   exchange.upstreamFields[exchange.traceparentAt] = formatTraceParent(
     exchange.traceId,
     randomHex16(),
     exchange.traceFlags,
   );
-  const current = new Attempt(exchange, route, version, target, sink, nowMs);
+  const current = new Attempt(exchange, exchange.route, version, target, sink, nowMs);
   current.pass = pass;
   exchange.attempt = current;
   current.send();
 }
 
-function breakerOf({ route, version }: Exchange): Breaker | null {
-  if (route === null || route.breakers === null || version === null) return null;
-  return route.breakers.get(version) ?? null;
+/** A second attempt beside the first, for requests that may be sent twice and are there in full. */
+function armHedge(exchange: Exchange, version: ServiceVersion, afterMs: number, nowMs: number): void {
+  const { runtime, method, wholeBody, body, hold } = exchange;
+  if (!isIdempotent(method) && hold === null) return;
+  if (body !== null && wholeBody === null) return;
+  exchange.alarm = new Alarm(() => {
+    exchange.alarm = null;
+    hedge(exchange, version);
+  });
+  runtime.wheel.arm(exchange.alarm, nowMs + afterMs);
+}
+
+function hedge(exchange: Exchange, version: ServiceVersion): void {
+  const first = exchange.attempt;
+  const waits = first !== null && (first.phase === 'connecting' || first.phase === 'waiting');
+  if (exchange.recorded || !waits || exchange.attempts !== 1) return;
+  const nowMs = exchange.runtime.monotonicMs();
+  exchange.tried = [first.target];
+  const admitted = chooseTarget(exchange, version, nowMs);
+  if (admitted.target === null || admitted.target === first.target || !takeRetry(exchange, nowMs)) {
+    if (admitted.target !== null) admitted.pass?.settle('neutral', nowMs);
+    return;
+  }
+  exchange.note('hedged', 'true');
+  exchange.rival = first;
+  launch(exchange, version, admitted.target, admitted.pass, nowMs);
+}
+
+function refuseByBreaker(exchange: Exchange, breaker: Breaker, nowMs: number): void {
+  refuse(exchange, 'breaker', 'BREAKER_OPEN', ['Retry-After', retryAfterS(breaker, nowMs)]);
 }
 
 /** The version is not asked: no attempt of its own, but the analysis must know that its sample is cut. */
-function refuse(exchange: Exchange, code: GatewayErrorCode, fields: readonly string[]): void {
+function refuse(
+  exchange: Exchange,
+  cause: 'breaker' | 'connect',
+  code: GatewayErrorCode,
+  fields: readonly string[],
+): void {
   if (exchange.attempts === 0 && !exchange.forced && exchange.version !== null)
     exchange.version.counter.refused += 1;
-  if (answerOnError(exchange, 0)) return;
-  replyProblem(exchange, code, '', fields);
-}
-
-function pickTarget(exchange: Exchange, version: ServiceVersion, nowMs: number): Target | null {
-  const { balancer } = version;
-  const keyHash = balancer.usesKey ? ringHash(exchange.stickyKey || exchange.clientIp) : 0;
-  return balancer.pick(nowMs, keyHash, exchange.tried);
-}
-
-function failureOfStatus(status: number): AttemptFailure | null {
-  if (status < 502 || status > 504) return null;
-  return status === 502 ? '502' : status === 503 ? '503' : '504';
-}
-
-/** Milliseconds until the next attempt, or null when this one is the last. Takes the retry out of the budget. */
-function retryDelay(current: Attempt, failure: AttemptFailure): number | null {
-  const { exchange, route } = current;
-  const { runtime } = exchange;
-  if (route.retry === null) return null;
-  const nowMs = runtime.monotonicMs();
-  // What the upstream said is a better answer than what the breaker would say instead of asking again.
-  if (breakerOf(exchange)?.isOpen(nowMs) === true) return null;
-  const delayMs = retryDelayMs(
-    route.retry,
-    {
-      method: exchange.method,
-      idempotent: exchange.hold !== null,
-      failure,
-      attemptsMade: exchange.attempts,
-      attemptMs: nowMs - current.startedMs,
-      replayable: exchange.body === null || exchange.wholeBody !== null || exchange.body.replayable,
-      responseStarted: exchange.relaying,
-      remainingMs: current.totalDeadlineMs() - nowMs,
-    },
-    randomFraction(),
-  );
-  if (delayMs === null) return null;
-  const { retryBudget, retries } = route.service;
-  if (retryBudget.tryRetry(nowMs)) {
-    retries.made += 1;
-    return delayMs;
-  }
-  retries.refused += 1;
-  return null;
+  if (giveUp(exchange, cause, code, fields)) start(exchange, exchange.runtime.monotonicMs());
 }
 
 function retryAfter(exchange: Exchange, delayMs: number): void {
@@ -240,6 +266,7 @@ function retryAfter(exchange: Exchange, delayMs: number): void {
 
 function onBodyFailure(exchange: Exchange, failure: BodyFailure): void {
   exchange.attempt?.abandon();
+  exchange.rival?.abandon();
   if (failure === 'too-large') {
     replyProblem(exchange, 'BODY_TOO_LARGE', `The limit is ${exchange.route?.maxBodyBytes} bytes.`);
   }

@@ -46,7 +46,8 @@ export function record(exchange: Exchange): void {
  * Ends the attempt, unless it holds an idempotency key and its client is gone: the request is then finished all the
  * same, within its time, so that the client finds its answer when it comes back.
  */
-function letGo({ attempt, hold }: Exchange): void {
+function letGo({ attempt, rival, hold }: Exchange): void {
+  rival?.abandon();
   const running = attempt !== null && attempt.phase !== 'over' && attempt.phase !== 'discarding';
   if (running && hold !== null && !hold.settled) {
     attempt.resume();
@@ -79,10 +80,11 @@ function accessLine(exchange: Exchange, status: number, durationMs: number): str
 }
 
 /** Only on routes with a breaker: `refused`, or its state. */
-function breakerField({ route, version, errorCode }: Exchange): string {
-  const breaker = version === null ? undefined : route?.breakers?.get(version);
-  if (breaker === undefined) return '';
-  return `,"breaker":"${errorCode === 'BREAKER_OPEN' ? 'refused' : breaker.state}"`;
+function breakerField({ route, version, attempt, standIn, errorCode }: Exchange): string {
+  const breakers = version === null ? undefined : route?.breakers?.get(version);
+  if (breakers === undefined) return '';
+  if (errorCode === 'BREAKER_OPEN') return ',"breaker":"refused"';
+  return attempt === null || standIn !== null ? '' : `,"breaker":"${breakers.of(attempt.target).state}"`;
 }
 
 /** Only on routes that cache. */

@@ -1,0 +1,111 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { Route } from '../../src/config/gateway-model.ts';
+import type { Gateway } from '../../src/gateway/gateway.ts';
+import { gatewayConfigOf, routeOf, serviceOf } from '../support/gateway-config.ts';
+import { call, eventually, GatewayHarness } from '../support/gateway-harness.ts';
+import { type AccessFile, accessFile, summed } from '../support/gateway-observed.ts';
+
+let harness: GatewayHarness;
+let access: AccessFile;
+
+beforeEach(async () => {
+  harness = await GatewayHarness.open();
+  access = accessFile(harness);
+});
+
+afterEach(() => harness.close());
+
+/** Answers after `delayMs`; null: never. */
+async function answering(name: string, delayMs: number | null, status = 200) {
+  const calls = { count: 0, closed: 0 };
+  const { url } = await harness.upstream((request, response) => {
+    calls.count += 1;
+    request.resume();
+    response.on('close', () => {
+      if (!response.writableFinished) calls.closed += 1;
+    });
+    if (delayMs !== null) setTimeout(() => response.writeHead(status).end(name), delayMs);
+  });
+  return { url, calls };
+}
+
+function gatewayOf(urls: readonly string[], route: Partial<Route> = {}): Promise<Gateway> {
+  const service = serviceOf('orders', { v1: urls });
+  return harness.gateway(
+    gatewayConfigOf([service], {
+      accessLog: access.config,
+      routes: [routeOf('orders', { hedge: { afterMs: 30 }, ...route })],
+    }),
+  );
+}
+
+describe('a hedged request', () => {
+  it('is tried at another endpoint when the first has no answer, and the slow one is called off', async () => {
+    const slow = await answering('slow', null);
+    const quick = await answering('quick', 0);
+    const gateway = await gatewayOf([slow.url, quick.url]);
+    expect((await call(gateway, '/')).body).toBe('quick');
+    expect([slow.calls.count, quick.calls.count]).toEqual([1, 1]);
+    await eventually(() => slow.calls.closed === 1);
+    expect((await access.lines(1))[0]).toMatchObject({ attempts: 2, hedged: 'true', endpoint: quick.url });
+  });
+
+  it('leaves the attempt that was called off in the telemetry, as one that took at least so long', async () => {
+    const slow = await answering('slow', null);
+    const quick = await answering('quick', 0);
+    const gateway = await gatewayOf([slow.url, quick.url]);
+    await call(gateway, '/');
+    const { attempts } = await summed(harness, 'orders', 'v1', 3);
+    expect([attempts.total, attempts.aborted]).toEqual([1, 1]);
+  });
+
+  it('takes the first answer, if that comes first after all', async () => {
+    const first = await answering('first', 80);
+    const second = await answering('second', null);
+    const gateway = await gatewayOf([first.url, second.url]);
+    expect((await call(gateway, '/')).body).toBe('first');
+    expect(second.calls.count).toBe(1);
+    await eventually(() => second.calls.closed === 1);
+  });
+
+  it('does not take an error while the other may still answer', async () => {
+    const first = await answering('first', 120);
+    const failing = await answering('failing', 0, 503);
+    const gateway = await gatewayOf([first.url, failing.url]);
+    expect(await call(gateway, '/')).toMatchObject({ status: 200, body: 'first' });
+    const refused = await gatewayOf([first.url, 'http://127.0.0.1:1']);
+    expect(await call(refused, '/')).toMatchObject({ status: 200, body: 'first' });
+  });
+
+  it('takes the error when both fail', async () => {
+    const one = await answering('one', 60, 503);
+    const two = await answering('two', 60, 503);
+    const gateway = await gatewayOf([one.url, two.url]);
+    expect(await call(gateway, '/')).toMatchObject({ status: 503 });
+    expect([one.calls.count, two.calls.count]).toEqual([1, 1]);
+  });
+
+  it('is not one when it is quick, cannot be repeated, or has nowhere else to go', async () => {
+    const quick = await answering('quick', 0);
+    const slow = await answering('slow', 100);
+    const gateway = await gatewayOf([quick.url, slow.url]);
+    await call(gateway, '/');
+    const alone = await gatewayOf([slow.url]);
+    await call(alone, '/');
+    const unsafe = await gatewayOf([slow.url, quick.url]);
+    await call(unsafe, '/', { method: 'POST', body: 'x' });
+    expect([quick.calls.count, slow.calls.count]).toEqual([1, 2]);
+  });
+
+  it('is ended on both sides when its client leaves', async () => {
+    const one = await answering('one', null);
+    const two = await answering('two', null);
+    const gateway = await gatewayOf([one.url, two.url]);
+    const leaving = new AbortController();
+    const asked = fetch(`http://127.0.0.1:${gateway.addresses[0]?.port}/`, { signal: leaving.signal });
+    await eventually(() => two.calls.count === 1);
+    leaving.abort();
+    await expect(asked).rejects.toThrow();
+    await eventually(() => one.calls.closed === 1 && two.calls.closed === 1);
+  });
+});
