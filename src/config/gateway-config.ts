@@ -87,7 +87,7 @@ function buildService(source: YamlSource, name: string, yaml: GatewayYaml['servi
   checkHealth(source, ['services', name], yaml.health);
   return {
     name,
-    versions: completeVersions(source, ['services', name], yaml.versions, yaml.tls),
+    versions: completeVersions(source, ['services', name], yaml.versions, yaml),
     balance: yaml.balance,
     slowStartMs: yaml.slowStart ?? 0,
     outlier: completeOutlier(yaml.outlier),

@@ -14,7 +14,13 @@ import { idempotencyField } from './policies/idempotency-schema.ts';
 import { limitFields } from './policies/limits-schema.ts';
 import { outlierField } from './policies/outlier.ts';
 import { tlsField } from './policies/upstream-tls.ts';
-import { localZoneField, resolverField, versionShape, zoneField } from './policies/upstreams-schema.ts';
+import {
+  localZoneField,
+  protocolField,
+  resolverField,
+  versionShape,
+  zoneField,
+} from './policies/upstreams-schema.ts';
 import { duration, headerName, httpUrl, listenAddress, name } from './primitives.ts';
 
 const SECOND = 1000;
@@ -55,6 +61,7 @@ const service = z.strictObject({
   health: healthField,
   localZone: localZoneField,
   tls: tlsField,
+  protocol: protocolField,
   slowStart: duration(0, HOUR).optional().meta({
     description: 'A new or recovered endpoint gets its full share only after this time. Default: at once.',
   }),

@@ -70,3 +70,11 @@ export const DISCOVERY_RETRY_MS = 1_000;
 export const MIN_DNS_TTL_MS = 1_000;
 /** Endpoints that are taken from one source. */
 export const MAX_DISCOVERED = 256;
+/** Requests under way on one HTTP/2 session to an upstream, if it allows that many. */
+export const MAX_H2_STREAMS = 100;
+/** Bytes of one answer over HTTP/2 that may wait for a slow client. */
+export const H2_WINDOW_BYTES = 131_072;
+/** A session without requests is closed after this. */
+export const H2_IDLE_MS = 60_000;
+/** After an answer that did not come, its session has this long to show that it is alive. */
+export const H2_PING_MS = 2_000;

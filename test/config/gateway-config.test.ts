@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { loadGatewayConfig } from '../../src/config/gateway-config.ts';
 import type { GatewayConfig, Route } from '../../src/config/gateway-model.ts';
-import { PLAIN_TLS } from '../support/gateway-config.ts';
+import { PLAIN } from '../support/gateway-config.ts';
 import { edited, expectFinding, readCases } from './findings-table.ts';
 
 const SOUND = `listeners:
@@ -83,11 +83,11 @@ routes: [{ name: a, match: { path: / }, service: a }]
           versions: {
             v1: {
               endpoints: [{ url: 'http://127.0.0.1:1', weight: 1, zone: '', priority: 0, servername: '' }],
-              tls: PLAIN_TLS,
+              ...PLAIN,
             },
             v2: {
               endpoints: [{ url: 'http://[::1]:2', weight: 1, zone: '', priority: 0, servername: '' }],
-              tls: PLAIN_TLS,
+              ...PLAIN,
             },
           },
           balance: 'roundRobin',

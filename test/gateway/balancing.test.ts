@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { endpointOf, gatewayConfigOf, PLAIN_TLS, routeOf, serviceOf } from '../support/gateway-config.ts';
+import { endpointOf, gatewayConfigOf, PLAIN, routeOf, serviceOf } from '../support/gateway-config.ts';
 import { admin, call, eventually, GatewayHarness } from '../support/gateway-harness.ts';
 
 let harness: GatewayHarness;
@@ -23,7 +23,7 @@ describe('balancing', () => {
     const service = serviceOf(
       'orders',
       {},
-      { versions: { v1: { endpoints, tls: PLAIN_TLS } }, defaultVersion: 'v1' },
+      { versions: { v1: { endpoints, ...PLAIN } }, defaultVersion: 'v1' },
     );
     const gateway = await harness.gateway(gatewayConfigOf([service]));
     const replies = [];
@@ -94,11 +94,7 @@ describe('balancing', () => {
     const [here, there] = [await harness.named('here'), await harness.named('there')];
     const endpoints = [endpointOf(there.url, { weight: 9, zone: 'b' }), endpointOf(here.url, { zone: 'a' })];
     const service = (localZone: number | null) =>
-      serviceOf(
-        'orders',
-        {},
-        { versions: { v1: { endpoints, tls: PLAIN_TLS } }, defaultVersion: 'v1', localZone },
-      );
+      serviceOf('orders', {}, { versions: { v1: { endpoints, ...PLAIN } }, defaultVersion: 'v1', localZone });
     const gateway = await harness.gateway(gatewayConfigOf([service(0.7)], { zone: 'a' }));
     for (let i = 0; i < 10; i += 1) expect((await call(gateway, '/')).body).toBe('here');
     await gateway.reload(gatewayConfigOf([service(null)], { zone: 'a' }));

@@ -8,7 +8,7 @@ import type { Service } from '../../src/config/gateway-model.ts';
 import type { DiscoverySource } from '../../src/config/policies/upstreams.ts';
 import type { Gateway } from '../../src/gateway/gateway.ts';
 import { DnsServer } from '../support/dns-server.ts';
-import { gatewayConfigOf, PLAIN_TLS, routeOf, serviceOf } from '../support/gateway-config.ts';
+import { gatewayConfigOf, PLAIN, routeOf, serviceOf } from '../support/gateway-config.ts';
 import { admin, call, eventually, GatewayHarness } from '../support/gateway-harness.ts';
 
 let harness: GatewayHarness;
@@ -64,7 +64,7 @@ function configOf(sources: readonly DiscoverySource[], changes: Partial<Service>
   const service = serviceOf(
     'orders',
     {},
-    { versions: { v1: { endpoints: sources, tls: PLAIN_TLS } }, defaultVersion: 'v1', ...changes },
+    { versions: { v1: { endpoints: sources, ...PLAIN } }, defaultVersion: 'v1', ...changes },
   );
   return gatewayConfigOf([service], {
     resolver: { servers: [dns.address], timeoutMs: 200 },
@@ -117,7 +117,7 @@ describe('discovery by name', () => {
         name,
         {},
         {
-          versions: { v1: { endpoints: [byName(port, { host, refreshMs: 600_000 })], tls: PLAIN_TLS } },
+          versions: { v1: { endpoints: [byName(port, { host, refreshMs: 600_000 })], ...PLAIN } },
           defaultVersion: 'v1',
         },
       );

@@ -66,7 +66,7 @@ function configOf(
   changes: Partial<Service> = {},
 ) {
   const endpoints = [endpointOf(`https://127.0.0.1:${port}`, endpoint)];
-  const versions = { v1: { endpoints, tls: { ...PLAIN_TLS, ...tls } } };
+  const versions = { v1: { endpoints, tls: { ...PLAIN_TLS, ...tls }, protocol: 'http1' as const } };
   return gatewayConfigOf([serviceOf('orders', {}, { versions, defaultVersion: 'v1', ...changes })], {
     routes: [routeOf('orders')],
     accessLog: { kind: 'file', path: join(folder, 'access.log') },

@@ -41,6 +41,9 @@ export function endpointOf(url: string, changes: Partial<EndpointAddress> = {}):
 /** Public authorities, no certificate of the gateway's own. */
 export const PLAIN_TLS: UpstreamTls = { ca: null, cert: null, key: null, servername: null, verify: true };
 
+/** HTTP/1.1 without certificates. */
+export const PLAIN = { tls: PLAIN_TLS, protocol: 'http1' } as const;
+
 /** A service from version names and endpoint URLs; the first version is the default. */
 export function serviceOf(
   name: string,
@@ -52,7 +55,7 @@ export function serviceOf(
     versions: Object.fromEntries(
       Object.entries(versions).map(([version, urls]) => [
         version,
-        { endpoints: urls.map((url) => endpointOf(url)), tls: PLAIN_TLS },
+        { endpoints: urls.map((url) => endpointOf(url)), ...PLAIN },
       ]),
     ),
     defaultVersion: Object.keys(versions)[0] ?? '',

@@ -97,7 +97,16 @@ export const endpointsField = z
   .union([z.array(source).min(1).max(MAX_ENDPOINTS), byDns, bySrv, byFile])
   .transform((value) => (Array.isArray(value) ? value : [value]));
 
-export const versionShape = z.strictObject({ endpoints: endpointsField, tls: tlsField });
+export const protocolField = z
+  .enum(['http1', 'h2'])
+  .optional()
+  .meta({ description: 'What endpoints speak: HTTP/1.1, or HTTP/2. Default http1.' });
+
+export const versionShape = z.strictObject({
+  endpoints: endpointsField,
+  tls: tlsField,
+  protocol: protocolField,
+});
 
 export const localZoneField = z
   .union([

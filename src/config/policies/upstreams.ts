@@ -50,7 +50,11 @@ export type EndpointSource = EndpointAddress | DiscoverySource;
 export interface VersionUpstream {
   readonly endpoints: readonly EndpointSource[];
   readonly tls: UpstreamTls;
+  readonly protocol: UpstreamProtocol;
 }
+
+/** `h2` without https: is spoken without asking first (prior knowledge). */
+export type UpstreamProtocol = 'http1' | 'h2';
 
 export interface ResolverSettings {
   /** Empty: those of the system. */
@@ -73,12 +77,12 @@ export function completeResolver(yaml: ResolverYaml): ResolverSettings {
   return { servers: yaml?.servers ?? [], timeoutMs: yaml?.timeout ?? DEFAULT_RESOLVER_MS };
 }
 
-/** Of every version; what a version does not say of TLS its service says. Files are relative to the configuration. */
+/** Of every version; what a version does not say of TLS and protocol its service says. Files are relative to the configuration. */
 export function completeVersions(
   source: YamlSource,
   path: Path,
   versions: Readonly<Record<string, VersionYaml>>,
-  tls: TlsYaml,
+  { tls, protocol }: { readonly tls?: TlsYaml; readonly protocol?: UpstreamProtocol | undefined },
 ): Record<string, VersionUpstream> {
   const configPath = source.file.absolutePath;
   checkTls(source, path, tls, undefined);
@@ -88,6 +92,7 @@ export function completeVersions(
     completed[name] = {
       endpoints: yaml.endpoints.map((each) => completeSource(each, configPath)),
       tls: completeTls(tls, yaml.tls, configPath),
+      protocol: yaml.protocol ?? protocol ?? 'http1',
     };
   }
   return completed;

@@ -165,7 +165,7 @@ export class Attempt extends Deadline implements Dispatcher.DispatchHandler {
     }
     this.status = status;
     if (this.pass !== null) this.pass.settleStatus(status, this.exchange.runtime.monotonicMs());
-    // undici gives the parser's buffers on HTTP/1.1; other shapes belong to HTTP/2, which is not enabled.
+    // Both pools give buffers: undici the parser's, the HTTP/2 one in the same shape.
     this.rawFields = controller.rawHeaders as Buffer[];
     this.phase = 'streaming';
     this.#progressMs = this.exchange.runtime.wheel.coarseNowMs;

@@ -4,34 +4,11 @@
  * @module
  */
 
-import { type Dispatcher, Pool } from 'undici';
+import { Pool } from 'undici';
 import { MAX_UPSTREAM_CONNECTIONS, MAX_UPSTREAM_HEADER_BYTES, UPSTREAM_KEEP_ALIVE_MS } from '../limits.ts';
-import { connectorOf, type EndpointTls } from './connector.ts';
-
-/** `servername` stands for the endpoint in TLS, whatever Host says; undici's types leave it out. */
-export type UpstreamRequest = Dispatcher.DispatchOptions & { readonly servername: string };
-
-/** What attempts and health checks ask of a pool. */
-export interface UpstreamPool {
-  dispatch(request: UpstreamRequest, handler: Dispatcher.DispatchHandler): unknown;
-  /** What is under way comes to its end. */
-  close(): Promise<void>;
-  destroy(): Promise<void>;
-}
-
-export interface EndpointPlace {
-  /** Scheme, host and port. */
-  readonly origin: string;
-  /** Name or address that its certificate must be for. */
-  readonly servername: string;
-  /**
-   * Bounds a connection attempt of the pool itself, milliseconds, so that an address that swallows packets does not
-   * hold its slots for longer.
-   */
-  readonly connectMs: number;
-  /** Null: not https. */
-  readonly tls: EndpointTls | null;
-}
+import { connectorOf } from './connector.ts';
+import { H2Pool } from './h2-pool.ts';
+import type { EndpointPlace, UpstreamPool } from './upstream-pool.ts';
 
 export interface Endpoint {
   readonly origin: string;
@@ -105,12 +82,14 @@ export class EndpointRegistry {
   }
 }
 
-function keyOf({ origin, servername, connectMs, tls }: EndpointPlace): string {
+function keyOf({ origin, servername, connectMs, tls, protocol }: EndpointPlace): string {
   const trust = tls === null ? '' : `${tls.material.revision} ${tls.verify}`;
-  return `${origin} ${servername} ${connectMs} ${trust}`;
+  return `${origin} ${servername} ${connectMs} ${protocol} ${trust}`;
 }
 
-function openPool({ origin, servername, connectMs, tls }: EndpointPlace, connections: number): UpstreamPool {
+function openPool(place: EndpointPlace, connections: number): UpstreamPool {
+  if (place.protocol === 'h2') return new H2Pool(place, connections);
+  const { origin, servername, connectMs, tls } = place;
   return new Pool(origin, {
     connections,
     pipelining: 1,

@@ -134,6 +134,7 @@ export class TargetSet {
       origin: url,
       servername: upstream.tls.servername ?? (servername || hostname.replace(/^\[|\]$/g, '')),
       connectMs,
+      protocol: upstream.protocol,
       tls: material === null ? null : { material, verify: upstream.tls.verify },
     });
   }

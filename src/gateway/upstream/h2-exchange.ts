@@ -1,0 +1,190 @@
+/**
+ * One request and its answer on an HTTP/2 session, in the shape of undici's handlers. Knows one stream; which
+ * session carries it is the pool's business.
+ * @module
+ */
+
+import {
+  type ClientHttp2Session,
+  type ClientHttp2Stream,
+  constants,
+  type IncomingHttpHeaders,
+} from 'node:http2';
+import type { Dispatcher } from 'undici';
+import type { UpstreamRequest } from './upstream-pool.ts';
+
+/** Of one connection only, so HTTP/2 has no place for them (RFC 9113 §8.2.2); Host becomes `:authority`. */
+const NOT_SENT = new Set([
+  'connection',
+  'keep-alive',
+  'proxy-connection',
+  'transfer-encoding',
+  'upgrade',
+  'te',
+  'host',
+]);
+
+export class H2Exchange implements Dispatcher.DispatchController {
+  readonly request: UpstreamRequest;
+  readonly handler: Dispatcher.DispatchHandler;
+  aborted = false;
+  paused = false;
+  reason: Error | null = null;
+  /** Name, value, name, value …, as undici's parser gives them. */
+  rawHeaders: Buffer[] | null = null;
+  /** The status is there: the session is alive. */
+  answered = false;
+  readonly #onAbort: (exchange: H2Exchange) => void;
+  #stream: ClientHttp2Stream | null = null;
+  #over = false;
+
+  /** `onAbort` is called when an answer is not waited for any longer. */
+  constructor(
+    request: UpstreamRequest,
+    handler: Dispatcher.DispatchHandler,
+    onAbort: (exchange: H2Exchange) => void,
+  ) {
+    this.request = request;
+    this.handler = handler;
+    this.#onAbort = onAbort;
+  }
+
+  /** False when nobody wants it any more. `onClose` is called once, when the stream has ended. */
+  start(session: ClientHttp2Session, scheme: string, authority: string, onClose: () => void): boolean {
+    try {
+      this.handler.onRequestStart?.(this, {});
+    } catch {
+      return false;
+    }
+    const { body } = this.request;
+    const stream = session.request(fieldsOf(this.request, scheme, authority), { endStream: body == null });
+    this.#stream = stream;
+    stream.on('headers', (headers) => this.#head(headers));
+    stream.on('response', (headers) => this.#response(headers));
+    stream.on('trailers', (trailers) => {
+      this.#trailers = trailers;
+    });
+    stream.on('end', () => this.#end());
+    // The reason; that it is over is told by `close`.
+    stream.on('error', (error) => {
+      this.reason ??= error;
+    });
+    stream.on('close', () => {
+      this.fail(this.reason ?? new Error(`the stream was closed with code ${stream.rstCode}`));
+      onClose();
+    });
+    if (body instanceof Uint8Array || typeof body === 'string') stream.end(body);
+    else if (isIterable(body)) void this.#send(stream, body);
+    return true;
+  }
+
+  #trailers: IncomingHttpHeaders = {};
+
+  abort(reason: Error): void {
+    if (this.#over) return;
+    this.aborted = true;
+    this.reason = reason;
+    this.#over = true;
+    this.#stream?.close(constants.NGHTTP2_CANCEL);
+    this.#onAbort(this);
+  }
+
+  pause(): void {
+    this.paused = true;
+    this.#stream?.pause();
+  }
+
+  resume(): void {
+    this.paused = false;
+    this.#stream?.resume();
+  }
+
+  fail(error: Error): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.handler.onResponseError?.(this, error);
+  }
+
+  #head(headers: IncomingHttpHeaders): void {
+    if (this.#over) return;
+    this.answered = true;
+    this.rawHeaders = rawOf(headers);
+    this.handler.onResponseStart?.(this, Number(headers[constants.HTTP2_HEADER_STATUS]), headers, '');
+  }
+
+  #response(headers: IncomingHttpHeaders): void {
+    this.#head(headers);
+    this.#stream?.on('data', (piece: Buffer) => {
+      if (!this.#over) this.handler.onResponseData?.(this, piece);
+    });
+    if (this.paused) this.#stream?.pause();
+  }
+
+  #end(): void {
+    if (this.#over || !this.answered) return;
+    this.#over = true;
+    this.handler.onResponseEnd?.(this, this.#trailers);
+    // Answered early: the rest of the request is not sent.
+    if (this.#stream?.writableEnded === false) this.#stream.close(constants.NGHTTP2_NO_ERROR);
+  }
+
+  async #send(stream: ClientHttp2Stream, body: AsyncIterable<Uint8Array>): Promise<void> {
+    try {
+      for await (const piece of body) {
+        if (stream.destroyed || this.#over) return;
+        if (!stream.write(piece)) await drained(stream);
+      }
+      if (!stream.destroyed) stream.end();
+    } catch (error) {
+      this.reason ??= error instanceof Error ? error : new Error(String(error));
+      stream.close(constants.NGHTTP2_CANCEL);
+    }
+  }
+}
+
+function drained(stream: ClientHttp2Stream): Promise<void> {
+  return new Promise((resolve) => {
+    const done = (): void => {
+      stream.off('drain', done);
+      stream.off('close', done);
+      resolve();
+    };
+    stream.on('drain', done);
+    stream.on('close', done);
+  });
+}
+
+function isIterable(body: unknown): body is AsyncIterable<Uint8Array> {
+  return typeof body === 'object' && body !== null && Symbol.asyncIterator in body;
+}
+
+function fieldsOf(request: UpstreamRequest, scheme: string, authority: string): Record<string, string> {
+  const fields: Record<string, string> = Object.create(null);
+  fields[constants.HTTP2_HEADER_METHOD] = request.method;
+  fields[constants.HTTP2_HEADER_SCHEME] = scheme;
+  fields[constants.HTTP2_HEADER_AUTHORITY] = authority;
+  fields[constants.HTTP2_HEADER_PATH] = request.path;
+  const raw: readonly unknown[] = Array.isArray(request.headers) ? request.headers : [];
+  for (let i = 0; i + 1 < raw.length; i += 2) {
+    const name = String(raw[i]).toLowerCase();
+    const value = String(raw[i + 1]);
+    if (name === 'host') fields[constants.HTTP2_HEADER_AUTHORITY] = value;
+    if (NOT_SENT.has(name)) continue;
+    const before = fields[name];
+    // Node takes some fields once only; combined they say the same (RFC 9110 §5.3).
+    fields[name] = before === undefined ? value : `${before}${name === 'cookie' ? '; ' : ', '}${value}`;
+  }
+  if (request.body instanceof Uint8Array) fields['content-length'] = String(request.body.length);
+  return fields;
+}
+
+function rawOf(headers: IncomingHttpHeaders): Buffer[] {
+  const raw: Buffer[] = [];
+  for (const [name, value] of Object.entries(headers)) {
+    if (name.startsWith(':') || value === undefined) continue;
+    for (const each of Array.isArray(value) ? value : [value]) {
+      raw.push(Buffer.from(name, 'latin1'), Buffer.from(each, 'latin1'));
+    }
+  }
+  return raw;
+}

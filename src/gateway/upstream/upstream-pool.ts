@@ -1,0 +1,34 @@
+/**
+ * What attempts and health checks ask of a pool of connections, and what a pool must be told. Knows neither protocol.
+ * @module
+ */
+
+import type { Dispatcher } from 'undici';
+import type { UpstreamProtocol } from '../../config/policies/upstreams.ts';
+import type { EndpointTls } from './connector.ts';
+
+/** `servername` stands for the endpoint in TLS, whatever Host says; undici's types leave it out. */
+export type UpstreamRequest = Dispatcher.DispatchOptions & { readonly servername: string };
+
+/** What attempts and health checks ask of a pool. */
+export interface UpstreamPool {
+  dispatch(request: UpstreamRequest, handler: Dispatcher.DispatchHandler): unknown;
+  /** What is under way comes to its end. */
+  close(): Promise<void>;
+  destroy(): Promise<void>;
+}
+
+export interface EndpointPlace {
+  /** Scheme, host and port. */
+  readonly origin: string;
+  /** Name or address that its certificate must be for. */
+  readonly servername: string;
+  /**
+   * Bounds a connection attempt of the pool itself, milliseconds, so that an address that swallows packets does not
+   * hold its slots for longer.
+   */
+  readonly connectMs: number;
+  /** Null: not https. */
+  readonly tls: EndpointTls | null;
+  readonly protocol: UpstreamProtocol;
+}
