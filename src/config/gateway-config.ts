@@ -16,6 +16,7 @@ import { checkHealth, completeHealth } from './policies/health.ts';
 import { checkIdempotencyCallers } from './policies/idempotency.ts';
 import { checkLimitClaims } from './policies/limits.ts';
 import { completeOutlier } from './policies/outlier.ts';
+import { checkRouteTransform } from './policies/transform.ts';
 import { completeLocalZone, completeResolver, completeVersions } from './policies/upstreams.ts';
 import { checkIsMap, checkSchema } from './schema-check.ts';
 import { parseYaml, type YamlSource } from './yaml-source.ts';
@@ -150,6 +151,12 @@ function buildRoutes(source: YamlSource, yaml: GatewayYaml): readonly Route[] {
       policy.concurrency?.perKey?.key ?? [],
     ]);
     checkIdempotencyCallers(source, ['routes', index], route.name, policy.auth !== null, policy.idempotency);
+    checkRouteTransform(source, ['routes', index], {
+      name: route.name,
+      path,
+      authenticated: policy.auth !== null,
+      transform: policy.transform,
+    });
     routes.push({
       name: route.name,
       methods: route.match.methods ? [...new Set(route.match.methods)] : null,

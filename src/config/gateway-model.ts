@@ -14,6 +14,7 @@ import type { FallbackPolicy, HedgePolicy } from './policies/fallback.ts';
 import type { HealthPolicy } from './policies/health.ts';
 import type { IdempotencyPolicy } from './policies/idempotency.ts';
 import type { RouteLimits } from './policies/limits.ts';
+import type { TransformPolicy } from './policies/transform.ts';
 import type { ResolverSettings, VersionUpstream } from './policies/upstreams.ts';
 import type { ListenAddress } from './primitives.ts';
 
@@ -98,6 +99,8 @@ export interface Route extends RouteLimits {
   readonly concurrency: ConcurrencyPolicy | null;
   /** Null: keys are passed on and mean nothing here. */
   readonly idempotency: IdempotencyPolicy | null;
+  /** What is changed on the way in and out. Null: nothing. */
+  readonly transform: TransformPolicy | null;
 }
 
 export interface CachePolicy extends FreshnessLimits {

@@ -20,6 +20,7 @@ import {
 } from './policies/fallback.ts';
 import { completeIdempotency, mergeIdempotency } from './policies/idempotency.ts';
 import { checkLimitFields, completeLimits, mergeLimits } from './policies/limits.ts';
+import { checkTransform, completeTransform, TRANSFORM_MERGES } from './policies/transform.ts';
 import type { Path, YamlSource } from './yaml-source.ts';
 
 type PolicyYaml = NonNullable<GatewayYaml['policies']>[string];
@@ -91,6 +92,7 @@ const MERGES: { readonly [K in keyof Required<PolicyFields>]: Merge<K> } = {
   quotas: mergeLimits,
   concurrency: mergeConcurrency,
   idempotency: mergeIdempotency,
+  ...TRANSFORM_MERGES,
 };
 
 /** `over` wins field by field; `false` switches an inherited policy off. */
@@ -141,6 +143,7 @@ export function completePolicy(fields: PolicyFields): RoutePolicy {
     ...completeLimits(fields),
     concurrency: completeConcurrency(fields.concurrency),
     idempotency: completeIdempotency(fields.idempotency),
+    transform: completeTransform(fields),
   };
 }
 
@@ -168,6 +171,7 @@ export function checkPolicyFields(
 ): void {
   const { findings } = source;
   checkLimitFields(source, path, written);
+  checkTransform(source, path, written);
   checkConcurrency(source, path, written.concurrency);
   if (written.auth && !providers.includes(written.auth.jwt)) {
     const { jwt } = written.auth;

@@ -13,6 +13,7 @@ import { healthField } from './policies/health.ts';
 import { idempotencyField } from './policies/idempotency-schema.ts';
 import { limitFields } from './policies/limits-schema.ts';
 import { outlierField } from './policies/outlier.ts';
+import { transformFields } from './policies/transform.ts';
 import { tlsField } from './policies/upstream-tls.ts';
 import {
   localZoneField,
@@ -150,6 +151,7 @@ const policyFields = {
   ...limitFields,
   concurrency: concurrencyField,
   idempotency: idempotencyField,
+  ...transformFields,
 };
 
 const policy = z.strictObject({ extends: name.optional(), ...policyFields });

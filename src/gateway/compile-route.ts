@@ -19,6 +19,7 @@ import type {
   ServiceVersion,
   SnapshotParts,
 } from './snapshot.ts';
+import { compileTransform } from './transform/compile-transform.ts';
 
 export function compileRoute(
   route: Route,
@@ -51,6 +52,7 @@ export function compileRoute(
         : { policy: route.idempotency, counts: parts.metrics.idempotency.counts(service.name, pattern) },
     limits: compileLimits(route, pattern, parts.metrics.limits),
     cache: route.cache === null ? null : compileCache(route.cache, service, pattern, parts.metrics),
+    transform: compileTransform(route),
     series: new ServerSeries(parts.metrics, service.name, pattern),
   };
 }

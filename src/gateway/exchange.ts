@@ -22,6 +22,7 @@ import type { IdempotentHold } from './idempotent-hold.ts';
 import type { LimitKeeper } from './limit-keeper.ts';
 import type { GatewayMetrics } from './metrics.ts';
 import type { CompiledRoute, ServiceVersion, Snapshot } from './snapshot.ts';
+import type { OutgoingResponse } from './transform/transform-model.ts';
 import type { RequestBody } from './upstream/request-body.ts';
 import type { Target } from './upstream/target.ts';
 
@@ -158,6 +159,8 @@ export class Exchange {
   attempts = 0;
   /** Where attempts have failed; null before a first retry. */
   tried: Target[] | null = null;
+  /** The response as its route's filters send it; null before there is one, and on routes that change nothing. */
+  outgoing: OutgoingResponse | null = null;
   /** The attempt's response is on its way to the client. */
   relaying = false;
   /** Content-Length of that response; −1 when it has none. */

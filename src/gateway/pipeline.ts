@@ -16,6 +16,7 @@ import { idempotency } from './stages/idempotency.ts';
 import { identify } from './stages/identify.ts';
 import { keep } from './stages/keep.ts';
 import { limit } from './stages/limit.ts';
+import { prepare } from './stages/prepare.ts';
 import { relay } from './stages/relay.ts';
 import { route } from './stages/route.ts';
 
@@ -24,7 +25,7 @@ const STAGES: readonly Stage[] = [
   admit,
   /** Request id and trace. */
   identify,
-  /** Method, host and path → route; the size of the body against its limit. */
+  /** Method, host and path → route; the size of the body against its limit. Answers CORS preflights. */
   route,
   /** Bearer token → claims. May wait for keys. */
   authenticate,
@@ -36,6 +37,8 @@ const STAGES: readonly Stage[] = [
   assign,
   /** Claims the idempotency key, or answers by it. Waits for the body and the shared state. */
   idempotency,
+  /** The client's fields → what the upstream gets. */
+  prepare,
   /** Answers from a stored response, or waits for another request that fetches the same. */
   cache,
   /** One or more tries of an endpoint of that version. Waits for the upstream. */

@@ -9,6 +9,7 @@ import type { Duplex } from 'node:stream';
 import type { Exchange } from './exchange.ts';
 import { GATEWAY_ERRORS, type GatewayErrorCode } from './gateway-errors.ts';
 import { randomHex32 } from './random-ids.ts';
+import { sendOwn } from './transform/outgoing.ts';
 
 const NO_FIELDS: readonly string[] = [];
 
@@ -32,12 +33,12 @@ export function replyProblem(
   if (exchange.requestId === '') exchange.requestId = randomHex32();
   const kind = GATEWAY_ERRORS[code];
   if (kind.close || exchange.runtime.draining || hasUnreadBody(exchange)) response.shouldKeepAlive = false;
-  const body = problemText(code, detail, exchange.requestId);
+  const body = Buffer.from(problemText(code, detail, exchange.requestId));
   const head = [
     'Content-Type',
     'application/problem+json',
     'Content-Length',
-    String(Buffer.byteLength(body)),
+    String(body.length),
     'Cache-Control',
     'no-store',
     'X-Request-ID',
@@ -45,9 +46,7 @@ export function replyProblem(
     ...fields,
     ...(exchange.addedFields ?? NO_FIELDS),
   ];
-  exchange.bytesOut = body.length;
-  response.writeHead(kind.status, head);
-  response.end(body);
+  sendOwn(exchange, kind.status, head, body);
 }
 
 /** Answers with a fixed response of the configuration. `fields`: name, value, name, value …, without framing. */
@@ -63,9 +62,7 @@ export function replyFixed(
   const own = ['X-Request-ID', exchange.requestId, ...(exchange.addedFields ?? NO_FIELDS)];
   if (exchange.setCookie !== null) own.push('Set-Cookie', exchange.setCookie);
   const length = status === 204 || status === 304 ? [] : ['Content-Length', String(body.length)];
-  response.writeHead(status, STATUS_CODES[status] ?? '', [...own, ...fields, ...length]);
-  exchange.bytesOut = exchange.method === 'HEAD' ? 0 : body.length;
-  response.end(body);
+  sendOwn(exchange, status, [...own, ...fields, ...length], body);
 }
 
 /** Answers on a socket whose request could not be parsed, and closes it. */

@@ -9,10 +9,12 @@ import type { Exchange } from './exchange.ts';
 export function watchReader(exchange: Exchange): void {
   const { response, runtime, route } = exchange;
   const patienceMs = route?.timeout.idleMs ?? 0;
-  let left = response.writableLength;
+  // A response that is changed on its way may still grow while it is read.
+  const taken = (): number => exchange.bytesOut - response.writableLength;
+  let before = taken();
   const alarm = new Alarm((nowMs) => {
-    if (response.writableLength < left) {
-      left = response.writableLength;
+    if (taken() > before) {
+      before = taken();
       runtime.wheel.arm(alarm, nowMs + patienceMs);
     } else {
       response.destroy();

@@ -23,6 +23,7 @@ import type { CompiledLimits } from './route-limits.ts';
 import type { Router } from './router.ts';
 import type { SplitTable } from './split-table.ts';
 import type { StickyRead } from './sticky.ts';
+import type { CompiledTransform } from './transform/transform-model.ts';
 import type { Target } from './upstream/target.ts';
 import type { TargetSet, UpstreamParts } from './upstream/target-set.ts';
 
@@ -75,6 +76,7 @@ export interface CompiledRoute
     | 'quotas'
     | 'concurrency'
     | 'idempotency'
+    | 'transform'
   > {
   /** What logs and metrics call the path: the template or prefix, never the path itself. */
   readonly pattern: string;
@@ -90,6 +92,8 @@ export interface CompiledRoute
   /** Null: it caches nothing. */
   readonly cache: CompiledCache | null;
   readonly idempotency: { readonly policy: IdempotencyPolicy; readonly counts: KeyCounts } | null;
+  /** Null: requests and responses pass as they are. */
+  readonly transform: CompiledTransform | null;
   readonly series: ServerSeries;
 }
 

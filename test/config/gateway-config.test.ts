@@ -125,6 +125,7 @@ routes: [{ name: a, match: { path: / }, service: a }]
           quotas: [],
           concurrency: null,
           idempotency: null,
+          transform: null,
         },
       ],
     });

@@ -29,6 +29,7 @@ export function routeOf(service: string, changes: Partial<Route> = {}): Route {
     quotas: [],
     concurrency: null,
     idempotency: null,
+    transform: null,
     ...changes,
   };
 }

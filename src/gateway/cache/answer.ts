@@ -4,7 +4,6 @@
  * @module
  */
 
-import { STATUS_CODES } from 'node:http';
 import { rangeOf } from '../../core/policy/cache/byte-range.ts';
 import { type CacheReport, formatCacheStatus } from '../../core/policy/cache/cache-status.ts';
 import { currentAgeMs } from '../../core/policy/cache/freshness.ts';
@@ -12,6 +11,7 @@ import { mayServeOnError } from '../../core/policy/cache/reuse.ts';
 import { ifRangeHolds, isNotModified } from '../../core/policy/cache/validation.ts';
 import type { Exchange } from '../exchange.ts';
 import { watchReader } from '../slow-reader.ts';
+import { sendWhole } from '../transform/outgoing.ts';
 import type { CacheRun } from './cache-run.ts';
 import type { StoredResponse } from './stored-response.ts';
 
@@ -43,18 +43,12 @@ export function answerFromStored(
   const ttlS = Math.floor((stored.freshness.lifetimeMs - ageMs) / 1000);
   const own = ['X-Request-ID', exchange.requestId];
   if (exchange.setCookie !== null) own.push('Set-Cookie', exchange.setCookie);
+  if (exchange.addedFields !== null) own.push(...exchange.addedFields);
   own.push('Age', String(Math.floor(ageMs / 1000)));
   own.push('Cache-Status', formatCacheStatus(CACHE_NAME, { ...report, ttlS }));
   const { status, fields, body } = selectPart(run, stored, nowMs);
-  if (runtime.draining) response.shouldKeepAlive = false;
-  response.writeHead(status, STATUS_CODES[status] ?? '', own.concat(fields));
-  if (exchange.method === 'HEAD' || body.length === 0) {
-    response.end();
-    return;
-  }
-  exchange.bytesOut = body.length;
-  response.end(body);
-  if (response.writableLength > 0) watchReader(exchange);
+  sendWhole(exchange, status, own.concat(fields), exchange.method === 'HEAD' ? EMPTY : body);
+  if (response.writableLength > 0 || !response.writableEnded) watchReader(exchange);
 }
 
 /** Serves the stale response instead of an error, when there is one that may. True: answered. */

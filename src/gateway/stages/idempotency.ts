@@ -15,8 +15,10 @@ import { IdempotentHold, type StoredAnswer } from '../idempotent-hold.ts';
 import { compileLimitKey } from '../limit-key.ts';
 import { IDEMPOTENCY_WAIT_MS } from '../limits.ts';
 import { replyProblem } from '../problem.ts';
+import { watchReader } from '../slow-reader.ts';
 import type { CompiledRoute } from '../snapshot.ts';
 import { claimText } from '../sticky.ts';
+import { sendWhole } from '../transform/outgoing.ts';
 import { RequestBody } from '../upstream/request-body.ts';
 
 /** A claim outlives the total time of its request by this, for the end of the response. */
@@ -158,10 +160,7 @@ function replay(exchange: Exchange, text: string, counts: KeyCounts): void {
   }
   note(exchange, counts, 'replayed');
   exchange.version = null;
-  const { response } = exchange;
   const bytes = Buffer.from(body, 'base64');
-  exchange.bytesOut = bytes.length;
-  if (exchange.runtime.draining) response.shouldKeepAlive = false;
   const own = [
     'X-Request-ID',
     exchange.requestId,
@@ -169,8 +168,8 @@ function replay(exchange: Exchange, text: string, counts: KeyCounts): void {
     'true',
     ...(exchange.addedFields ?? []),
   ];
-  response.writeHead(status, [...fields, ...own]);
-  response.end(bytes);
+  sendWhole(exchange, status, [...fields, ...own], bytes);
+  if (exchange.response.writableLength > 0 || !exchange.response.writableEnded) watchReader(exchange);
 }
 
 function withoutState(exchange: Exchange, whenDown: 'allow' | 'deny', counts: KeyCounts): void {

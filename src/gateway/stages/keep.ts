@@ -56,9 +56,9 @@ function forwardReport(run: CacheRun, stored: boolean): CacheReport {
   return { forwarded: run.reason, forwardStatus: 0, ttlS: null, stored, collapsed: false, detail: '' };
 }
 
-/** How many of the response's fields are the gateway's own: its request id, its cookie. */
+/** How many of the response's fields are the gateway's own: its request id, its cookie, what policies add. */
 function ownFields(exchange: Exchange): number {
-  return exchange.setCookie === null ? 2 : 4;
+  return (exchange.setCookie === null ? 2 : 4) + (exchange.addedFields?.length ?? 0);
 }
 
 /** The upstream says that the stored response still holds. */

@@ -4,10 +4,10 @@
  * @module
  */
 
-import { STATUS_CODES } from 'node:http';
 import type { Exchange, RunningAttempt } from '../exchange.ts';
 import { KIND, mayBeNominated, responseKind } from '../field-kinds.ts';
 import { watchReader } from '../slow-reader.ts';
+import { sendHead } from '../transform/outgoing.ts';
 import type { Attempt } from '../upstream/attempt.ts';
 
 export function relay(exchange: Exchange): boolean {
@@ -31,11 +31,9 @@ export function relay(exchange: Exchange): boolean {
 }
 
 /** False when a field holds what Node refuses to send. */
-function writeHead({ response, runtime }: Exchange, status: number, fields: string[]): boolean {
-  if (runtime.draining) response.shouldKeepAlive = false;
+function writeHead(exchange: Exchange, status: number, fields: string[]): boolean {
   try {
-    // The standard phrase, because the upstream's may be as odd as a field.
-    response.writeHead(status, STATUS_CODES[status] ?? '', fields);
+    sendHead(exchange, status, fields);
     return true;
   } catch {
     return false;
@@ -79,8 +77,13 @@ export function relayPiece(attempt: Attempt, piece: Buffer): void {
     if (hold === null || hold.settled) attempt.abandon();
     return;
   }
-  exchange.bytesOut += piece.length;
   exchange.cacheRun?.piece(piece);
+  const { outgoing } = exchange;
+  if (outgoing !== null) {
+    if (!outgoing.write(piece) && (hold === null || hold.settled)) attempt.pause();
+    return;
+  }
+  exchange.bytesOut += piece.length;
   if (exchange.bytesOut === exchange.expectedBytes) {
     // The last piece goes out together with the end, and the head when nothing went before: one write.
     response.end(piece);
@@ -96,8 +99,9 @@ export function relayEnd({ exchange }: Attempt): void {
   exchange.hold?.end();
   if (exchange.recorded || response.destroyed) return;
   exchange.cacheRun?.complete();
-  if (!response.writableEnded) response.end();
-  if (response.writableLength > 0) watchReader(exchange);
+  if (exchange.outgoing !== null) exchange.outgoing.end();
+  else if (!response.writableEnded) response.end();
+  if (response.writableLength > 0 || !response.writableEnded) watchReader(exchange);
 }
 
 function resumeAttempt(this: unknown): void {

@@ -6,8 +6,10 @@
 import type { Exchange } from '../exchange.ts';
 import { replyProblem } from '../problem.ts';
 import { hostName } from '../request-target.ts';
+import { answerPreflight } from './preflight.ts';
 
 export function route(exchange: Exchange): boolean {
+  if (exchange.method === 'OPTIONS' && answerPreflight(exchange)) return false;
   const result = exchange.snapshot.find(exchange.method, hostName(exchange.authority), exchange.path);
   switch (result.kind) {
     case 'unknown':

@@ -1,0 +1,80 @@
+/**
+ * Everything that changes requests and responses on their way, gathered: shapes, merging, defaults, checks. Each
+ * policy has a file of its own next door; knows no data plane.
+ * @module
+ */
+
+import type { CorsPolicy } from '../../core/policy/transform/cors.ts';
+import type { TextTemplate } from '../../core/policy/transform/text-template.ts';
+import type { Path, YamlSource } from '../yaml-source.ts';
+import { type CorsYaml, checkCors, completeCors, corsField } from './cors.ts';
+import {
+  checkHeaders,
+  completeHeaders,
+  type HeaderEdits,
+  type HeadersPolicy,
+  type HeadersYaml,
+  headersField,
+  mergeHeaders,
+} from './headers.ts';
+import { checkRouteVariables, type RoutePath } from './template-check.ts';
+
+export const transformFields = {
+  cors: corsField,
+  headers: headersField,
+};
+
+export interface TransformYaml {
+  cors?: CorsYaml;
+  headers?: HeadersYaml;
+}
+
+/** Null: the route does none of it. */
+export interface TransformPolicy {
+  readonly cors: CorsPolicy | null;
+  readonly headers: HeadersPolicy | null;
+}
+
+/** Policies that are one decision are replaced whole. */
+function replace<Value>(base: Value, over: Value): Value {
+  return over ?? base;
+}
+
+export const TRANSFORM_MERGES = {
+  cors: replace<CorsYaml>,
+  headers: mergeHeaders,
+};
+
+export function completeTransform(fields: TransformYaml): TransformPolicy | null {
+  const policy: TransformPolicy = {
+    cors: completeCors(fields.cors),
+    headers: completeHeaders(fields.headers),
+  };
+  return Object.values(policy).every((part) => part === null) ? null : policy;
+}
+
+export function checkTransform(source: YamlSource, path: Path, written: TransformYaml): void {
+  checkCors(source, path, written.cors);
+  checkHeaders(source, path, written.headers);
+}
+
+/** What can only be judged once a policy has met its route. `path` is the route's. */
+export function checkRouteTransform(
+  source: YamlSource,
+  path: Path,
+  route: {
+    readonly name: string;
+    readonly path: RoutePath;
+    readonly authenticated: boolean;
+    readonly transform: TransformPolicy | null;
+  },
+): void {
+  if (route.transform === null) return;
+  checkRouteVariables(source, [...path, 'name'], route, templatesOf(route.transform));
+}
+
+function templatesOf({ headers }: TransformPolicy): readonly TextTemplate[] {
+  const of = (edits: HeaderEdits | null | undefined): readonly TextTemplate[] =>
+    edits ? [...edits.set, ...edits.add].map(({ value }) => value) : [];
+  return [...of(headers?.request), ...of(headers?.response)];
+}

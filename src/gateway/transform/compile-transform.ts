@@ -1,0 +1,35 @@
+/**
+ * Compiles what a route changes on requests and responses to closures. Knows the policies' model and the modules
+ * that carry them out, no sockets.
+ * @module
+ */
+
+import type { Route } from '../../config/gateway-model.ts';
+import { type CorsPolicy, corsFields } from '../../core/policy/transform/cors.ts';
+import { fieldsWithout, withVary } from './field-list.ts';
+import { compileHeaderEdits } from './header-edits.ts';
+import type { CompiledTransform, FieldEditor, TransformSubject } from './transform-model.ts';
+
+export function compileTransform(route: Route): CompiledTransform | null {
+  const policy = route.transform;
+  if (policy === null) return null;
+  const responseFields: FieldEditor[] = [];
+  const edits = compileHeaderEdits(policy.headers?.response, route.path);
+  if (edits !== null) responseFields.push(edits);
+  const { cors } = policy;
+  if (cors !== null) responseFields.push((exchange, fields) => withCors(cors, exchange, fields));
+  return {
+    cors,
+    requestFields: compileHeaderEdits(policy.headers?.request, route.path),
+    responseFields,
+  };
+}
+
+/** The upstream's own words about origins are replaced. */
+function withCors(cors: CorsPolicy, exchange: TransformSubject, fields: readonly string[]): string[] {
+  const kept = fieldsWithout(fields, (name) => name.startsWith('access-control-'));
+  const { origin } = exchange.request.headers;
+  const own = corsFields(cors, origin);
+  if (origin !== undefined) exchange.note('cors', own.length > 0 ? 'allowed' : 'refused');
+  return [...(cors.any ? kept : withVary(kept, 'Origin')), ...own];
+}

@@ -1,0 +1,45 @@
+/**
+ * What a route's transformations are once compiled, and what they may see of a request. A leaf, so that exchange and
+ * snapshot can name it.
+ * @module
+ */
+
+import type { IncomingMessage } from 'node:http';
+import type { CorsPolicy } from '../../core/policy/transform/cors.ts';
+
+/** The part of an exchange that transformations read; an `Exchange` is one. */
+export interface TransformSubject {
+  readonly request: IncomingMessage;
+  readonly method: string;
+  readonly path: string;
+  readonly query: string;
+  readonly authority: string;
+  readonly clientIp: string;
+  readonly requestId: string;
+  readonly traceId: string;
+  readonly claims: Readonly<Record<string, unknown>> | null;
+  readonly route: { readonly name: string; readonly service: { readonly name: string } } | null;
+  readonly version: { readonly name: string } | null;
+  note(name: string, value: string): void;
+}
+
+/** Gives the edited list of name, value, …; the one that it gets stays as it is. */
+export type FieldEditor = (subject: TransformSubject, fields: readonly string[]) => string[];
+
+/** A filled-in text, or undefined when a variable has no value in this request. */
+export type TextFiller = (subject: TransformSubject) => string | undefined;
+
+export interface CompiledTransform {
+  readonly cors: CorsPolicy | null;
+  /** Null: the upstream gets the fields as they are. */
+  readonly requestFields: FieldEditor | null;
+  /** Last edits of every response of the route, in this order. */
+  readonly responseFields: readonly FieldEditor[];
+}
+
+/** A response on its way through the filters of its route. */
+export interface OutgoingResponse {
+  /** False: not before the client has taken some of it; the attempt is then resumed. */
+  write(piece: Buffer): boolean;
+  end(): void;
+}
