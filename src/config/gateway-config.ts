@@ -92,6 +92,7 @@ function buildService(source: YamlSource, name: string, yaml: GatewayYaml['servi
     balance: yaml.balance,
     slowStartMs: yaml.slowStart ?? 0,
     outlier: completeOutlier(yaml.outlier),
+    trailers: yaml.trailers ?? [],
     health: completeHealth(yaml.health),
     localZone: completeLocalZone(yaml.localZone),
     defaultVersion,

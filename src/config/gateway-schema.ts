@@ -13,6 +13,7 @@ import { healthField } from './policies/health.ts';
 import { idempotencyField } from './policies/idempotency-schema.ts';
 import { limitFields } from './policies/limits-schema.ts';
 import { outlierField } from './policies/outlier.ts';
+import { trailersField } from './policies/trailers.ts';
 import { transformFields } from './policies/transform.ts';
 import { tlsField } from './policies/upstream-tls.ts';
 import {
@@ -63,6 +64,7 @@ const service = z.strictObject({
   localZone: localZoneField,
   tls: tlsField,
   protocol: protocolField,
+  trailers: trailersField,
   slowStart: duration(0, HOUR).optional().meta({
     description: 'A new or recovered endpoint gets its full share only after this time. Default: at once.',
   }),

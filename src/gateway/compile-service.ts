@@ -47,6 +47,7 @@ export function compileService(
     name: service.name,
     versions,
     defaultVersion,
+    trailers: service.trailers.length === 0 ? null : new Set(service.trailers),
     health: service.health !== null,
     split: parts.splits.slot(service.name),
     sticky: compileStickySources(service.sticky),

@@ -40,6 +40,8 @@ export interface CompiledService {
   readonly name: string;
   readonly versions: ReadonlyMap<string, ServiceVersion>;
   readonly defaultVersion: ServiceVersion;
+  /** Names of response trailers that are passed on, lower case. Null: none. */
+  readonly trailers: ReadonlySet<string> | null;
   /** Its endpoints are checked. */
   readonly health: boolean;
   readonly split: SplitSlot;

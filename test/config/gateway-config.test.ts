@@ -93,6 +93,7 @@ routes: [{ name: a, match: { path: / }, service: a }]
           balance: 'roundRobin',
           slowStartMs: 0,
           outlier: null,
+          trailers: [],
           health: null,
           localZone: 0.7,
           defaultVersion: 'v1',

@@ -63,6 +63,7 @@ export function serviceOf(
     balance: 'roundRobin',
     slowStartMs: 0,
     outlier: null,
+    trailers: [],
     health: null,
     localZone: null,
     sticky: [{ header: 'x-user-id' }, 'ip'],

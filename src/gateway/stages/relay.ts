@@ -7,6 +7,7 @@
 import type { Exchange, RunningAttempt } from '../exchange.ts';
 import { KIND, mayBeNominated, responseKind } from '../field-kinds.ts';
 import { watchReader } from '../slow-reader.ts';
+import { addTrailers } from '../trailers.ts';
 import { sendHead } from '../transform/outgoing.ts';
 import type { Attempt } from '../upstream/attempt.ts';
 
@@ -94,11 +95,12 @@ export function relayPiece(attempt: Attempt, piece: Buffer): void {
   }
 }
 
-export function relayEnd({ exchange }: Attempt): void {
+export function relayEnd({ exchange, trailers }: Attempt): void {
   const { response } = exchange;
   exchange.hold?.end();
   if (exchange.recorded || response.destroyed) return;
   exchange.cacheRun?.complete();
+  if (!response.writableEnded) addTrailers(exchange, trailers);
   if (exchange.outgoing !== null) exchange.outgoing.end();
   else if (!response.writableEnded) response.end();
   if (response.writableLength > 0 || !response.writableEnded) watchReader(exchange);

@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { IncomingHttpHeaders } from 'node:http';
 import { type Dispatcher, errors } from 'undici';
 import type { BreakerPass } from '../breakers.ts';
 import { Deadline } from '../deadlines.ts';
@@ -33,6 +34,8 @@ export class Attempt extends Deadline implements Dispatcher.DispatchHandler {
   status = 0;
   /** Name, value, name, value …; null until the head is there. */
   rawFields: Buffer[] | null = null;
+  /** Null until the body has ended. */
+  trailers: IncomingHttpHeaders | null = null;
   bytes = 0;
   /** Null: no circuit breaker watches this attempt. */
   pass: BreakerPass | null = null;
@@ -179,9 +182,10 @@ export class Attempt extends Deadline implements Dispatcher.DispatchHandler {
     this.#sink.piece(this, piece);
   }
 
-  onResponseEnd(): void {
+  onResponseEnd(_controller: Dispatcher.DispatchController, trailers: IncomingHttpHeaders): void {
     if (this.phase === 'discarding') this.#disarm();
     if (this.phase !== 'streaming') return;
+    this.trailers = trailers;
     this.#finish(outcomeOfStatus(this.status));
     this.#sink.end(this);
   }
