@@ -105,6 +105,8 @@ export class Exchange {
   /** Name, value, name, value …: what the upstream will get; stages append. */
   upstreamFields: string[] = [];
   clientIp = '';
+  /** Path and query that the upstream gets instead of the client's; null: the same. */
+  upstreamTarget: string | null = null;
   /** As sent; empty when absent or repeated. */
   incomingTraceparent = '';
   incomingTracestate = '';

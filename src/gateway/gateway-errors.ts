@@ -16,6 +16,11 @@ export const GATEWAY_ERRORS = {
   BAD_FRAMING: { status: 400, title: 'The framing of the request body is ambiguous', close: true },
   BAD_HOST: { status: 400, title: 'The Host field is missing, repeated or malformed', close: true },
   BAD_PATH: { status: 400, title: 'The request path is not in a form that is accepted', close: false },
+  UNREWRITABLE_PATH: {
+    status: 400,
+    title: 'The request path cannot be rewritten to one that is accepted',
+    close: false,
+  },
   BAD_CONNECTION_FIELD: {
     status: 400,
     title: 'The Connection field names a field that is not hop-by-hop',

@@ -17,22 +17,34 @@ import {
   headersField,
   mergeHeaders,
 } from './headers.ts';
+import {
+  checkRewrite,
+  checkRewriteRoute,
+  completeRewrite,
+  type RewritePolicy,
+  type RewriteYaml,
+  rewriteField,
+  templatesOfRewrite,
+} from './rewrite.ts';
 import { checkRouteVariables, type RoutePath } from './template-check.ts';
 
 export const transformFields = {
   cors: corsField,
   headers: headersField,
+  rewrite: rewriteField,
 };
 
 export interface TransformYaml {
   cors?: CorsYaml;
   headers?: HeadersYaml;
+  rewrite?: RewriteYaml;
 }
 
 /** Null: the route does none of it. */
 export interface TransformPolicy {
   readonly cors: CorsPolicy | null;
   readonly headers: HeadersPolicy | null;
+  readonly rewrite: RewritePolicy | null;
 }
 
 /** Policies that are one decision are replaced whole. */
@@ -43,12 +55,14 @@ function replace<Value>(base: Value, over: Value): Value {
 export const TRANSFORM_MERGES = {
   cors: replace<CorsYaml>,
   headers: mergeHeaders,
+  rewrite: replace<RewriteYaml>,
 };
 
 export function completeTransform(fields: TransformYaml): TransformPolicy | null {
   const policy: TransformPolicy = {
     cors: completeCors(fields.cors),
     headers: completeHeaders(fields.headers),
+    rewrite: completeRewrite(fields.rewrite),
   };
   return Object.values(policy).every((part) => part === null) ? null : policy;
 }
@@ -56,6 +70,7 @@ export function completeTransform(fields: TransformYaml): TransformPolicy | null
 export function checkTransform(source: YamlSource, path: Path, written: TransformYaml): void {
   checkCors(source, path, written.cors);
   checkHeaders(source, path, written.headers);
+  checkRewrite(source, path, written.rewrite);
 }
 
 /** What can only be judged once a policy has met its route. `path` is the route's. */
@@ -70,11 +85,16 @@ export function checkRouteTransform(
   },
 ): void {
   if (route.transform === null) return;
+  checkRewriteRoute(source, [...path, 'name'], route, route.transform.rewrite);
   checkRouteVariables(source, [...path, 'name'], route, templatesOf(route.transform));
 }
 
-function templatesOf({ headers }: TransformPolicy): readonly TextTemplate[] {
+function templatesOf({ headers, rewrite }: TransformPolicy): readonly TextTemplate[] {
   const of = (edits: HeaderEdits | null | undefined): readonly TextTemplate[] =>
     edits ? [...edits.set, ...edits.add].map(({ value }) => value) : [];
-  return [...of(headers?.request), ...of(headers?.response)];
+  return [
+    ...of(headers?.request),
+    ...of(headers?.response),
+    ...(rewrite === null ? [] : templatesOfRewrite(rewrite)),
+  ];
 }

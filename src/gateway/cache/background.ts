@@ -55,6 +55,7 @@ export function renewInBackground(exchange: Exchange, run: CacheRun, stored: Sto
   renewal.method = 'GET';
   renewal.path = exchange.path;
   renewal.query = exchange.query;
+  renewal.upstreamTarget = exchange.upstreamTarget;
   renewal.authority = exchange.authority;
   renewal.clientIp = exchange.clientIp;
   renewal.requestId = exchange.requestId;

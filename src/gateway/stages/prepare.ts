@@ -5,6 +5,7 @@
  */
 
 import type { Exchange } from '../exchange.ts';
+import { replyProblem } from '../problem.ts';
 
 export function prepare(exchange: Exchange): boolean {
   const transform = exchange.route?.transform ?? null;
@@ -13,6 +14,17 @@ export function prepare(exchange: Exchange): boolean {
     const fields = transform.requestFields(exchange, exchange.upstreamFields);
     exchange.upstreamFields = fields;
     exchange.traceparentAt = valueIndexOf(fields, 'traceparent');
+  }
+  if (transform.rewrite !== null) {
+    const target = transform.rewrite.target(exchange);
+    if (target === undefined) {
+      // Nobody is blamed for what no version has seen.
+      exchange.version = null;
+      exchange.hold?.release();
+      replyProblem(exchange, 'UNREWRITABLE_PATH', '');
+      return false;
+    }
+    exchange.upstreamTarget = target;
   }
   return true;
 }

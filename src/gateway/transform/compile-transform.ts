@@ -8,6 +8,7 @@ import type { Route } from '../../config/gateway-model.ts';
 import { type CorsPolicy, corsFields } from '../../core/policy/transform/cors.ts';
 import { fieldsWithout, withVary } from './field-list.ts';
 import { compileHeaderEdits } from './header-edits.ts';
+import { compileRewrite } from './rewrite.ts';
 import type { CompiledTransform, FieldEditor, TransformSubject } from './transform-model.ts';
 
 export function compileTransform(route: Route): CompiledTransform | null {
@@ -21,6 +22,7 @@ export function compileTransform(route: Route): CompiledTransform | null {
   return {
     cors,
     requestFields: compileHeaderEdits(policy.headers?.request, route.path),
+    rewrite: compileRewrite(policy.rewrite, route.path),
     responseFields,
   };
 }

@@ -29,10 +29,19 @@ export type FieldEditor = (subject: TransformSubject, fields: readonly string[])
 /** A filled-in text, or undefined when a variable has no value in this request. */
 export type TextFiller = (subject: TransformSubject) => string | undefined;
 
+export interface CompiledRewrite {
+  /** Path and query for the upstream; undefined when what came out is no sound path. */
+  readonly target: (subject: TransformSubject) => string | undefined;
+  /** Two callers who ask for the same URL may get different ones upstream. */
+  readonly ofMoreThanPath: boolean;
+}
+
 export interface CompiledTransform {
   readonly cors: CorsPolicy | null;
   /** Null: the upstream gets the fields as they are. */
   readonly requestFields: FieldEditor | null;
+  /** Null: the upstream gets the client's path and query. */
+  readonly rewrite: CompiledRewrite | null;
   /** Last edits of every response of the route, in this order. */
   readonly responseFields: readonly FieldEditor[];
 }

@@ -17,12 +17,18 @@ export function compileText(
 ): TextFiller {
   const [only] = template;
   if (template.length === 1 && typeof only === 'string') return () => only;
-  const segments = path.kind === 'template' ? path.path.split('/') : [];
+  const segments = segmentsOf(path);
   return (exchange) =>
     fillTemplate(template, (variable) => variableValue(exchange, variable, segments), encode);
 }
 
-function variableValue(
+/** The path of a template route, part by part. */
+export function segmentsOf(path: PathMatch): readonly string[] {
+  return path.kind === 'template' ? path.path.split('/') : [];
+}
+
+/** `segments`: those of the route's path. */
+export function variableValue(
   exchange: TransformSubject,
   variable: Variable,
   segments: readonly string[],

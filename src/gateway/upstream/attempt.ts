@@ -73,7 +73,7 @@ export class Attempt extends Deadline implements Dispatcher.DispatchHandler {
     pool.dispatch(
       {
         servername,
-        path: exchange.query === '' ? exchange.path : exchange.path + exchange.query,
+        path: exchange.upstreamTarget ?? exchange.path + exchange.query,
         method: exchange.method as Dispatcher.HttpMethod,
         headers: exchange.upstreamFields,
         body: exchange.wholeBody ?? readableOf(exchange.body),
