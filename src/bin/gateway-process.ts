@@ -31,6 +31,8 @@ export interface GatewayProcessOptions {
   readonly path: string;
   /** Overrides the configured name. */
   readonly name: string | null;
+  /** Overrides the configured zone: gateways in several zones share one file. */
+  readonly zone: string | null;
   readonly backend: Backend;
   /** Last good weights are kept below it. */
   readonly stateDir: string;
@@ -40,7 +42,7 @@ export interface GatewayProcessOptions {
 export async function runGateway(options: GatewayProcessOptions): Promise<GatewayProcess> {
   const { path, backend, logger } = options;
   const gateway = await startGateway({
-    config: named(loadOrThrow(path), options.name),
+    config: placed(loadOrThrow(path), options),
     channel: backend.channel,
     telemetry: backend.telemetry,
     shared: backend.shared,
@@ -60,7 +62,7 @@ export async function runGateway(options: GatewayProcessOptions): Promise<Gatewa
       );
       return;
     }
-    const outcome = await gateway.reload(named(result.value, options.name));
+    const outcome = await gateway.reload(placed(result.value, options));
     if (outcome.ok) logger.info({ path }, 'configuration reloaded');
     else logger.error({ path, detail: outcome.detail }, 'configuration not reloaded; the old one stays');
   };
@@ -98,8 +100,11 @@ function loadOrThrow(path: string): GatewayConfig {
   throw new SluiceError('CONFIG_INVALID', { detail: path, data: { diagnostics, sources } });
 }
 
-function named(config: GatewayConfig, name: string | null): GatewayConfig {
-  return name === null ? config : { ...config, name };
+function placed(
+  config: GatewayConfig,
+  { name, zone }: Pick<GatewayProcessOptions, 'name' | 'zone'>,
+): GatewayConfig {
+  return { ...config, name: name ?? config.name, zone: zone ?? config.zone };
 }
 
 function place({ file, line, column, message }: Diagnostic): string {

@@ -15,6 +15,7 @@ export interface SharedFlags {
 
 export interface GatewayFlags extends Omit<SharedFlags, 'rollouts'> {
   readonly name?: string;
+  readonly zone?: string;
 }
 
 export interface OperatorFlags extends SharedFlags {

@@ -30,7 +30,7 @@ export async function up(flags: UpFlags, io: ProcessIo): Promise<void> {
       logger,
     });
     own(() => settled(operatorStarting));
-    const starting = runGateway({ ...gatewayOptions(flags, logger), name: null, backend });
+    const starting = runGateway({ ...gatewayOptions(flags, logger), name: null, zone: null, backend });
     own(() => settled(starting));
     const [running, proxy] = await Promise.all([operatorStarting, starting]);
     sayGateway(proxy, io);
@@ -45,7 +45,8 @@ export async function gateway(flags: GatewayFlags, io: ProcessIo): Promise<void>
   const logger = processLogger(flags.logLevel, 'gateway');
   await liveUntilStopped(async (own) => {
     const backend = await openOwned(own, flags, io, logger);
-    const starting = runGateway({ ...gatewayOptions(flags, logger), name: flags.name ?? null, backend });
+    const { name = null, zone = null } = flags;
+    const starting = runGateway({ ...gatewayOptions(flags, logger), name, zone, backend });
     own(() => settled(starting));
     const proxy = await starting;
     sayGateway(proxy, io);

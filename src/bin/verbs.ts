@@ -16,6 +16,7 @@ export function registerProcessVerbs(program: Command, io: ProcessIo): void {
   withSharedFlags(program.command('gateway'))
     .description('run a gateway (several share their work over Redis)')
     .option('--name <name>', 'unique name of this gateway')
+    .option('--zone <zone>', 'where this gateway runs: endpoints in the same zone are preferred')
     .action(async (flags: GatewayFlags) => (await processes()).gateway(flags, io));
   withOperatorFlags(withSharedFlags(program.command('operator')))
     .description('run an operator with its control API')

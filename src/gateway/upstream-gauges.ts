@@ -56,6 +56,16 @@ export function registerUpstreams(registry: Registry, snapshot: () => Snapshot |
     targets(({ state }) => state.inFlight),
   );
   gauge(
+    'sluice_endpoint_connections',
+    'Open connections to an endpoint, those of other versions at the same address included.',
+    targets(({ endpoint }) => endpoint.pool.stats.connected),
+  );
+  gauge(
+    'sluice_endpoint_attempts_queued',
+    'Attempts that wait for a connection to an endpoint.',
+    targets(({ endpoint }) => endpoint.pool.stats.pending),
+  );
+  gauge(
     'sluice_endpoint_ejected',
     '1 while an endpoint is out of rotation for failing attempts.',
     targets(({ state }) => (state.ejectedUntilMs > (snapshot()?.monotonicMs() ?? 0) ? 1 : 0)),

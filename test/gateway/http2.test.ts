@@ -9,7 +9,13 @@ import {
   type ServerHttp2Stream,
 } from 'node:http2';
 import { createServer as createHttps } from 'node:https';
-import { type AddressInfo, createServer as createTcpServer, type Server, type Socket } from 'node:net';
+import {
+  type AddressInfo,
+  connect,
+  createServer as createTcpServer,
+  type Server,
+  type Socket,
+} from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -185,6 +191,36 @@ describe('HTTP/2 to upstreams', () => {
     expect(codeOf(await call(gateway, '/reset'))).toBe('UPSTREAM_RESET');
     expect((await call(gateway, '/fine')).status).toBe(204);
     expect(upstream.sessions).toHaveLength(1);
+  });
+
+  it('frees the place of an answer that nobody reads any more', async () => {
+    const streams: ServerHttp2Stream[] = [];
+    const upstream = await h2((stream, headers) => {
+      streams.push(stream);
+      stream.respond({ ':status': 200 });
+      if (headers[':path'] === '/fine') {
+        stream.end('fine');
+        return;
+      }
+      const pour = (): void => {
+        while (!stream.destroyed && stream.write(Buffer.alloc(65_536)));
+      };
+      stream.on('drain', pour);
+      pour();
+    });
+    upstream.server.updateSettings({ maxConcurrentStreams: 1 });
+    const gateway = await harness.gateway(configOf(upstream.url));
+    expect((await call(gateway, '/fine')).body).toBe('fine');
+    const socket = connect(portOf(gateway), '127.0.0.1');
+    socket.on('error', () => {});
+    socket.pause();
+    socket.write('GET /endless HTTP/1.1\r\nHost: a\r\n\r\n');
+    await eventually(() => streams[1]?.writableNeedDrain);
+    socket.destroy();
+    await eventually(() => streams[1]?.closed);
+    expect((await call(gateway, '/fine')).body).toBe('fine');
+    expect(upstream.sessions).toHaveLength(1);
+    expect((await admin(gateway, '/metrics')).body).toMatch(/sluice_endpoint_connections\{[^}]*\} 1/);
   });
 
   it('lets requests end when the upstream says goodbye, and opens a new connection for others', async () => {

@@ -60,7 +60,8 @@ export function evidenceGap(input: GapInput): EvidenceGap | null {
   for (const version of weightBp < FULL_BP ? [plan.canary, plan.baseline] : [plan.canary]) {
     const refused = sumRefused(buckets, version);
     if (refused === 0) continue;
-    const detail = `circuit breakers refused ${refused} requests for ${version} in the last ${formatDuration(quietMs)}`;
+    const since = `in the last ${formatDuration(quietMs)}`;
+    const detail = `${refused} requests for ${version} were not sent ${since}: a circuit breaker refused them, or no endpoint was known`;
     return { cause: 'breaker-open', detail };
   }
   if (sumArm(buckets, plan.canary).seen === 0) {

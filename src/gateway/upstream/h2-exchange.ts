@@ -85,7 +85,7 @@ export class H2Exchange implements Dispatcher.DispatchController {
     this.aborted = true;
     this.reason = reason;
     this.#over = true;
-    this.#stream?.close(constants.NGHTTP2_CANCEL);
+    this.#cancel();
     this.#onAbort(this);
   }
 
@@ -103,6 +103,12 @@ export class H2Exchange implements Dispatcher.DispatchController {
     if (this.#over) return;
     this.#over = true;
     this.handler.onResponseError?.(this, error);
+  }
+
+  /** Destroyed too: a paused stream would wait for somebody to read what is left. */
+  #cancel(): void {
+    this.#stream?.close(constants.NGHTTP2_CANCEL);
+    this.#stream?.destroy();
   }
 
   #head(headers: IncomingHttpHeaders): void {
@@ -137,7 +143,7 @@ export class H2Exchange implements Dispatcher.DispatchController {
       if (!stream.destroyed) stream.end();
     } catch (error) {
       this.reason ??= error instanceof Error ? error : new Error(String(error));
-      stream.close(constants.NGHTTP2_CANCEL);
+      this.#cancel();
     }
   }
 }

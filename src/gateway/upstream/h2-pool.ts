@@ -8,10 +8,16 @@ import { type ClientHttp2Session, connect as connectH2 } from 'node:http2';
 import { connect as connectTcp, isIP, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import type { Dispatcher } from 'undici';
-import { H2_IDLE_MS, H2_PING_MS, H2_WINDOW_BYTES, MAX_H2_STREAMS } from '../limits.ts';
+import {
+  H2_IDLE_MS,
+  H2_PING_MS,
+  H2_WINDOW_BYTES,
+  MAX_H2_STREAMS,
+  MAX_UPSTREAM_HEADER_BYTES,
+} from '../limits.ts';
 import { UpstreamTlsError } from './connector.ts';
 import { H2Exchange } from './h2-exchange.ts';
-import type { EndpointPlace, UpstreamPool, UpstreamRequest } from './upstream-pool.ts';
+import type { EndpointPlace, PoolStats, UpstreamPool, UpstreamRequest } from './upstream-pool.ts';
 
 /** A session and what is under way on it. */
 interface Carrier {
@@ -33,6 +39,10 @@ export class H2Pool implements UpstreamPool {
     this.#place = place;
     this.#url = new URL(place.origin);
     this.#maxSessions = maxSessions;
+  }
+
+  get stats(): PoolStats {
+    return { connected: this.#carriers.size, pending: this.#waiting.length };
   }
 
   dispatch(request: UpstreamRequest, handler: Dispatcher.DispatchHandler): void {
@@ -150,7 +160,11 @@ export class H2Pool implements UpstreamPool {
   #adopt(socket: Socket): void {
     const session = connectH2(this.#place.origin, {
       createConnection: () => socket,
-      settings: { enablePush: false, initialWindowSize: H2_WINDOW_BYTES },
+      settings: {
+        enablePush: false,
+        initialWindowSize: H2_WINDOW_BYTES,
+        maxHeaderListSize: MAX_UPSTREAM_HEADER_BYTES,
+      },
     });
     const carrier: Carrier = { session, exchanges: new Set() };
     this.#carriers.add(carrier);

@@ -10,8 +10,16 @@ import type { EndpointTls } from './connector.ts';
 /** `servername` stands for the endpoint in TLS, whatever Host says; undici's types leave it out. */
 export type UpstreamRequest = Dispatcher.DispatchOptions & { readonly servername: string };
 
+export interface PoolStats {
+  /** Open connections. */
+  readonly connected: number;
+  /** Requests that wait for one. */
+  readonly pending: number;
+}
+
 /** What attempts and health checks ask of a pool. */
 export interface UpstreamPool {
+  readonly stats: PoolStats;
   dispatch(request: UpstreamRequest, handler: Dispatcher.DispatchHandler): unknown;
   /** What is under way comes to its end. */
   close(): Promise<void>;
