@@ -90,7 +90,7 @@ export async function runGateway(options: GatewayProcessOptions): Promise<Gatewa
 function load(path: string): LoadResult<GatewayConfig> {
   const read = readConfigFile(path);
   return read.ok
-    ? loadGatewayConfig(read.file)
+    ? loadGatewayConfig(read.file, { certificateFiles: true })
     : { value: null, diagnostics: [read.diagnostic], sources: {} };
 }
 

@@ -152,11 +152,12 @@ function processLogger(level: LogLevel, component: string): Logger {
 
 function sayGateway(proxy: GatewayProcess, io: ProcessIo): void {
   const { addresses, adminAddress } = proxy.gateway;
-  for (const { host, port } of addresses) io.say(`gateway      ${url(host, port)}`);
+  for (const { host, port, secure } of addresses)
+    io.say(`gateway      ${url(host, port, secure ? 'https' : 'http')}`);
   io.say(`metrics      ${url(adminAddress.host, adminAddress.port)}/metrics`);
 }
 
-function url(host: string, port: number): string {
+function url(host: string, port: number, scheme = 'http'): string {
   const shown = host === '::' || host === '0.0.0.0' ? 'localhost' : host.includes(':') ? `[${host}]` : host;
-  return `http://${shown}:${port}`;
+  return `${scheme}://${shown}:${port}`;
 }

@@ -1,6 +1,6 @@
 /**
  * Loads the text of `proxy/gateway.yaml` to a {@link GatewayConfig}, or to findings with their places.
- * Owns the relations between its parts and the defaults; reads no file and no secret.
+ * Owns the relations between its parts and the defaults; reads no secret, and no file unless it is told to.
  * @module
  */
 
@@ -15,6 +15,7 @@ import { type GatewayYaml, gatewaySchema, type StickySource } from './gateway-sc
 import { checkHealth, completeHealth } from './policies/health.ts';
 import { checkIdempotencyCallers } from './policies/idempotency.ts';
 import { checkLimitClaims } from './policies/limits.ts';
+import { checkListener, completeListener, type ListenerConfig } from './policies/listeners.ts';
 import { completeOutlier } from './policies/outlier.ts';
 import { checkRouteTransform } from './policies/transform.ts';
 import { completeLocalZone, completeResolver, completeVersions } from './policies/upstreams.ts';
@@ -27,19 +28,24 @@ const DEFAULT_CACHE_BYTES = 67_108_864;
 const DEFAULT_CLOCK_TOLERANCE_MS = 5000;
 const DEFAULT_STICKY: readonly StickySource[] = [{ cookie: 'sluice_id' }, 'ip'];
 
-/** Pure: the same text gives the same result. */
-export function loadGatewayConfig(file: ConfigFile): LoadResult<GatewayConfig> {
+export interface LoadOptions {
+  /** Certificates and keys are read and checked too. Default: files on disk are not looked at. */
+  readonly certificateFiles?: boolean;
+}
+
+/** Pure unless certificates are to be read: the same text gives the same result. */
+export function loadGatewayConfig(file: ConfigFile, options: LoadOptions = {}): LoadResult<GatewayConfig> {
   const source = parseYaml(file);
   const sources = { [file.name]: file.text };
   const yaml = checkIsMap(source, 'listeners, services and routes')
     ? checkSchema(source, gatewaySchema)
     : undefined;
-  const config = yaml && buildConfig(source, yaml);
+  const config = yaml && buildConfig(source, yaml, options);
   const value = config && !source.findings.hasErrors() ? config : null;
   return { value, diagnostics: source.findings.list(), sources };
 }
 
-function buildConfig(source: YamlSource, yaml: GatewayYaml): GatewayConfig {
+function buildConfig(source: YamlSource, yaml: GatewayYaml, options: LoadOptions): GatewayConfig {
   checkTrustedProxies(source, yaml.trustedProxies ?? []);
   const routes = buildRoutes(source, yaml);
   const services: Record<string, Service> = {};
@@ -51,7 +57,7 @@ function buildConfig(source: YamlSource, yaml: GatewayYaml): GatewayConfig {
     path: source.file.absolutePath,
     name: yaml.name ?? null,
     zone: yaml.zone ?? '',
-    listeners: yaml.listeners,
+    listeners: buildListeners(source, yaml, options.certificateFiles ?? false),
     admin: yaml.admin ?? { address: DEFAULT_ADMIN },
     trustedProxies: yaml.trustedProxies ?? [],
     accessLog:
@@ -65,6 +71,14 @@ function buildConfig(source: YamlSource, yaml: GatewayYaml): GatewayConfig {
     services,
     routes,
   };
+}
+
+function buildListeners(source: YamlSource, yaml: GatewayYaml, readFiles: boolean): ListenerConfig[] {
+  return yaml.listeners.map((written, index) => {
+    const listener = completeListener(written, source.file.absolutePath);
+    checkListener(source, ['listeners', index], written, listener, readFiles);
+    return listener;
+  });
 }
 
 function buildProviders(providers: NonNullable<GatewayYaml['identity']>['jwt']): Record<string, JwtProvider> {

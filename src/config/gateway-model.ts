@@ -14,6 +14,7 @@ import type { FallbackPolicy, HedgePolicy } from './policies/fallback.ts';
 import type { HealthPolicy } from './policies/health.ts';
 import type { IdempotencyPolicy } from './policies/idempotency.ts';
 import type { RouteLimits } from './policies/limits.ts';
+import type { ListenerConfig } from './policies/listeners.ts';
 import type { TransformPolicy } from './policies/transform.ts';
 import type { ResolverSettings, VersionUpstream } from './policies/upstreams.ts';
 import type { ListenAddress } from './primitives.ts';
@@ -24,7 +25,7 @@ export interface GatewayConfig {
   readonly name: string | null;
   /** Empty: unknown. */
   readonly zone: string;
-  readonly listeners: readonly { readonly address: ListenAddress }[];
+  readonly listeners: readonly ListenerConfig[];
   readonly admin: { readonly address: ListenAddress };
   readonly trustedProxies: readonly string[];
   readonly accessLog: { readonly kind: 'stdout' | 'off' } | { readonly kind: 'file'; readonly path: string };

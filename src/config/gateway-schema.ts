@@ -12,6 +12,7 @@ import { fallbackField, hedgeField } from './policies/fallback-schema.ts';
 import { healthField } from './policies/health.ts';
 import { idempotencyField } from './policies/idempotency-schema.ts';
 import { limitFields } from './policies/limits-schema.ts';
+import { listenerShape } from './policies/listeners-schema.ts';
 import { outlierField } from './policies/outlier.ts';
 import { trailersField } from './policies/trailers.ts';
 import { transformFields } from './policies/transform.ts';
@@ -204,10 +205,7 @@ const jwtProvider = z.strictObject({
 export const gatewaySchema = z.strictObject({
   name: name.optional().meta({ description: 'Unique name of this gateway. Default: host name and port.' }),
   zone: zoneField.optional().meta({ description: 'Where this gateway runs. Default: unknown.' }),
-  listeners: z
-    .array(z.strictObject({ address: listenAddress }))
-    .min(1)
-    .max(16),
+  listeners: z.array(listenerShape).min(1).max(16),
   admin: z
     .strictObject({ address: listenAddress })
     .optional()

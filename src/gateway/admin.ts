@@ -10,6 +10,8 @@ import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import type { ListenAddress } from '../config/primitives.ts';
 import { FULL_BP } from '../core/domain/weight.ts';
 import type { CacheStore } from './cache/cache-store.ts';
+import type { Listener } from './listeners/listener.ts';
+import { registerListeners } from './listeners/listener-gauges.ts';
 import type { GatewayMetrics } from './metrics.ts';
 import type { Snapshot } from './snapshot.ts';
 import type { AppliedSplit } from './split-table.ts';
@@ -29,6 +31,7 @@ export interface AdminFacts {
   readonly snapshot: () => Snapshot | null;
   readonly discovery: () => readonly DiscoveryState[];
   readonly staleCertificates: () => number;
+  readonly listeners: () => readonly Listener[];
   readonly cacheStore: () => CacheStore | null;
 }
 
@@ -124,6 +127,7 @@ function createRegistry(facts: AdminFacts): Registry {
   });
   registerUpstreams(registry, facts.snapshot);
   registerDiscovery(registry, facts.discovery);
+  registerListeners(registry, facts.listeners);
   gauge(
     'sluice_upstream_tls_stale',
     'Sets of certificate files for upstreams that have changed and cannot be used.',

@@ -5,6 +5,7 @@
  */
 
 import type { GatewayConfig } from '../config/gateway-model.ts';
+import type { ListenerConfig } from '../config/policies/listeners.ts';
 import type { SplitService } from './held-split.ts';
 
 /** The services as the split table wants them. */
@@ -17,11 +18,17 @@ export function splitServices(config: GatewayConfig): SplitService[] {
   }));
 }
 
+/** What a listening socket is opened with. */
+function fixedPart({ address, tls }: ListenerConfig): unknown {
+  const client = tls?.clientCertificates ?? null;
+  return [address, tls?.minVersion, client?.required];
+}
+
 /** Says what cannot change while running, or undefined when the change can be applied at once. */
 export function restartReason(old: GatewayConfig, next: GatewayConfig): string | undefined {
   const same = (a: unknown, b: unknown): boolean => JSON.stringify(a) === JSON.stringify(b);
-  if (!same(old.listeners, next.listeners))
-    return 'listeners have changed; restart the gateway to apply that';
+  if (!same(old.listeners.map(fixedPart), next.listeners.map(fixedPart)))
+    return 'addresses or protocols of listeners have changed; restart the gateway to apply that';
   if (!same(old.admin, next.admin)) return 'the admin address has changed; restart the gateway to apply that';
   if (!same(old.accessLog, next.accessLog)) return 'accessLog has changed; restart the gateway to apply that';
   if (old.name !== next.name) return 'the name has changed; restart the gateway to apply that';

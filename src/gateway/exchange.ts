@@ -7,6 +7,7 @@
 
 import { type IncomingMessage, ServerResponse } from 'node:http';
 import type { JWTPayload } from 'jose';
+import type { ListenerConfig } from '../config/policies/listeners.ts';
 import type { InFlightGate } from '../core/policy/in-flight.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { SharedState } from '../ports/shared-state.ts';
@@ -89,7 +90,14 @@ export class Exchange {
   /** Index of the next stage. */
   stage = 0;
 
+  /** Null: no client waits for the response. */
+  listener: ListenerConfig | null = null;
+
   // admit
+  /** The client came over https, to us or to a trusted proxy. */
+  secure = false;
+  /** The peer is a trusted proxy. */
+  peerTrusted = false;
   /** Upper case. */
   method = '';
   path = '';

@@ -45,6 +45,10 @@ const REQUEST_KINDS: Readonly<Record<string, Kind>> = {
   'x-forwarded-prefix': KIND.identity,
   'x-forwarded-server': KIND.identity,
   'x-real-ip': KIND.identity,
+  'client-cert': KIND.identity,
+  'client-cert-chain': KIND.identity,
+  'x-client-cert-subject': KIND.identity,
+  'x-client-cert-alt-names': KIND.identity,
   'keep-alive': KIND.drop,
   te: KIND.drop,
   trailer: KIND.drop,
@@ -65,7 +69,7 @@ const RESPONSE_KINDS: Readonly<Record<string, Kind>> = {
 
 /** Fields that a Connection field must not remove: framing, routing and identity (CVE-2026-33805). */
 const NEVER_NOMINATED =
-  /^(?:host|authorization|cookie|content-.*|transfer-encoding|x-forwarded-.*|forwarded|x-real-ip|x-request-id|x-consumer-.*|traceparent|tracestate|via)$/;
+  /^(?:host|authorization|cookie|content-.*|transfer-encoding|x-forwarded-.*|forwarded|x-real-ip|(?:x-)?client-cert.*|x-request-id|x-consumer-.*|traceparent|tracestate|via)$/;
 const PROXY_FIELD = /^(?:proxy-|x-consumer-)/;
 const PROXY_RESPONSE_FIELD = /^proxy-(?!status$|authenticate$)/;
 

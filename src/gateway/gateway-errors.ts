@@ -33,6 +33,11 @@ export const GATEWAY_ERRORS = {
   BODY_TOO_LARGE: { status: 413, title: 'The request body is larger than this route accepts', close: true },
   EXPECTATION_FAILED: { status: 417, title: 'Only 100-continue can be expected', close: false },
   UPGRADE_REFUSED: { status: 501, title: 'Protocol upgrades are not supported', close: true },
+  CLIENT_CERTIFICATE_REFUSED: {
+    status: 403,
+    title: 'The client certificate is not one that is accepted here',
+    close: true,
+  },
   ROUTE_UNKNOWN: { status: 404, title: 'No route matches this request', close: false },
   METHOD_NOT_ALLOWED: { status: 405, title: 'The route does not accept this method', close: false },
   TOKEN_MISSING: { status: 401, title: 'A bearer token is required', close: false },

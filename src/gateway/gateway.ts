@@ -4,9 +4,11 @@
  * @module
  */
 
+import type { IncomingMessage } from 'node:http';
 import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { GatewayConfig } from '../config/gateway-model.ts';
+import type { ListenerConfig } from '../config/policies/listeners.ts';
 import type { ListenAddress } from '../config/primitives.ts';
 import { listenFailure } from '../core/domain/start-failure.ts';
 import { openAccessLog } from './access-log.ts';
@@ -18,7 +20,7 @@ import { Exchange, type GatewayResponse, type Runtime } from './exchange.ts';
 import { type GatewayOptions, monotonicMs, openParts, openRuntime } from './gateway-parts.ts';
 import { openVerifiers } from './jwt-verifier.ts';
 import { FIRST_WEIGHTS_MS, IDLE_GRACE_MS, LAST_ACCEPTED_MS, LOG_FLUSH_MS } from './limits.ts';
-import { type Listener, openListener, type RequestHandler } from './listeners.ts';
+import { type BoundAddress, type Listener, openListener, type RequestHandler } from './listeners/listener.ts';
 import { GatewayMetrics } from './metrics.ts';
 import { runStages } from './pipeline.ts';
 import { activate, releaseExchange, type Snapshot, type SnapshotParts, supersede } from './snapshot.ts';
@@ -36,7 +38,7 @@ export interface Gateway {
   /** Configured, or host name and first port. */
   readonly name: string;
   /** Actual addresses, in the order of the configuration. */
-  readonly addresses: readonly ListenAddress[];
+  readonly addresses: readonly BoundAddress[];
   readonly adminAddress: ListenAddress;
   splits(): readonly AppliedSplit[];
   /** Swaps the configuration; requests under way end by the one that they began with. */
@@ -70,14 +72,14 @@ class RunningGateway implements Gateway {
   #parts: Omit<SnapshotParts, 'verifiers'> | null = null;
   #runtime: Runtime | null = null;
   /** Requests that came before the first weights were tried; null once they were. */
-  #early: [Parameters<RequestHandler>[0], GatewayResponse][] | null = [];
+  #early: [...Parameters<RequestHandler>, number][] | null = [];
   #inFlight = 0;
   #onIdle: (() => void) | null = null;
   #reloading: Promise<unknown> = Promise.resolve();
   #draining: Promise<void> | null = null;
   #closing: Promise<void> | null = null;
   name = '';
-  addresses: readonly ListenAddress[] = [];
+  addresses: readonly BoundAddress[] = [];
   adminAddress: ListenAddress = { host: '', port: 0 };
 
   constructor(options: GatewayOptions) {
@@ -89,10 +91,10 @@ class RunningGateway implements Gateway {
   async start(): Promise<void> {
     const { config, clock } = this.#options;
     // Sockets first: the name may need the port. Requests wait until there are weights to serve them by.
-    for (const [index, { address }] of config.listeners.entries()) {
-      const opening = openListener(address, (request, response) => this.#onRequest(request, response));
-      const listener = await opening.catch((error: unknown) => {
-        throw listenFailure(error, address, `listeners[${index}].address of ${config.path}`);
+    for (const [index, settings] of config.listeners.entries()) {
+      const handle: RequestHandler = (request, response) => this.#onRequest(request, response, index);
+      const listener = await openListener(settings, handle, this.#options.logger).catch((error: unknown) => {
+        throw listenFailure(error, settings.address, `listeners[${index}].address of ${config.path}`);
       });
       this.#listeners.push(listener);
     }
@@ -127,6 +129,7 @@ class RunningGateway implements Gateway {
       snapshot: () => this.#runtime?.snapshot ?? null,
       discovery: () => this.#upstreams.discovery.states(),
       staleCertificates: () => this.#upstreams.tls.stale,
+      listeners: () => this.#listeners,
       cacheStore: () => this.#runtime?.cache.store ?? null,
     });
     this.#admin = await openingAdmin.catch((error: unknown) => {
@@ -158,19 +161,23 @@ class RunningGateway implements Gateway {
     return this.#closing;
   }
 
-  #onRequest(request: Parameters<RequestHandler>[0], response: GatewayResponse): void {
+  /** `listener`: its index in the configuration. */
+  #onRequest(request: IncomingMessage, response: GatewayResponse, listener: number): void {
     const runtime = this.#runtime;
     if (this.#early !== null || runtime === null) {
-      this.#early?.push([request, response]);
+      this.#early?.push([request, response, listener]);
       return;
     }
     if (response.socket === null) {
       // Pipelined behind another request: not before that one is answered (RFC 9112 §9.3.2 allows parallel
       // processing of safe methods only, and nobody who cares for speed pipelines).
-      response.once('socket', () => this.#onRequest(request, response));
+      response.once('socket', () => this.#onRequest(request, response, listener));
       return;
     }
     const exchange = new Exchange(runtime, request, response, runtime.monotonicMs());
+    const settings = runtime.snapshot.config.listeners[listener] ?? null;
+    exchange.listener = settings;
+    if (settings?.hsts != null) exchange.addedFields = ['Strict-Transport-Security', settings.hsts];
     this.#begin(exchange);
     exchange.proceed();
   }
@@ -184,8 +191,8 @@ class RunningGateway implements Gateway {
   #serveEarly(): void {
     const early = this.#early ?? [];
     this.#early = null;
-    for (const [request, response] of early) {
-      if (!response.destroyed) this.#onRequest(request, response);
+    for (const [request, response, listener] of early) {
+      if (!response.destroyed) this.#onRequest(request, response, listener);
     }
   }
 
@@ -207,11 +214,13 @@ class RunningGateway implements Gateway {
       const verifiers = await openVerifiers(config, this.#options.clock);
       await parts.splits.adoptServices(splitServices(config));
       await this.#upstreams.prepare(config);
+      await this.#eachListener(config, (listener, settings) => listener.prepare(settings));
       const next = compileSnapshot(config, { ...parts, verifiers }, runtime.snapshot);
       const old = runtime.snapshot;
       runtime.snapshot = next;
       activate(next);
       this.#config = config;
+      await this.#eachListener(config, (listener, settings) => listener.use(settings));
       runtime.cache.store.resize(config.cacheBytes);
       supersede(old);
       this.#upstreams.retain(config);
@@ -219,9 +228,20 @@ class RunningGateway implements Gateway {
       await parts.splits.retainServices(Object.keys(config.services));
       return { ok: true };
     } catch (error) {
+      await this.#eachListener(this.#config, (listener, settings) => listener.use(settings));
       this.#upstreams.retain(this.#config);
       await parts.splits.adoptServices(splitServices(this.#config));
       return { ok: false, cause: 'failed', detail: error instanceof Error ? error.message : String(error) };
+    }
+  }
+
+  async #eachListener(
+    config: GatewayConfig,
+    act: (listener: Listener, settings: ListenerConfig) => Promise<void> | void,
+  ): Promise<void> {
+    for (const [index, listener] of this.#listeners.entries()) {
+      const settings = config.listeners[index];
+      if (settings) await act(listener, settings);
     }
   }
 

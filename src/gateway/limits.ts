@@ -6,6 +6,8 @@
 
 /** Time to send the request head; slow heads hold a socket and nothing else (Slowloris). */
 export const HEADERS_TIMEOUT_MS = 10_000;
+/** Time for a TLS handshake. */
+export const HANDSHAKE_TIMEOUT_MS = 10_000;
 /** Time to send a whole request, head and body. */
 export const REQUEST_TIMEOUT_MS = 300_000;
 /** How often the two above are enforced; Node's default of 30 s would treble them. */

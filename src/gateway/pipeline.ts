@@ -12,6 +12,7 @@ import { attempt } from './stages/attempt.ts';
 import { authenticate } from './stages/authenticate.ts';
 import { cache } from './stages/cache.ts';
 import { cap } from './stages/cap.ts';
+import { guard } from './stages/guard.ts';
 import { idempotency } from './stages/idempotency.ts';
 import { identify } from './stages/identify.ts';
 import { keep } from './stages/keep.ts';
@@ -25,6 +26,8 @@ const STAGES: readonly Stage[] = [
   admit,
   /** Request id and trace. */
   identify,
+  /** What the listener asks of every request: https, a client certificate. */
+  guard,
   /** Method, host and path → route; the size of the body against its limit. Answers CORS preflights. */
   route,
   /** Bearer token → claims. May wait for keys. */

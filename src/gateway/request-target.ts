@@ -40,10 +40,15 @@ export function isSoundAuthority(authority: string): boolean {
   return AUTHORITY.test(authority);
 }
 
+/** The host of a sound authority as written, without its port; an IPv6 literal keeps its brackets. */
+export function hostOf(authority: string): string {
+  const end = authority.endsWith(']') ? -1 : authority.lastIndexOf(':');
+  return end < 0 ? authority : authority.slice(0, end);
+}
+
 /** Host name without port, lower case, without the dot of the DNS root: what routes are matched by. */
 export function hostName(authority: string): string {
-  const end = authority.endsWith(']') ? -1 : authority.lastIndexOf(':');
-  const name = (end < 0 ? authority : authority.slice(0, end)).toLowerCase();
+  const name = hostOf(authority).toLowerCase();
   return name.endsWith('.') ? name.slice(0, -1) : name;
 }
 

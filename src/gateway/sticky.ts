@@ -14,6 +14,8 @@ export interface StickySubject {
   /** Of the validated token; null without one. */
   readonly claims: Readonly<Record<string, unknown>> | null;
   readonly clientIp: string;
+  /** The client came over https. */
+  readonly secure: boolean;
   /** Value of a Set-Cookie field that goes with the response, or null. */
   setCookie: string | null;
 }
@@ -75,7 +77,7 @@ function readOrIssue(exchange: StickySubject, name: string): string {
   const sent = cookieValue(exchange.request.headers.cookie, name);
   if (sent !== undefined && COOKIE_VALUE.test(sent)) return sent;
   const issued = randomBase64Url22();
-  exchange.setCookie = `${name}=${issued}; Path=/; Max-Age=${YEAR_S}; HttpOnly; SameSite=Lax`;
+  exchange.setCookie = `${name}=${issued}; Path=/; Max-Age=${YEAR_S}; HttpOnly; SameSite=Lax${exchange.secure ? '; Secure' : ''}`;
   return issued;
 }
 

@@ -69,7 +69,7 @@ routes: [{ name: a, match: { path: / }, service: a }]
       path: '/srv/proxy/gateway.yaml',
       name: null,
       zone: '',
-      listeners: [{ address: { host: '::', port: 8080 } }],
+      listeners: [{ address: { host: '::', port: 8080 }, tls: null, hsts: null, redirectPort: null }],
       admin: { address: { host: '127.0.0.1', port: 9090 } },
       trustedProxies: [],
       accessLog: { kind: 'stdout' },

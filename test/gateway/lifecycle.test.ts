@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Agent, request } from 'undici';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { gatewayConfigOf, routeOf, serviceOf } from '../support/gateway-config.ts';
+import { gatewayConfigOf, listenerOf, routeOf, serviceOf } from '../support/gateway-config.ts';
 import { admin, call, eventually, GatewayHarness, portOf, raw, splitOf } from '../support/gateway-harness.ts';
 
 let harness: GatewayHarness;
@@ -126,7 +126,11 @@ describe('reloading', () => {
     const v1 = await harness.named('v1');
     const config = gatewayConfigOf([serviceOf('orders', { v1: [v1.url] })]);
     const gateway = await harness.gateway(config);
-    const moved = { ...config, listeners: [{ address: { host: '127.0.0.1', port: 1 } }], routes: [] };
+    const moved = {
+      ...config,
+      listeners: [listenerOf({ address: { host: '127.0.0.1', port: 1 } })],
+      routes: [],
+    };
     expect(await gateway.reload(moved)).toMatchObject({ ok: false, cause: 'restart-needed' });
     expect((await call(gateway, '/')).body).toBe('v1');
   });

@@ -4,6 +4,7 @@
  */
 
 import type { GatewayConfig, Route, Service } from '../../src/config/gateway-model.ts';
+import type { ListenerConfig } from '../../src/config/policies/listeners.ts';
 import type { UpstreamTls } from '../../src/config/policies/upstream-tls.ts';
 import type { EndpointAddress } from '../../src/config/policies/upstreams.ts';
 
@@ -72,6 +73,11 @@ export function serviceOf(
   };
 }
 
+/** Plain http on a free port of the loopback address. */
+export function listenerOf(changes: Partial<ListenerConfig> = {}): ListenerConfig {
+  return { address: ANY_PORT, tls: null, hsts: null, redirectPort: null, ...changes };
+}
+
 /** One listener on a free port of the loopback address, no access log, no grace on draining. */
 export function gatewayConfigOf(
   services: readonly Service[],
@@ -81,7 +87,7 @@ export function gatewayConfigOf(
     path: '/nowhere/gateway.yaml',
     name: null,
     zone: '',
-    listeners: [{ address: ANY_PORT }],
+    listeners: [listenerOf()],
     admin: { address: ANY_PORT },
     trustedProxies: [],
     accessLog: { kind: 'off' },

@@ -71,6 +71,7 @@ export function admit(exchange: Exchange): boolean {
     trusted && found.forwardedFor !== ''
       ? clientAddress(peer, found.forwardedFor, exchange.snapshot.isTrusted)
       : peer;
+  exchange.peerTrusted = trusted;
   addForwarded(exchange, found, peer, trusted);
   return true;
 }
@@ -208,17 +209,20 @@ function checkFraming(exchange: Exchange, found: Found): boolean {
 /** Tells the upstream about this hop; what an untrusted peer said about earlier ones is dropped. */
 function addForwarded(exchange: Exchange, found: Found, peer: string, trusted: boolean): void {
   const fields = exchange.upstreamFields;
+  const proto = exchange.listener?.tls == null ? 'http' : 'https';
   const believed = (value: string, otherwise: string): string =>
     trusted && value !== '' ? value : otherwise;
+  const original = believed(found.forwardedProto, proto);
+  exchange.secure = original.toLowerCase() === 'https';
   fields.push(
     'X-Forwarded-For',
     trusted && found.forwardedFor !== '' ? `${found.forwardedFor}, ${peer}` : peer,
     'X-Forwarded-Proto',
-    believed(found.forwardedProto, 'http'),
+    original,
     'X-Forwarded-Host',
     believed(found.forwardedHost, exchange.authority),
   );
   if (trusted && found.forwarded !== '') {
-    fields.push('Forwarded', `${found.forwarded}, ${forwardedElement(peer, exchange.authority, 'http')}`);
+    fields.push('Forwarded', `${found.forwarded}, ${forwardedElement(peer, exchange.authority, proto)}`);
   }
 }

@@ -4,15 +4,12 @@
  * @module
  */
 
-import { unwatchFile, watchFile } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { createSecureContext, type SecureContext } from 'node:tls';
 import type { GatewayConfig } from '../../config/gateway-model.ts';
 import type { UpstreamTls } from '../../config/policies/upstream-tls.ts';
 import type { Logger } from '../../telemetry/logger.ts';
-
-/** Files are looked at this often: polling also sees what a mounted volume swaps underneath. */
-const WATCH_EVERY_MS = 1_000;
+import { WatchedFiles } from '../watched-files.ts';
 
 /** What was read last. */
 export interface TlsMaterial {
@@ -25,7 +22,7 @@ let revisions = 0;
 
 export class TlsFiles {
   readonly #logger: Logger;
-  readonly #held = new Map<string, Held>();
+  readonly #held = new Map<string, WatchedFiles<TlsMaterial>>();
 
   constructor(logger: Logger) {
     this.#logger = logger;
@@ -35,9 +32,13 @@ export class TlsFiles {
   async prepare(config: GatewayConfig): Promise<void> {
     for (const [key, tls] of settingsOf(config)) {
       if (this.#held.has(key)) continue;
-      const held = new Held(tls, await readMaterial(tls), this.#logger);
+      const held = await WatchedFiles.open({
+        files: filesOf(tls),
+        read: () => readMaterial(tls),
+        what: 'certificates for upstreams',
+        logger: this.#logger,
+      });
       this.#held.set(key, held);
-      held.start();
     }
   }
 
@@ -53,7 +54,7 @@ export class TlsFiles {
 
   /** Null when it was not prepared. */
   current(tls: UpstreamTls): TlsMaterial | null {
-    return this.#held.get(keyOf(tls))?.material ?? null;
+    return this.#held.get(keyOf(tls))?.value ?? null;
   }
 
   /** Calls `onChange` after each new reading; returns what ends that. */
@@ -71,61 +72,6 @@ export class TlsFiles {
   close(): void {
     for (const held of this.#held.values()) held.stop();
     this.#held.clear();
-  }
-}
-
-class Held {
-  material: TlsMaterial;
-  stale = false;
-  readonly listeners = new Set<() => void>();
-  readonly #tls: UpstreamTls;
-  readonly #logger: Logger;
-  #reading = false;
-  #again = false;
-  #stopped = false;
-
-  constructor(tls: UpstreamTls, material: TlsMaterial, logger: Logger) {
-    this.#tls = tls;
-    this.material = material;
-    this.#logger = logger;
-  }
-
-  start(): void {
-    for (const path of filesOf(this.#tls)) {
-      watchFile(path, { interval: WATCH_EVERY_MS, persistent: false }, this.#onChange);
-    }
-  }
-
-  stop(): void {
-    this.#stopped = true;
-    for (const path of filesOf(this.#tls)) unwatchFile(path, this.#onChange);
-    this.listeners.clear();
-  }
-
-  readonly #onChange = (): void => {
-    this.#again = true;
-    if (!this.#reading) void this.#read();
-  };
-
-  /** Certificate and key are seldom replaced at once: a mismatch in between is read over by the next change. */
-  async #read(): Promise<void> {
-    this.#reading = true;
-    while (this.#again && !this.#stopped) {
-      this.#again = false;
-      const place = { files: filesOf(this.#tls) };
-      try {
-        const material = await readMaterial(this.#tls);
-        if (this.#stopped) break;
-        this.material = material;
-        this.stale = false;
-        this.#logger.info(place, 'certificates for upstreams are replaced');
-        for (const onChange of this.listeners) onChange();
-      } catch (error) {
-        this.stale = true;
-        this.#logger.warn({ err: error, ...place }, 'certificates cannot be used; those read before stay');
-      }
-    }
-    this.#reading = false;
   }
 }
 

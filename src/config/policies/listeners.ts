@@ -1,0 +1,116 @@
+/**
+ * Listeners after loading: defaults, absolute paths, and what does not fit together.
+ * Knows the written shape and the model; reads certificates only when it is told to.
+ * @module
+ */
+
+import { dirname, resolve } from 'node:path';
+import type { CertificateAllowList } from '../../core/policy/certificate-names.ts';
+import { checkAuthorityFile, checkCertificateFiles, type FileFinding } from '../certificate-files.ts';
+import type { ListenAddress } from '../primitives.ts';
+import type { Path, YamlSource } from '../yaml-source.ts';
+import type { ListenerYaml } from './listeners-schema.ts';
+
+/** PEM files, by absolute path. */
+export interface CertificateFiles {
+  readonly cert: string;
+  readonly key: string;
+}
+
+export interface ListenerTls {
+  /** The first one serves names that no certificate is for. */
+  readonly certificates: readonly CertificateFiles[];
+  readonly minVersion: 'TLSv1.2' | 'TLSv1.3';
+  /** Null: clients are not asked for one. */
+  readonly clientCertificates: {
+    readonly ca: string;
+    readonly required: boolean;
+    readonly allow: CertificateAllowList;
+  } | null;
+}
+
+export interface ListenerConfig {
+  readonly address: ListenAddress;
+  /** Null: plain http. */
+  readonly tls: ListenerTls | null;
+  /** Value of Strict-Transport-Security; null: none is sent. */
+  readonly hsts: string | null;
+  /** Port of https that plain requests are sent to; null: they are served. */
+  readonly redirectPort: number | null;
+}
+
+const DEFAULT_HSTS_MS = 365 * 86_400_000;
+const HTTPS_PORT = 443;
+
+export function completeListener(written: ListenerYaml, configPath: string): ListenerConfig {
+  const { address, tls, hsts, redirect } = written;
+  return {
+    address,
+    tls: tls ? completeTls(tls, configPath) : null,
+    hsts: completeHsts(hsts),
+    redirectPort: redirect === undefined ? null : redirect === 'https' ? HTTPS_PORT : redirect.port,
+  };
+}
+
+function completeTls(tls: NonNullable<ListenerYaml['tls']>, configPath: string): ListenerTls {
+  const absolute = (path: string): string => resolve(dirname(configPath), path);
+  const client = tls.clientCertificates;
+  return {
+    certificates: tls.certificates.map(({ cert, key }) => ({ cert: absolute(cert), key: absolute(key) })),
+    minVersion: tls.minVersion === '1.3' ? 'TLSv1.3' : 'TLSv1.2',
+    clientCertificates: client
+      ? {
+          ca: absolute(client.ca),
+          required: client.mode === 'required',
+          allow: { subjects: client.allow?.subjects ?? [], altNames: client.allow?.altNames ?? [] },
+        }
+      : null,
+  };
+}
+
+function completeHsts(hsts: ListenerYaml['hsts']): string | null {
+  if (hsts === undefined || hsts === false) return null;
+  const { maxAge = DEFAULT_HSTS_MS, includeSubDomains = false, preload = false } = hsts === true ? {} : hsts;
+  return `max-age=${Math.floor(maxAge / 1000)}${includeSubDomains ? '; includeSubDomains' : ''}${preload ? '; preload' : ''}`;
+}
+
+/** `readFiles`: certificates and keys are read, so that those which cannot be used are found. */
+export function checkListener(
+  source: YamlSource,
+  path: Path,
+  written: ListenerYaml,
+  complete: ListenerConfig,
+  readFiles: boolean,
+): void {
+  const { findings } = source;
+  if (written.hsts && !written.tls) {
+    findings.error(
+      source.keyRange([...path, 'hsts']),
+      '"hsts" needs "tls" beside it: browsers ignore the field over plain http',
+    );
+  }
+  if (written.redirect !== undefined && written.tls) {
+    findings.error(source.keyRange([...path, 'redirect']), 'this listener speaks https already');
+  }
+  const allow = written.tls?.clientCertificates?.allow;
+  if (allow && !allow.subjects && !allow.altNames) {
+    findings.error(
+      source.valueRange([...path, 'tls', 'clientCertificates', 'allow']),
+      'expected subjects, altNames or both',
+    );
+  }
+  if (readFiles && complete.tls !== null) checkFiles(source, [...path, 'tls'], complete.tls);
+}
+
+function checkFiles(source: YamlSource, at: Path, tls: ListenerTls): void {
+  const report = (path: Path, found: readonly FileFinding[]): void => {
+    for (const { setting, message } of found)
+      source.findings.error(source.valueRange([...path, setting]), message);
+  };
+  for (const [index, { cert, key }] of tls.certificates.entries()) {
+    report([...at, 'certificates', index], checkCertificateFiles(cert, key));
+  }
+  if (tls.clientCertificates !== null) {
+    report([...at, 'clientCertificates'], checkAuthorityFile(tls.clientCertificates.ca));
+  }
+}

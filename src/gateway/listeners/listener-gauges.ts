@@ -1,0 +1,50 @@
+/**
+ * What `/metrics` shows of listeners: certificates with their end, handshakes that failed.
+ * @module
+ */
+
+import { Counter, Gauge, type Registry } from 'prom-client';
+import type { Listener } from './listener.ts';
+
+export function registerListeners(registry: Registry, listeners: () => readonly Listener[]): void {
+  const registers = [registry];
+  new Gauge({
+    name: 'sluice_listener_certificate_not_after_seconds',
+    help: 'Unix time at which a certificate that a listener shows expires.',
+    labelNames: ['listener', 'certificate'],
+    registers,
+    collect() {
+      this.reset();
+      for (const each of listeners()) {
+        for (const { file, notAfterMs } of each.facts.certificates())
+          this.set({ listener: labelOf(each), certificate: file }, notAfterMs / 1000);
+      }
+    },
+  });
+  new Gauge({
+    name: 'sluice_listener_certificates_stale',
+    help: 'Certificates of a listener whose files have changed and cannot be used.',
+    labelNames: ['listener'],
+    registers,
+    collect() {
+      this.reset();
+      for (const each of listeners()) {
+        this.set({ listener: labelOf(each) }, each.facts.certificates().filter(({ stale }) => stale).length);
+      }
+    },
+  });
+  new Counter({
+    name: 'sluice_listener_failed_handshakes_total',
+    help: 'Connections whose TLS handshake failed.',
+    labelNames: ['listener'],
+    registers,
+    collect() {
+      this.reset();
+      for (const each of listeners()) this.inc({ listener: labelOf(each) }, each.facts.failedHandshakes);
+    },
+  });
+}
+
+function labelOf({ address: { host, port } }: Listener): string {
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+}

@@ -1,0 +1,199 @@
+/**
+ * A listening socket, plain or TLS: limits of Node's HTTP server, its connections, and draining.
+ * Hands every well-formed request to one function; what never becomes a request is `refusals.ts`.
+ * @module
+ */
+
+import { createServer, type IncomingMessage, type Server, type ServerOptions } from 'node:http';
+import { createServer as createTlsServer, type Server as TlsServer } from 'node:https';
+import { type AddressInfo, Server as NetServer, type Socket } from 'node:net';
+import type { ListenerConfig, ListenerTls } from '../../config/policies/listeners.ts';
+import type { ListenAddress } from '../../config/primitives.ts';
+import type { Logger } from '../../telemetry/logger.ts';
+import { GatewayResponse } from '../exchange.ts';
+import {
+  CONNECTIONS_CHECK_MS,
+  HANDSHAKE_TIMEOUT_MS,
+  HEADERS_TIMEOUT_MS,
+  KEEP_ALIVE_MS,
+  MAX_CONNECTIONS,
+  MAX_HEADER_BYTES,
+  REQUEST_TIMEOUT_MS,
+} from '../limits.ts';
+import { type CertificateState, ListenerCertificates } from './certificates.ts';
+import { onClientError, refuseUpgrade } from './refusals.ts';
+
+export type RequestHandler = (request: IncomingMessage, response: GatewayResponse) => void;
+
+export interface BoundAddress extends ListenAddress {
+  /** It speaks https. */
+  readonly secure: boolean;
+}
+
+export interface Listener {
+  /** With the port that the system chose. */
+  readonly address: BoundAddress;
+  readonly facts: ListenerFacts;
+  /** Reads what `config` names. Rejects when something cannot be used; what is in force stays. */
+  prepare(config: ListenerConfig): Promise<void>;
+  /** Shows the certificates of `config`, which was prepared, to new connections. */
+  use(config: ListenerConfig): void;
+  /** Stops accepting; connections that are open go on. */
+  stopAccepting(): void;
+  closeIdleConnections(): void;
+  /** Closes everything at once. Idempotent. */
+  close(): Promise<void>;
+}
+
+/** What metrics show of a listener. */
+export interface ListenerFacts {
+  readonly certificates: () => readonly CertificateState[];
+  readonly failedHandshakes: number;
+}
+
+type PlainServer = Server<typeof IncomingMessage, typeof GatewayResponse>;
+type SecureServer = TlsServer<typeof IncomingMessage, typeof GatewayResponse>;
+type GatewayServer = PlainServer | SecureServer;
+
+export async function openListener(
+  config: ListenerConfig,
+  handle: RequestHandler,
+  logger: Logger,
+): Promise<Listener> {
+  const { tls } = config;
+  const certificates = tls === null ? null : await ListenerCertificates.open(tls, logger);
+  try {
+    const server: GatewayServer =
+      tls === null || certificates === null
+        ? createServer(httpOptions(), handle)
+        : createSecure(tls, certificates, handle);
+    const listener = new OpenListener(server, certificates);
+    // Node would drop further fields in silence; the admit stage refuses them, the size limit bounds them.
+    server.maxHeadersCount = 0;
+    server.maxConnections = MAX_CONNECTIONS;
+    // With these two, Node leaves 100 (Continue) and unknown expectations to the pipeline.
+    server.on('checkContinue', handle);
+    server.on('checkExpectation', handle);
+    server.on('upgrade', refuseUpgrade);
+    server.on('connect', refuseUpgrade);
+    server.on('clientError', onClientError);
+    await listener.listen(config.address);
+    return listener;
+  } catch (error) {
+    certificates?.close();
+    throw error;
+  }
+}
+
+function httpOptions(): ServerOptions<typeof IncomingMessage, typeof GatewayResponse> {
+  return {
+    ServerResponse: GatewayResponse,
+    headersTimeout: HEADERS_TIMEOUT_MS,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    connectionsCheckingInterval: CONNECTIONS_CHECK_MS,
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    maxHeaderSize: MAX_HEADER_BYTES,
+    insecureHTTPParser: false,
+    // The admit stage answers with a problem document instead.
+    requireHostHeader: false,
+    noDelay: true,
+  };
+}
+
+function createSecure(
+  tls: ListenerTls,
+  certificates: ListenerCertificates,
+  handle: RequestHandler,
+): SecureServer {
+  const { clientCertificates } = tls;
+  const server: SecureServer = createTlsServer(
+    {
+      ...httpOptions(),
+      ...certificates.defaultOptions(),
+      SNICallback: (host, done) => done(null, certificates.contextFor(host)),
+      ALPNProtocols: ['http/1.1'],
+      handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
+      requestCert: clientCertificates !== null,
+      // Where a certificate is optional, a bad one is refused by a stage, with a reason.
+      rejectUnauthorized: clientCertificates?.required ?? false,
+    },
+    handle,
+  );
+  certificates.onChange = () => server.setSecureContext(certificates.defaultOptions());
+  // Node's own would answer a failed handshake in plain text.
+  server.removeAllListeners('tlsClientError');
+  return server;
+}
+
+class OpenListener implements Listener {
+  readonly #server: GatewayServer;
+  readonly #certificates: ListenerCertificates | null;
+  /** Every accepted connection, also those that are still shaking hands. */
+  readonly #sockets = new Set<Socket>();
+  #closed: Promise<void> | null = null;
+  #failedHandshakes = 0;
+  address: BoundAddress = { host: '', port: 0, secure: false };
+  readonly facts: ListenerFacts;
+
+  constructor(server: GatewayServer, certificates: ListenerCertificates | null) {
+    this.#server = server;
+    this.#certificates = certificates;
+    const failed = (): number => this.#failedHandshakes;
+    this.facts = {
+      certificates: () => certificates?.states() ?? [],
+      get failedHandshakes() {
+        return failed();
+      },
+    };
+    server.on('connection', (socket: Socket) => {
+      this.#sockets.add(socket);
+      socket.once('close', () => this.#sockets.delete(socket));
+    });
+    server.on('tlsClientError', (_error: Error, socket: Socket) => {
+      this.#failedHandshakes += 1;
+      socket.destroy();
+    });
+  }
+
+  async listen({ host, port }: ListenAddress): Promise<void> {
+    const server = this.#server;
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject);
+      server.listen({ host, port }, () => {
+        server.off('error', reject);
+        resolve();
+      });
+    });
+    // A failing accept (too many open files) must not end the process; the connection is lost, the socket stays.
+    server.on('error', () => {});
+    const bound = server.address() as AddressInfo; // Listening on TCP, so neither null nor a path.
+    this.address = { host: bound.address, port: bound.port, secure: this.#certificates !== null };
+  }
+
+  async prepare({ tls }: ListenerConfig): Promise<void> {
+    if (tls !== null) await this.#certificates?.prepare(tls);
+  }
+
+  use({ tls }: ListenerConfig): void {
+    if (tls !== null) this.#certificates?.use(tls);
+  }
+
+  stopAccepting(): void {
+    // Node's own close() would also cut idle connections, on which a request may just be on its way.
+    this.#closed ??= new Promise((resolve) => NetServer.prototype.close.call(this.#server, () => resolve()));
+  }
+
+  closeIdleConnections(): void {
+    this.#server.closeIdleConnections();
+  }
+
+  async close(): Promise<void> {
+    this.stopAccepting();
+    // Also ends Node's own connection check.
+    this.#server.close();
+    this.#server.closeAllConnections();
+    for (const socket of this.#sockets) socket.destroy();
+    this.#certificates?.close();
+    await this.#closed;
+  }
+}
