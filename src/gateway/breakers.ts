@@ -20,23 +20,44 @@ export interface RouteBreaker {
 /** By service, route, version and endpoint. */
 export type BreakerTable = ReadonlyMap<string, RouteBreaker>;
 
+/** What the breakers of one route before one version are told of the rest. */
+export interface BreakerPlace {
+  /** Now. */
+  targets(): readonly BalanceTarget[];
+  adopt(endpoint: string): Breaker;
+  forget(endpoint: string): void;
+}
+
 /** The breaker or breakers of one route before one version. */
 export class VersionBreakers {
   /** Null: each endpoint has its own. */
   readonly #whole: Breaker | null;
-  readonly #ofEndpoint: (endpoint: string) => Breaker;
+  readonly #place: BreakerPlace;
   readonly #byEndpoint = new Map<string, Breaker>();
 
-  constructor(per: 'version' | 'endpoint', adopt: (endpoint: string) => Breaker) {
-    this.#whole = per === 'version' ? adopt('') : null;
-    this.#ofEndpoint = adopt;
+  constructor(per: 'version' | 'endpoint', place: BreakerPlace) {
+    this.#whole = per === 'version' ? place.adopt('') : null;
+    this.#place = place;
   }
 
   of({ id }: BalanceTarget): Breaker {
     if (this.#whole !== null) return this.#whole;
-    const breaker = this.#byEndpoint.get(id) ?? this.#ofEndpoint(id);
+    const known = this.#byEndpoint.get(id);
+    if (known !== undefined) return known;
+    this.#forgetGone();
+    const breaker = this.#place.adopt(id);
     this.#byEndpoint.set(id, breaker);
     return breaker;
+  }
+
+  /** Endpoints come and go by discovery; each that comes makes room. */
+  #forgetGone(): void {
+    const there = new Set(this.#place.targets().map(({ id }) => id));
+    for (const id of this.#byEndpoint.keys()) {
+      if (there.has(id)) continue;
+      this.#byEndpoint.delete(id);
+      this.#place.forget(id);
+    }
   }
 
   /** The one that opens first again, while every attempt at `targets` would be refused; null otherwise. */
@@ -59,12 +80,16 @@ export function adoptBreaker(
   place: Omit<RouteBreaker, 'breaker'>,
   limits: BreakerLimits,
 ): Breaker {
-  const key = `${place.service} ${place.route} ${place.version} ${place.endpoint}`;
+  const key = breakerKey(place);
   const known = previous?.get(key);
   const kept = known !== undefined && JSON.stringify(known.breaker.limits) === JSON.stringify(limits);
   const entry = kept ? known : { ...place, breaker: new Breaker(limits) };
   next.set(key, entry);
   return entry.breaker;
+}
+
+export function breakerKey({ service, route, version, endpoint }: Omit<RouteBreaker, 'breaker'>): string {
+  return `${service} ${route} ${version} ${endpoint}`;
 }
 
 /** Seconds for a Retry-After field: until the breaker may admit again, at least 1. */

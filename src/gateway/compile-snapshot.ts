@@ -5,7 +5,7 @@
  */
 
 import type { GatewayConfig } from '../config/gateway-model.ts';
-import { adoptBreaker, type RouteBreaker, VersionBreakers } from './breakers.ts';
+import { adoptBreaker, breakerKey, type RouteBreaker, VersionBreakers } from './breakers.ts';
 import { compileRoute } from './compile-route.ts';
 import { compileService } from './compile-service.ts';
 import { compileTrust } from './forwarded.ts';
@@ -45,20 +45,16 @@ function compile(
   }
   const breakers = new Map<string, RouteBreaker>();
   const routes = config.routes.map((route) =>
-    compileRoute(
-      route,
-      services,
-      parts,
-      ({ per, ...limits }, version) =>
-        new VersionBreakers(per, (endpoint) =>
-          adoptBreaker(
-            previous?.breakers,
-            breakers,
-            { service: route.service, route: route.name, version: version.name, endpoint },
-            limits,
-          ),
-        ),
-    ),
+    compileRoute(route, services, parts, ({ per, ...limits }, version) => {
+      const place = { service: route.service, route: route.name, version: version.name };
+      return new VersionBreakers(per, {
+        targets: () => version.balancer.targets,
+        adopt: (endpoint) => adoptBreaker(previous?.breakers, breakers, { ...place, endpoint }, limits),
+        forget: (endpoint) => {
+          breakers.delete(breakerKey({ ...place, endpoint }));
+        },
+      });
+    }),
   );
   return {
     config,

@@ -196,6 +196,29 @@ describe('discovery by name', () => {
     await eventually(() => sockets[0]?.destroyed);
   });
 
+  it('leaves no circuit breaker behind for an endpoint that is gone', async () => {
+    const port = await fleet(['127.0.0.1', '127.0.0.2']);
+    dns.zones.set(NAME, { a: ['127.0.0.1'] });
+    const config = configOf([byName(port)]);
+    const breaker = {
+      per: 'endpoint' as const,
+      errorShare: 0.5,
+      slow: null,
+      windowMs: 10_000,
+      minimum: 20,
+      openMs: 10_000,
+      recoverMs: 0,
+    };
+    const gateway = await harness.gateway({ ...config, routes: [routeOf('orders', { breaker })] });
+    const breakers = async () =>
+      (await admin(gateway, '/metrics')).body.match(/sluice_breaker_state\{.*endpoint="[^"]+"/g) ?? [];
+    await seesOnly(gateway, '127.0.0.1');
+    expect(await breakers()).toHaveLength(1);
+    dns.zones.set(NAME, { a: ['127.0.0.2'] });
+    await seesOnly(gateway, '127.0.0.2');
+    expect(await breakers()).toHaveLength(1);
+  });
+
   it('stays as it is over a reload, and ends when nobody needs it', async () => {
     const port = await fleet(['127.0.0.1']);
     dns.zones.set(NAME, { a: ['127.0.0.1'] });
