@@ -1,5 +1,6 @@
 import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { createServer, type RequestListener } from 'node:http';
+import { createServer as createH2Server } from 'node:http2';
 import type { AddressInfo, Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -106,6 +107,26 @@ describe('discovery by name', () => {
     expect(await metric(gateway, 'sluice_discovery_endpoints')).toBe(1);
     const change = harness.log.findLast((line) => line.includes('endpoints have changed'));
     expect(change).toContain(`"added":["http://127.0.0.2:${port}"]`);
+  });
+
+  it('sends the name as Host, over HTTP/1.1 and HTTP/2', async () => {
+    const port = await fleet(['127.0.0.1'], ({ headers }, response) => response.end(headers.host));
+    dns.zones.set(NAME, { a: ['127.0.0.1'] });
+    const gateway = await harness.gateway(configOf([byName(port)]));
+    expect(await seen(gateway, 2)).toEqual([`${NAME}:${port}`]);
+    const server = createH2Server();
+    server.on('session', (session) => harness.onClose(async () => session.destroy()));
+    server.on('stream', (stream, headers) => {
+      stream.respond({ ':status': 200 });
+      stream.end(headers[':authority']);
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    harness.onClose(async () => server.close());
+    const { port: h2Port } = server.address() as AddressInfo;
+    const endpoints = [byName(h2Port)];
+    const versions = { v1: { endpoints, ...PLAIN, protocol: 'h2' as const } };
+    await gateway.reload(configOf(endpoints, { versions }));
+    expect(await seen(gateway, 2)).toEqual([`${NAME}:${h2Port}`]);
   });
 
   it('asks again after the TTL, not before', async () => {

@@ -14,6 +14,7 @@ import { OUTCOME, type OutcomeIndex, outcomeOfStatus } from '../recorder.ts';
 import type { CompiledRoute, ServiceVersion } from '../snapshot.ts';
 import type { AttemptPhase, AttemptSink, AttemptTrouble } from './attempt-sink.ts';
 import { isTlsFailure } from './connector.ts';
+import { fieldsFor } from './endpoint.ts';
 import { readableOf } from './request-body.ts';
 import type { Target } from './target.ts';
 
@@ -69,13 +70,13 @@ export class Attempt extends Deadline implements Dispatcher.DispatchHandler {
     const connectByMs = this.startedMs + route.timeout.connectMs;
     exchange.runtime.wheel.arm(this, Math.min(connectByMs, exchange.totalDeadlineMs));
     this.target.state.inFlight += 1;
-    const { pool, servername } = this.target.endpoint;
-    pool.dispatch(
+    const { endpoint } = this.target;
+    endpoint.pool.dispatch(
       {
-        servername,
+        servername: endpoint.servername,
         path: exchange.upstreamTarget ?? exchange.path + exchange.query,
         method: exchange.method as Dispatcher.HttpMethod,
-        headers: exchange.upstreamFields,
+        headers: fieldsFor(endpoint, exchange.upstreamFields),
         body: exchange.wholeBody ?? readableOf(exchange.body),
       },
       this,

@@ -13,15 +13,23 @@ import type { EndpointPlace, UpstreamPool } from './upstream-pool.ts';
 export interface Endpoint {
   readonly origin: string;
   readonly servername: string;
+  /** For the Host field; empty: that of `origin`. */
+  readonly host: string;
   readonly pool: UpstreamPool;
   /** For health checks: a connection apart from the traffic's. */
   readonly prober: UpstreamPool;
+}
+
+/** What is sent to `endpoint`: the same for all but the Host of one that was found under a name. */
+export function fieldsFor({ host }: Endpoint, fields: string[]): string[] {
+  return host === '' ? fields : ['Host', host, ...fields];
 }
 
 class Held implements Endpoint {
   readonly key: string;
   readonly origin: string;
   readonly servername: string;
+  readonly host: string;
   readonly pool: UpstreamPool;
   users = 0;
   readonly #place: EndpointPlace;
@@ -31,6 +39,7 @@ class Held implements Endpoint {
     this.key = key;
     this.origin = place.origin;
     this.servername = place.servername;
+    this.host = place.host;
     this.#place = place;
     this.pool = openPool(place, MAX_UPSTREAM_CONNECTIONS);
   }
@@ -82,9 +91,9 @@ export class EndpointRegistry {
   }
 }
 
-function keyOf({ origin, servername, connectMs, tls, protocol }: EndpointPlace): string {
+function keyOf({ origin, host, servername, connectMs, tls, protocol }: EndpointPlace): string {
   const trust = tls === null ? '' : `${tls.material.revision} ${tls.verify}`;
-  return `${origin} ${servername} ${connectMs} ${protocol} ${trust}`;
+  return `${origin} ${host} ${servername} ${connectMs} ${protocol} ${trust}`;
 }
 
 function openPool(place: EndpointPlace, connections: number): UpstreamPool {

@@ -27,7 +27,7 @@ export function probe(endpoint: Endpoint, question: ProbeQuestion, signal: Abort
       clearTimeout(timer);
       signal.removeEventListener('abort', onAbort);
     };
-    const host = question.host ?? new URL(endpoint.origin).host;
+    const host = question.host ?? (endpoint.host || new URL(endpoint.origin).host);
     endpoint.prober.dispatch(
       {
         servername: endpoint.servername,

@@ -128,10 +128,11 @@ export class TargetSet {
 
   #acquire({ url, servername }: EndpointAddress): Endpoint {
     const { connectMs, upstream } = this.#options;
-    const { protocol, hostname } = new URL(url);
+    const { protocol, hostname, port } = new URL(url);
     const material = protocol === 'https:' ? this.#parts.tls.current(upstream.tls) : null;
     return this.#parts.endpoints.acquire({
       origin: url,
+      host: servername === '' ? '' : `${servername}${port === '' ? '' : `:${port}`}`,
       servername: upstream.tls.servername ?? (servername || hostname.replace(/^\[|\]$/g, '')),
       connectMs,
       protocol: upstream.protocol,

@@ -29,6 +29,8 @@ export interface UpstreamPool {
 export interface EndpointPlace {
   /** Scheme, host and port. */
   readonly origin: string;
+  /** For the Host field, with the port; empty: that of `origin`. */
+  readonly host: string;
   /** Name or address that its certificate must be for. */
   readonly servername: string;
   /**
