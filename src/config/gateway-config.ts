@@ -8,12 +8,13 @@ import { isIP } from 'node:net';
 import type { LoadResult } from './diagnostic.ts';
 import { suggestion } from './edit-distance.ts';
 import type { ConfigFile } from './findings.ts';
-import type { GatewayConfig, JwtProvider, Route, Service } from './gateway-model.ts';
+import type { GatewayConfig, Route, Service } from './gateway-model.ts';
 import { checkPolicyFields, completePolicy, mergePolicy, resolvePolicies } from './gateway-policies.ts';
 import { checkRouteReferences, createDuplicateCheck, readPathMatch } from './gateway-routes.ts';
 import { type GatewayYaml, gatewaySchema, type StickySource } from './gateway-schema.ts';
 import { checkHealth, completeHealth } from './policies/health.ts';
 import { checkIdempotencyCallers } from './policies/idempotency.ts';
+import { checkRouteAuth, completeJwtProviders } from './policies/identity.ts';
 import { checkLimitClaims } from './policies/limits.ts';
 import { checkListener, completeListener, type ListenerConfig } from './policies/listeners.ts';
 import { completeOutlier } from './policies/outlier.ts';
@@ -25,7 +26,7 @@ import { parseYaml, type YamlSource } from './yaml-source.ts';
 const DEFAULT_ADMIN = { host: '127.0.0.1', port: 9090 } as const;
 const DEFAULT_DRAIN_MS = 30_000;
 const DEFAULT_CACHE_BYTES = 67_108_864;
-const DEFAULT_CLOCK_TOLERANCE_MS = 5000;
+const DEFAULT_TENANT_CLAIM = 'tenant_id';
 const DEFAULT_STICKY: readonly StickySource[] = [{ cookie: 'sluice_id' }, 'ip'];
 
 export interface LoadOptions {
@@ -66,7 +67,8 @@ function buildConfig(source: YamlSource, yaml: GatewayYaml, options: LoadOptions
         : { kind: 'file', path: yaml.accessLog.file },
     drainMs: yaml.drain ?? DEFAULT_DRAIN_MS,
     cacheBytes: yaml.cache?.bytes ?? DEFAULT_CACHE_BYTES,
-    jwt: buildProviders(yaml.identity?.jwt ?? {}),
+    jwt: completeJwtProviders(yaml.identity?.jwt ?? {}),
+    tenantClaim: yaml.identity?.tenantClaim ?? DEFAULT_TENANT_CLAIM,
     resolver: completeResolver(yaml.resolver),
     services,
     routes,
@@ -79,14 +81,6 @@ function buildListeners(source: YamlSource, yaml: GatewayYaml, readFiles: boolea
     checkListener(source, ['listeners', index], written, listener, readFiles);
     return listener;
   });
-}
-
-function buildProviders(providers: NonNullable<GatewayYaml['identity']>['jwt']): Record<string, JwtProvider> {
-  const built: Record<string, JwtProvider> = {};
-  for (const [name, { clockTolerance, ...provider }] of Object.entries(providers)) {
-    built[name] = { ...provider, clockToleranceMs: clockTolerance ?? DEFAULT_CLOCK_TOLERANCE_MS };
-  }
-  return built;
 }
 
 function buildService(source: YamlSource, name: string, yaml: GatewayYaml['services'][string]): Service {
@@ -145,7 +139,7 @@ function buildRoutes(source: YamlSource, yaml: GatewayYaml): readonly Route[] {
   const policies = yaml.policies ?? {};
   const serviceNames = Object.keys(yaml.services);
   const policyNames = Object.keys(policies);
-  const known = { providers: Object.keys(yaml.identity?.jwt ?? {}), services: serviceNames };
+  const known = { providers: { jwt: Object.keys(yaml.identity?.jwt ?? {}) }, services: serviceNames };
   for (const [name, policy] of Object.entries(policies)) {
     checkPolicyFields(source, ['policies', name], policy, known);
   }
@@ -160,6 +154,7 @@ function buildRoutes(source: YamlSource, yaml: GatewayYaml): readonly Route[] {
     if (!path) continue;
     const inherited = route.policy === undefined ? undefined : resolved.get(route.policy);
     const policy = completePolicy(mergePolicy(inherited ?? {}, route));
+    checkRouteAuth(source, ['routes', index], route.name, policy.auth);
     checkLimitClaims(source, ['routes', index], route.name, policy.auth !== null, [
       ...policy.rateLimits.map(({ key }) => key),
       ...policy.quotas.map(({ key }) => key),

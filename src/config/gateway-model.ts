@@ -13,6 +13,7 @@ import type { ConcurrencyPolicy } from './policies/concurrency.ts';
 import type { FallbackPolicy, HedgePolicy } from './policies/fallback.ts';
 import type { HealthPolicy } from './policies/health.ts';
 import type { IdempotencyPolicy } from './policies/idempotency.ts';
+import type { AuthPolicy, JwtProvider } from './policies/identity.ts';
 import type { RouteLimits } from './policies/limits.ts';
 import type { ListenerConfig } from './policies/listeners.ts';
 import type { TransformPolicy } from './policies/transform.ts';
@@ -31,19 +32,13 @@ export interface GatewayConfig {
   readonly accessLog: { readonly kind: 'stdout' | 'off' } | { readonly kind: 'file'; readonly path: string };
   readonly drainMs: number;
   readonly jwt: Readonly<Record<string, JwtProvider>>;
+  /** Claim that the access log calls tenant. */
+  readonly tenantClaim: string;
   readonly resolver: ResolverSettings;
   readonly services: Readonly<Record<string, Service>>;
   /** What stored responses may take of the memory of one gateway. */
   readonly cacheBytes: number;
   readonly routes: readonly Route[];
-}
-
-export interface JwtProvider {
-  readonly issuer: string;
-  readonly audience: string;
-  readonly algorithms: readonly string[];
-  readonly jwks: { readonly url: string } | { readonly file: string };
-  readonly clockToleranceMs: number;
 }
 
 export interface Service {
@@ -96,7 +91,8 @@ export interface Route extends RouteLimits {
   readonly hedge: HedgePolicy | null;
   /** Null: nothing is stored. */
   readonly cache: CachePolicy | null;
-  readonly auth: { readonly jwt: string; readonly optional: boolean } | null;
+  /** Null: anybody. */
+  readonly auth: AuthPolicy | null;
   readonly maxBodyBytes: number;
   /** Null: no cap. */
   readonly concurrency: ConcurrencyPolicy | null;

@@ -19,6 +19,7 @@ import {
   mergeHedge,
 } from './policies/fallback.ts';
 import { completeIdempotency, mergeIdempotency } from './policies/idempotency.ts';
+import { checkAuth, completeAuth, type KnownProviders, mergeAuth } from './policies/identity.ts';
 import { checkLimitFields, completeLimits, mergeLimits } from './policies/limits.ts';
 import { checkTransform, completeTransform, TRANSFORM_MERGES } from './policies/transform.ts';
 import type { Path, YamlSource } from './yaml-source.ts';
@@ -86,7 +87,7 @@ const MERGES: { readonly [K in keyof Required<PolicyFields>]: Merge<K> } = {
   fallback: mergeFallback,
   hedge: mergeHedge,
   cache: mergeCache,
-  auth: replace,
+  auth: mergeAuth,
   maxBodyBytes: replace,
   rateLimits: mergeLimits,
   quotas: mergeLimits,
@@ -125,7 +126,7 @@ function mergeRetry(base: PolicyFields['retry'], over: PolicyFields['retry']): P
 
 /** Fills in what neither the route nor its policy sets. */
 export function completePolicy(fields: PolicyFields): RoutePolicy {
-  const { timeout = {}, retry = {}, auth, maxBodyBytes } = fields;
+  const { timeout = {}, retry = {}, maxBodyBytes } = fields;
   return {
     timeout: {
       connectMs: timeout.connect ?? DEFAULT_TIMEOUT.connectMs,
@@ -138,7 +139,7 @@ export function completePolicy(fields: PolicyFields): RoutePolicy {
     fallback: completeFallback(fields.fallback),
     hedge: completeHedge(fields.hedge),
     cache: completeCache(fields.cache),
-    auth: auth ? { jwt: auth.jwt, optional: auth.optional } : null,
+    auth: completeAuth(fields.auth),
     maxBodyBytes: maxBodyBytes ?? DEFAULT_MAX_BODY_BYTES,
     ...completeLimits(fields),
     concurrency: completeConcurrency(fields.concurrency),
@@ -167,17 +168,13 @@ export function checkPolicyFields(
   source: YamlSource,
   path: Path,
   written: PolicyFields,
-  { providers, services }: { readonly providers: readonly string[]; readonly services: readonly string[] },
+  { providers, services }: { readonly providers: KnownProviders; readonly services: readonly string[] },
 ): void {
   const { findings } = source;
   checkLimitFields(source, path, written);
   checkTransform(source, path, written);
   checkConcurrency(source, path, written.concurrency);
-  if (written.auth && !providers.includes(written.auth.jwt)) {
-    const { jwt } = written.auth;
-    const hint = providers.length > 0 ? suggestion(jwt, providers) : 'add it to identity.jwt';
-    findings.error(source.valueRange([...path, 'auth', 'jwt']), `there is no JWT provider "${jwt}"`, hint);
-  }
+  checkAuth(source, path, written.auth, providers);
   const backoff = written.retry ? written.retry.backoff : undefined;
   if (backoff?.base !== undefined && backoff.max !== undefined && backoff.base > backoff.max) {
     findings.error(

@@ -11,6 +11,7 @@ import { concurrencyField } from './policies/concurrency-schema.ts';
 import { fallbackField, hedgeField } from './policies/fallback-schema.ts';
 import { healthField } from './policies/health.ts';
 import { idempotencyField } from './policies/idempotency-schema.ts';
+import { authField, identityField } from './policies/identity-schema.ts';
 import { limitFields } from './policies/limits-schema.ts';
 import { listenerShape } from './policies/listeners-schema.ts';
 import { outlierField } from './policies/outlier.ts';
@@ -24,7 +25,7 @@ import {
   versionShape,
   zoneField,
 } from './policies/upstreams-schema.ts';
-import { duration, headerName, httpUrl, listenAddress, name } from './primitives.ts';
+import { duration, headerName, listenAddress, name } from './primitives.ts';
 
 const SECOND = 1000;
 const HOUR = 3_600_000;
@@ -125,14 +126,6 @@ const timeout = z.strictObject({
   }),
 });
 
-const auth = z.strictObject({
-  jwt: name.meta({ description: 'Name of an entry of identity.jwt.' }),
-  optional: z
-    .boolean()
-    .default(false)
-    .meta({ description: 'Let requests without a token pass; a bad token is still refused.' }),
-});
-
 /** Everything that a named policy or a route may set. */
 const policyFields = {
   timeout: timeout.optional(),
@@ -144,7 +137,7 @@ const policyFields = {
   fallback: fallbackField,
   hedge: hedgeField,
   cache: cacheField,
-  auth: z.union([auth, z.literal(false)]).optional(),
+  auth: authField,
   maxBodyBytes: z
     .int()
     .min(0)
@@ -187,21 +180,6 @@ const route = z.strictObject({
   ...policyFields,
 });
 
-const jwtProvider = z.strictObject({
-  issuer: z.string().min(1),
-  audience: z.string().min(1),
-  algorithms: z
-    .array(z.enum(['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA']))
-    .min(1)
-    .default(['RS256', 'ES256']),
-  jwks: z.union([z.strictObject({ url: httpUrl }), z.strictObject({ file: z.string().min(1) })], {
-    error: 'expected { url: … } or { file: … }',
-  }),
-  clockTolerance: duration(0, 300 * SECOND)
-    .optional()
-    .meta({ description: 'Default 5s.' }),
-});
-
 export const gatewaySchema = z.strictObject({
   name: name.optional().meta({ description: 'Unique name of this gateway. Default: host name and port.' }),
   zone: zoneField.optional().meta({ description: 'Where this gateway runs. Default: unknown.' }),
@@ -221,7 +199,7 @@ export const gatewaySchema = z.strictObject({
     .meta({ description: 'On SIGTERM, time that requests in flight get to end. Default 30s.' }),
   cache: cacheBudget,
   resolver: resolverField,
-  identity: z.strictObject({ jwt: z.record(name, jwtProvider) }).optional(),
+  identity: identityField,
   services: z
     .record(name, service)
     .refine((services) => Object.keys(services).length > 0, { error: 'expected at least one service' }),

@@ -4,12 +4,13 @@
  * @module
  */
 
-import type { CachePolicy, Route } from '../config/gateway-model.ts';
+import type { CachePolicy, GatewayConfig, Route } from '../config/gateway-model.ts';
 import type { BreakerPolicy } from '../config/policies/breaker.ts';
 import type { FallbackPolicy } from '../config/policies/fallback.ts';
 import { compileQueryKey } from '../core/policy/cache/cache-key.ts';
 import type { VersionBreakers } from './breakers.ts';
 import type { CompiledCache } from './cache/cache-run.ts';
+import { compileAuth } from './identity/compile-auth.ts';
 import { type GatewayMetrics, ServerSeries } from './metrics.ts';
 import { compileLimits } from './route-limits.ts';
 import type {
@@ -23,6 +24,7 @@ import { compileTransform } from './transform/compile-transform.ts';
 
 export function compileRoute(
   route: Route,
+  config: GatewayConfig,
   services: ReadonlyMap<string, CompiledService>,
   parts: SnapshotParts,
   breakerOf: (policy: BreakerPolicy, version: ServiceVersion) => VersionBreakers,
@@ -31,15 +33,15 @@ export function compileRoute(
   if (service === undefined) throw new Error(`route ${route.name} names no service: ${route.service}`);
   const { breaker } = route;
   const pattern = route.path.kind === 'prefix' ? `${route.path.path.replace(/\/$/, '')}/*` : route.path.path;
-  const verify = route.auth === null ? undefined : parts.verifiers.get(route.auth.jwt);
-  if (route.auth !== null && verify === undefined) {
-    throw new Error(`route ${route.name} names no JWT provider: ${route.auth.jwt}`);
-  }
+  const { auth } = route;
   return {
     ...route,
     pattern,
     service,
-    auth: route.auth === null || verify === undefined ? null : { verify, optional: route.auth.optional },
+    auth:
+      auth === null
+        ? null
+        : compileAuth({ ...route, auth }, pattern, config, parts.verifiers, parts.metrics.auth),
     breakers:
       breaker === null
         ? null

@@ -9,6 +9,7 @@ import { adoptBreaker, breakerKey, type RouteBreaker, VersionBreakers } from './
 import { compileRoute } from './compile-route.ts';
 import { compileService } from './compile-service.ts';
 import { compileTrust } from './forwarded.ts';
+import { identityFields } from './identity/forwarded-identity.ts';
 import { ServerSeries } from './metrics.ts';
 import { compileRouter } from './router.ts';
 import type { CompiledService, Snapshot, SnapshotParts } from './snapshot.ts';
@@ -45,7 +46,7 @@ function compile(
   }
   const breakers = new Map<string, RouteBreaker>();
   const routes = config.routes.map((route) =>
-    compileRoute(route, services, parts, ({ per, ...limits }, version) => {
+    compileRoute(route, config, services, parts, ({ per, ...limits }, version) => {
       const place = { service: route.service, route: route.name, version: version.name };
       return new VersionBreakers(per, {
         targets: () => version.balancer.targets,
@@ -60,6 +61,7 @@ function compile(
     config,
     find: compileRouter(routes),
     isTrusted,
+    identityFields: identityFields(config),
     unrouted: new ServerSeries(parts.metrics, '', ''),
     inFlight: 0,
     superseded: false,

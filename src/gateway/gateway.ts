@@ -18,7 +18,7 @@ import { restartReason, splitServices } from './config-change.ts';
 import { DeadlineWheel } from './deadlines.ts';
 import { Exchange, type GatewayResponse, type Runtime } from './exchange.ts';
 import { type GatewayOptions, monotonicMs, openParts, openRuntime } from './gateway-parts.ts';
-import { openVerifiers } from './jwt-verifier.ts';
+import { IdentityProviders } from './identity/identity-providers.ts';
 import { FIRST_WEIGHTS_MS, IDLE_GRACE_MS, LAST_ACCEPTED_MS, LOG_FLUSH_MS } from './limits.ts';
 import { type BoundAddress, type Listener, openListener, type RequestHandler } from './listeners/listener.ts';
 import { GatewayMetrics } from './metrics.ts';
@@ -66,6 +66,7 @@ class RunningGateway implements Gateway {
   readonly #wheel = new DeadlineWheel(this.#monotonicMs);
   readonly #metrics = new GatewayMetrics();
   readonly #upstreams: Upstreams;
+  readonly #identity: IdentityProviders;
   #config: GatewayConfig;
   #listeners: Listener[] = [];
   #admin: AdminListener | null = null;
@@ -86,10 +87,12 @@ class RunningGateway implements Gateway {
     this.#options = options;
     this.#config = options.config;
     this.#upstreams = new Upstreams(this.#monotonicMs, options.logger);
+    const { clock, logger } = options;
+    this.#identity = new IdentityProviders({ clock, logger, metrics: this.#metrics.auth });
   }
 
   async start(): Promise<void> {
-    const { config, clock } = this.#options;
+    const { config } = this.#options;
     // Sockets first: the name may need the port. Requests wait until there are weights to serve them by.
     for (const [index, settings] of config.listeners.entries()) {
       const handle: RequestHandler = (request, response) => this.#onRequest(request, response, index);
@@ -102,7 +105,7 @@ class RunningGateway implements Gateway {
     this.name = config.name ?? `${hostname()}:${this.addresses[0]?.port ?? 0}`;
     this.#parts = openParts(this.#options, this.name, this.#metrics, this.#upstreams);
     const { splits, recorder } = this.#parts;
-    const verifiers = await openVerifiers(config, clock);
+    const verifiers = await this.#identity.open(config);
     const accessLog = openAccessLog(config.accessLog);
     const watched = splits.start(splitServices(config));
     await within(watched, FIRST_WEIGHTS_MS);
@@ -211,7 +214,7 @@ class RunningGateway implements Gateway {
     const fixed = restartReason(this.#config, config);
     if (fixed !== undefined) return { ok: false, cause: 'restart-needed', detail: fixed };
     try {
-      const verifiers = await openVerifiers(config, this.#options.clock);
+      const verifiers = await this.#identity.open(config);
       await parts.splits.adoptServices(splitServices(config));
       await this.#upstreams.prepare(config);
       await this.#eachListener(config, (listener, settings) => listener.prepare(settings));
@@ -268,6 +271,7 @@ class RunningGateway implements Gateway {
   async #close(): Promise<void> {
     await Promise.all(this.#listeners.map((listener) => listener.close()));
     await this.#upstreams.close();
+    await this.#identity.close();
     this.#wheel.close();
     await this.#parts?.recorder.close();
     await this.#parts?.splits.close();

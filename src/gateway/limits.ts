@@ -80,3 +80,15 @@ export const H2_WINDOW_BYTES = 131_072;
 export const H2_IDLE_MS = 60_000;
 /** After an answer that did not come, its session has this long to show that it is alive. */
 export const H2_PING_MS = 2_000;
+/** Time that an issuer gets for its keys. */
+export const JWKS_TIMEOUT_MS = 5_000;
+/** After a fetch, unknown key ids cause no other one for this long: tokens must not be a way to flood it. */
+export const JWKS_COOLDOWN_MS = 30_000;
+/** Keys are fetched again when they are older. */
+export const JWKS_FRESH_MS = 600_000;
+/** And go on being used for this long when that fails. */
+export const JWKS_STALE_MS = 3_600_000;
+/** Pause after a fetch that failed. */
+export const JWKS_RETRY_MS = 5_000;
+export const MAX_JWKS_BYTES = 262_144;
+export const MAX_JWKS_KEYS = 100;

@@ -7,6 +7,7 @@
 import { CLIENT_DURATION, DURATION_BUCKETS_S, LABEL, SERVER_DURATION } from '../core/domain/metric-names.ts';
 import { CACHE_OUTCOMES, type CacheCounts } from './cache/cache-run.ts';
 import { IdempotencyMetrics } from './idempotency-metrics.ts';
+import { AuthMetrics } from './identity/auth-metrics.ts';
 import { LimitMetrics } from './limit-metrics.ts';
 
 /** Error label of an attempt, by index. */
@@ -105,6 +106,7 @@ export interface RetryCounts {
 export class GatewayMetrics {
   readonly limits = new LimitMetrics();
   readonly idempotency = new IdempotencyMetrics();
+  readonly auth = new AuthMetrics();
   readonly #server = new Map<string, Map<string, Map<number, DurationSeries>>>();
   readonly #client = new Map<string, ClientSeries>();
   readonly #retries = new Map<string, RetryCounts>();
@@ -156,7 +158,8 @@ export class GatewayMetrics {
       ) +
       this.limits.render() +
       renderCache(this.#cache) +
-      this.idempotency.render()
+      this.idempotency.render() +
+      this.auth.render()
     );
   }
 }

@@ -10,6 +10,7 @@ import { admit } from './stages/admit.ts';
 import { assign } from './stages/assign.ts';
 import { attempt } from './stages/attempt.ts';
 import { authenticate } from './stages/authenticate.ts';
+import { authorise } from './stages/authorise.ts';
 import { cache } from './stages/cache.ts';
 import { cap } from './stages/cap.ts';
 import { guard } from './stages/guard.ts';
@@ -30,8 +31,10 @@ const STAGES: readonly Stage[] = [
   guard,
   /** Method, host and path → route; the size of the body against its limit. Answers CORS preflights. */
   route,
-  /** Bearer token → claims. May wait for keys. */
+  /** Credential → claims. May wait for whoever judges it. */
   authenticate,
+  /** Claims against the scopes and values that the route asks for. */
+  authorise,
   /** Requests under way, of the route and of each caller. */
   cap,
   /** Rates and quotas, of whoever the claims say it is. May wait for the shared state. */

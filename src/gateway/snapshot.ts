@@ -16,7 +16,8 @@ import type { CompiledConcurrency, ConcurrencyTable } from './concurrency.ts';
 import type { TrustCheck } from './forwarded.ts';
 import type { SplitSlot } from './held-split.ts';
 import type { KeyCounts } from './idempotency-metrics.ts';
-import type { TokenVerifier } from './jwt-verifier.ts';
+import type { CompiledAuth } from './identity/compile-auth.ts';
+import type { Verifiers } from './identity/identity-providers.ts';
 import type { ClientSeries, GatewayMetrics, RetryCounts, ServerSeries } from './metrics.ts';
 import type { Recorder, VersionCounter } from './recorder.ts';
 import type { CompiledLimits } from './route-limits.ts';
@@ -83,7 +84,8 @@ export interface CompiledRoute
   /** What logs and metrics call the path: the template or prefix, never the path itself. */
   readonly pattern: string;
   readonly service: CompiledService;
-  readonly auth: { readonly verify: TokenVerifier; readonly optional: boolean } | null;
+  /** Null: anybody. */
+  readonly auth: CompiledAuth | null;
   /** By version; null: the route has no breaker. */
   readonly breakers: ReadonlyMap<ServiceVersion, VersionBreakers> | null;
   /** Null: clients get the error. */
@@ -103,6 +105,8 @@ export interface Snapshot {
   readonly config: GatewayConfig;
   readonly find: Router<CompiledRoute>;
   readonly isTrusted: TrustCheck;
+  /** Names that only claims may fill; null: none. */
+  readonly identityFields: ReadonlySet<string> | null;
   /** Series for requests without a route. */
   readonly unrouted: ServerSeries;
   inFlight: number;
@@ -120,8 +124,7 @@ export interface SnapshotParts {
   readonly metrics: GatewayMetrics;
   readonly concurrency: ConcurrencyTable;
   readonly upstreams: UpstreamParts;
-  /** By name of the provider, one for each of `config.jwt`. */
-  readonly verifiers: ReadonlyMap<string, TokenVerifier>;
+  readonly verifiers: Verifiers;
 }
 
 /** The configuration is in force: what watches its endpoints starts. */

@@ -52,7 +52,7 @@ function route(text: string, name: string): Route {
   return found;
 }
 
-const CASES = readCases('gateway');
+const CASES = [...readCases('gateway'), ...readCases('identity')];
 
 describe('loadGatewayConfig', () => {
   it.each(CASES)('finds $title', (bad) => {
@@ -76,6 +76,7 @@ routes: [{ name: a, match: { path: / }, service: a }]
       drainMs: 30_000,
       cacheBytes: 67_108_864,
       jwt: {},
+      tenantClaim: 'tenant_id',
       resolver: { servers: [], timeoutMs: 2_000 },
       services: {
         a: {

@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type CryptoKey, exportJWK, generateKeyPair, type JWK, SignJWT } from 'jose';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import type { GatewayConfig, JwtProvider } from '../../src/config/gateway-model.ts';
+import type { GatewayConfig } from '../../src/config/gateway-model.ts';
+import type { JwtProvider } from '../../src/config/policies/identity.ts';
 import { gatewayConfigOf, routeOf, serviceOf } from '../support/gateway-config.ts';
 import { call, GatewayHarness, type Reply, splitOf, type Upstream } from '../support/gateway-harness.ts';
 
@@ -82,7 +83,7 @@ describe('authentication', () => {
 
   it('asks for a token where there is none, without an error code', async () => {
     const reply = await withToken(configOf({ file: 'jwks.json' }), null);
-    expect([reply.status, reply.headers['www-authenticate']]).toEqual([401, 'Bearer']);
+    expect([reply.status, reply.headers['www-authenticate']]).toEqual([401, 'Bearer realm="orders"']);
     expect(JSON.parse(reply.body).code).toBe('TOKEN_MISSING');
   });
 
@@ -99,7 +100,7 @@ describe('authentication', () => {
       const reply = await call(gateway, '/', { headers: { authorization: `Bearer ${value}` } });
       expect(reply.status).toBe(401);
       expect(reply.headers['www-authenticate']).toMatch(
-        /^Bearer error="invalid_token", error_description="[^"]+"$/,
+        /^Bearer realm="orders", error="invalid_token", error_description="[^"]+"$/,
       );
     }
     expect(upstream.seen).toHaveLength(0);

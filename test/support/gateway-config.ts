@@ -94,6 +94,7 @@ export function gatewayConfigOf(
     drainMs: 2_000,
     cacheBytes: 16_777_216,
     jwt: {},
+    tenantClaim: 'tenant_id',
     resolver: { servers: [], timeoutMs: 2_000 },
     services: Object.fromEntries(services.map((service) => [service.name, service])),
     routes: services.map((service) => routeOf(service.name)),

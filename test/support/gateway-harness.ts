@@ -73,14 +73,14 @@ export class GatewayHarness {
 
   async gateway(
     config: GatewayConfig,
-    changes: { stateDir?: string; incarnation?: string; shared?: SharedState } = {},
+    changes: { stateDir?: string; incarnation?: string; shared?: SharedState; nowMs?: () => number } = {},
   ): Promise<Gateway> {
     const gateway = await startGateway({
       config,
       channel: this.channel,
       telemetry: this.stream,
       shared: changes.shared ?? this.shared,
-      clock: { nowMs: () => Date.now() },
+      clock: { nowMs: changes.nowMs ?? (() => Date.now()) },
       stateDir: changes.stateDir ?? null,
       logger: createLogger({
         level: 'debug',

@@ -7,7 +7,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { exportJWK, generateKeyPair, SignJWT } from 'jose';
-import type { JwtProvider } from '../../src/config/gateway-model.ts';
+import type { JwtProvider } from '../../src/config/policies/identity.ts';
 
 export interface TokenIssuer {
   readonly provider: JwtProvider;
