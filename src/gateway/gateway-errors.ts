@@ -21,6 +21,11 @@ export const GATEWAY_ERRORS = {
     title: 'The request path cannot be rewritten to one that is accepted',
     close: false,
   },
+  MALFORMED_BODY: {
+    status: 400,
+    title: 'The request body cannot be read as what it says it is',
+    close: false,
+  },
   BAD_CONNECTION_FIELD: {
     status: 400,
     title: 'The Connection field names a field that is not hop-by-hop',
@@ -74,6 +79,11 @@ export const GATEWAY_ERRORS = {
   UPSTREAM_BAD_RESPONSE: {
     status: 502,
     title: 'The answer of the upstream cannot be passed on',
+    close: false,
+  },
+  RESPONSE_UNREADABLE: {
+    status: 502,
+    title: 'The answer of the upstream cannot be brought into the form that this route promises',
     close: false,
   },
   BREAKER_OPEN: {

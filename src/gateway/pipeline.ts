@@ -18,6 +18,7 @@ import { idempotency } from './stages/idempotency.ts';
 import { identify } from './stages/identify.ts';
 import { keep } from './stages/keep.ts';
 import { limit } from './stages/limit.ts';
+import { mapBody } from './stages/map-body.ts';
 import { prepare } from './stages/prepare.ts';
 import { relay } from './stages/relay.ts';
 import { route } from './stages/route.ts';
@@ -47,6 +48,8 @@ const STAGES: readonly Stage[] = [
   prepare,
   /** Answers from a stored response, or waits for another request that fetches the same. */
   cache,
+  /** The client's JSON → what the upstream gets. Waits for the body. */
+  mapBody,
   /** One or more tries of an endpoint of that version. Waits for the upstream. */
   attempt,
   /** Stores the response as it passes, renews the stored one, or drops what the request outdated. */

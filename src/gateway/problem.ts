@@ -9,7 +9,7 @@ import type { Duplex } from 'node:stream';
 import type { Exchange } from './exchange.ts';
 import { GATEWAY_ERRORS, type GatewayErrorCode } from './gateway-errors.ts';
 import { randomHex32 } from './random-ids.ts';
-import { sendOwn } from './transform/outgoing.ts';
+import { sendOwn } from './transform/own-response.ts';
 
 const NO_FIELDS: readonly string[] = [];
 
@@ -25,7 +25,7 @@ export function replyProblem(
 ): void {
   const { response } = exchange;
   if (exchange.errorCode === '') exchange.errorCode = code;
-  if (response.headersSent || exchange.relaying) {
+  if (response.headersSent || (exchange.relaying && exchange.outgoing?.holdsBack !== true)) {
     response.destroy();
     return;
   }

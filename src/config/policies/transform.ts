@@ -7,6 +7,13 @@
 import type { CorsPolicy } from '../../core/policy/transform/cors.ts';
 import type { TextTemplate } from '../../core/policy/transform/text-template.ts';
 import type { Path, YamlSource } from '../yaml-source.ts';
+import {
+  type CompressPolicy,
+  type CompressYaml,
+  completeCompress,
+  compressField,
+  mergeCompress,
+} from './compress.ts';
 import { type CorsYaml, checkCors, completeCors, corsField } from './cors.ts';
 import {
   checkHeaders,
@@ -17,6 +24,18 @@ import {
   headersField,
   mergeHeaders,
 } from './headers.ts';
+import {
+  checkJson,
+  completeJson,
+  completeStatus,
+  type JsonPolicy,
+  type JsonYaml,
+  jsonField,
+  type StatusPolicy,
+  type StatusYaml,
+  statusField,
+  templatesOfJson,
+} from './json-map.ts';
 import {
   checkRewrite,
   checkRewriteRoute,
@@ -32,12 +51,18 @@ export const transformFields = {
   cors: corsField,
   headers: headersField,
   rewrite: rewriteField,
+  json: jsonField,
+  status: statusField,
+  compress: compressField,
 };
 
 export interface TransformYaml {
   cors?: CorsYaml;
   headers?: HeadersYaml;
   rewrite?: RewriteYaml;
+  json?: JsonYaml;
+  status?: StatusYaml;
+  compress?: CompressYaml;
 }
 
 /** Null: the route does none of it. */
@@ -45,6 +70,9 @@ export interface TransformPolicy {
   readonly cors: CorsPolicy | null;
   readonly headers: HeadersPolicy | null;
   readonly rewrite: RewritePolicy | null;
+  readonly json: JsonPolicy | null;
+  readonly status: StatusPolicy | null;
+  readonly compress: CompressPolicy | null;
 }
 
 /** Policies that are one decision are replaced whole. */
@@ -56,6 +84,9 @@ export const TRANSFORM_MERGES = {
   cors: replace<CorsYaml>,
   headers: mergeHeaders,
   rewrite: replace<RewriteYaml>,
+  json: replace<JsonYaml>,
+  status: replace<StatusYaml>,
+  compress: mergeCompress,
 };
 
 export function completeTransform(fields: TransformYaml): TransformPolicy | null {
@@ -63,6 +94,9 @@ export function completeTransform(fields: TransformYaml): TransformPolicy | null
     cors: completeCors(fields.cors),
     headers: completeHeaders(fields.headers),
     rewrite: completeRewrite(fields.rewrite),
+    json: completeJson(fields.json),
+    status: completeStatus(fields.status),
+    compress: completeCompress(fields.compress),
   };
   return Object.values(policy).every((part) => part === null) ? null : policy;
 }
@@ -71,6 +105,7 @@ export function checkTransform(source: YamlSource, path: Path, written: Transfor
   checkCors(source, path, written.cors);
   checkHeaders(source, path, written.headers);
   checkRewrite(source, path, written.rewrite);
+  checkJson(source, path, written.json);
 }
 
 /** What can only be judged once a policy has met its route. `path` is the route's. */
@@ -89,12 +124,13 @@ export function checkRouteTransform(
   checkRouteVariables(source, [...path, 'name'], route, templatesOf(route.transform));
 }
 
-function templatesOf({ headers, rewrite }: TransformPolicy): readonly TextTemplate[] {
+function templatesOf({ headers, rewrite, json }: TransformPolicy): readonly TextTemplate[] {
   const of = (edits: HeaderEdits | null | undefined): readonly TextTemplate[] =>
     edits ? [...edits.set, ...edits.add].map(({ value }) => value) : [];
   return [
     ...of(headers?.request),
     ...of(headers?.response),
     ...(rewrite === null ? [] : templatesOfRewrite(rewrite)),
+    ...(json === null ? [] : templatesOfJson(json)),
   ];
 }

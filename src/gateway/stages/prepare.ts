@@ -6,12 +6,21 @@
 
 import type { Exchange } from '../exchange.ts';
 import { replyProblem } from '../problem.ts';
+import { fieldsWithout } from '../transform/field-list.ts';
+
+/** Fields that ask for a form or a part of the response's bytes. */
+const OF_THE_BODY: ReadonlySet<string> = new Set(['accept-encoding', 'range', 'if-range']);
 
 export function prepare(exchange: Exchange): boolean {
   const transform = exchange.route?.transform ?? null;
   if (transform === null) return true;
-  if (transform.requestFields !== null) {
-    const fields = transform.requestFields(exchange, exchange.upstreamFields);
+  if (transform.requestFields !== null || transform.responseJson !== null) {
+    let fields = exchange.upstreamFields;
+    // Parts of a body that is reshaped are parts of another body; and it has to be readable.
+    if (transform.responseJson !== null) {
+      fields = [...fieldsWithout(fields, (name) => OF_THE_BODY.has(name)), 'Accept-Encoding', 'identity'];
+    }
+    if (transform.requestFields !== null) fields = transform.requestFields(exchange, fields);
     exchange.upstreamFields = fields;
     exchange.traceparentAt = valueIndexOf(fields, 'traceparent');
   }

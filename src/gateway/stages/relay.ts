@@ -178,7 +178,8 @@ function flushLater(exchange: Exchange): void {
 function flushHeads(): void {
   const waiting = unflushed;
   unflushed = [];
-  for (const { response, bytesOut } of waiting) {
+  for (const { response, bytesOut, outgoing } of waiting) {
+    if (outgoing?.holdsBack === true) continue;
     if (bytesOut === 0 && !response.writableEnded && !response.destroyed) response.flushHeaders();
   }
 }

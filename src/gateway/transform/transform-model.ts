@@ -5,6 +5,8 @@
  */
 
 import type { IncomingMessage } from 'node:http';
+import type { Transform } from 'node:stream';
+import type { StatusPolicy } from '../../config/policies/json-map.ts';
 import type { CorsPolicy } from '../../core/policy/transform/cors.ts';
 
 /** The part of an exchange that transformations read; an `Exchange` is one. */
@@ -36,12 +38,36 @@ export interface CompiledRewrite {
   readonly ofMoreThanPath: boolean;
 }
 
+export interface CompiledJson {
+  readonly maxBytes: number;
+  /** What cannot be reshaped is refused; else it passes as it is. */
+  readonly refuses: boolean;
+  readonly kindOf: (fields: readonly string[]) => 'whole' | 'lines' | 'unreadable' | null;
+  /** Undefined: it is no JSON. */
+  readonly map: (subject: TransformSubject, body: Buffer) => Buffer | undefined;
+  readonly lines: (subject: TransformSubject) => Transform;
+}
+
+export interface Compressed {
+  readonly fields: readonly string[];
+  /** Null: the body stays as it is, or there is none. */
+  readonly filter: Transform | null;
+}
+
 export interface CompiledTransform {
   readonly cors: CorsPolicy | null;
   /** Null: the upstream gets the fields as they are. */
   readonly requestFields: FieldEditor | null;
   /** Null: the upstream gets the client's path and query. */
   readonly rewrite: CompiledRewrite | null;
+  readonly requestJson: CompiledJson | null;
+  readonly responseJson: CompiledJson | null;
+  /** What becomes of a status of the upstream; null: each stays. */
+  readonly status: StatusPolicy | null;
+  /** Null: nothing is compressed here. */
+  readonly compress:
+    | ((subject: TransformSubject, status: number, fields: readonly string[], hasBody: boolean) => Compressed)
+    | null;
   /** Last edits of every response of the route, in this order. */
   readonly responseFields: readonly FieldEditor[];
 }
@@ -51,4 +77,6 @@ export interface OutgoingResponse {
   /** False: not before the client has taken some of it; the attempt is then resumed. */
   write(piece: Buffer): boolean;
   end(): void;
+  /** Nothing has been sent yet: the body is gathered first. */
+  readonly holdsBack: boolean;
 }

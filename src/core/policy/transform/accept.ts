@@ -1,5 +1,5 @@
 /**
- * Proactive negotiation (RFC 9110 §12.5): which content coding or media type of several a client likes best.
+ * Proactive negotiation (RFC 9110 §12.5): which content coding of several a client likes best.
  * Pure; malformed members of a list count for nothing.
  * @module
  */
@@ -44,30 +44,6 @@ export function chooseEncoding<Coding extends string>(
     const q = weightOf(coding) ?? star ?? 0;
     if (q > 0 && (q > bestQ || (best === null && q >= bestQ))) {
       best = coding;
-      bestQ = q;
-    }
-  }
-  return best;
-}
-
-/**
- * The one of `offered` media types (best first for equal weights) that the client likes best; undefined when it
- * takes none. Without the field it takes all. A range counts by its most exact form.
- */
-export function chooseMediaType(field: string | undefined, offered: readonly string[]): string | undefined {
-  if (field === undefined || field.trim() === '') return offered[0];
-  const asked = preferences(field);
-  let best: string | undefined;
-  let bestQ = 0;
-  for (const type of offered) {
-    const group = `${type.slice(0, type.indexOf('/'))}/*`;
-    const match =
-      asked.find(({ value }) => value === type) ??
-      asked.find(({ value }) => value === group) ??
-      asked.find(({ value }) => value === '*/*');
-    const q = match?.q ?? 0;
-    if (q > bestQ) {
-      best = type;
       bestQ = q;
     }
   }

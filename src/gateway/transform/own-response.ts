@@ -1,0 +1,31 @@
+/**
+ * Heads of responses, and whole responses of the gateway's own: its fields are edited like any other's, its body is
+ * never reshaped. Knows no upstream.
+ * @module
+ */
+
+import { STATUS_CODES } from 'node:http';
+import type { Exchange } from '../exchange.ts';
+import type { CompiledTransform } from './transform-model.ts';
+
+export function writeHead({ response, runtime }: Exchange, status: number, fields: string[]): void {
+  if (runtime.draining) response.shouldKeepAlive = false;
+  // The standard phrase, because the upstream's may be as odd as a field.
+  response.writeHead(status, STATUS_CODES[status] ?? '', fields);
+}
+
+/** The filters of the route; none for a response that goes nowhere. */
+export function filtersOf(exchange: Exchange): CompiledTransform | null {
+  const transform = exchange.route?.transform ?? null;
+  return transform === null || exchange.cacheRun?.background === true ? null : transform;
+}
+
+/** Sends what the gateway itself says: its fields are edited like any other's, its body is not. */
+export function sendOwn(exchange: Exchange, status: number, fields: string[], body: Buffer): void {
+  const transform = filtersOf(exchange);
+  let edited = fields;
+  for (const edit of transform?.responseFields ?? []) edited = edit(exchange, edited);
+  exchange.bytesOut = exchange.method === 'HEAD' ? 0 : body.length;
+  writeHead(exchange, status, edited);
+  exchange.response.end(body);
+}
