@@ -49,6 +49,7 @@ export async function runGateway(options: GatewayProcessOptions): Promise<Gatewa
     clock: systemClock,
     stateDir: join(options.stateDir, 'gateway'),
     logger,
+    env: process.env,
     incarnation: randomUUID(),
   });
 

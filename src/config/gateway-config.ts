@@ -14,7 +14,12 @@ import { checkRouteReferences, createDuplicateCheck, readPathMatch } from './gat
 import { type GatewayYaml, gatewaySchema, type StickySource } from './gateway-schema.ts';
 import { checkHealth, completeHealth } from './policies/health.ts';
 import { checkIdempotencyCallers } from './policies/idempotency.ts';
-import { checkRouteAuth, completeJwtProviders } from './policies/identity.ts';
+import {
+  checkRouteAuth,
+  completeApiKeys,
+  completeIntrospection,
+  completeJwtProviders,
+} from './policies/identity.ts';
 import { checkLimitClaims } from './policies/limits.ts';
 import { checkListener, completeListener, type ListenerConfig } from './policies/listeners.ts';
 import { completeOutlier } from './policies/outlier.ts';
@@ -68,6 +73,8 @@ function buildConfig(source: YamlSource, yaml: GatewayYaml, options: LoadOptions
     drainMs: yaml.drain ?? DEFAULT_DRAIN_MS,
     cacheBytes: yaml.cache?.bytes ?? DEFAULT_CACHE_BYTES,
     jwt: completeJwtProviders(yaml.identity?.jwt ?? {}),
+    introspection: completeIntrospection(yaml.identity?.introspection ?? {}),
+    apiKeys: completeApiKeys(yaml.identity?.apiKeys ?? {}, source.file.absolutePath),
     tenantClaim: yaml.identity?.tenantClaim ?? DEFAULT_TENANT_CLAIM,
     resolver: completeResolver(yaml.resolver),
     services,
@@ -139,7 +146,14 @@ function buildRoutes(source: YamlSource, yaml: GatewayYaml): readonly Route[] {
   const policies = yaml.policies ?? {};
   const serviceNames = Object.keys(yaml.services);
   const policyNames = Object.keys(policies);
-  const known = { providers: { jwt: Object.keys(yaml.identity?.jwt ?? {}) }, services: serviceNames };
+  const known = {
+    providers: {
+      jwt: Object.keys(yaml.identity?.jwt ?? {}),
+      introspection: Object.keys(yaml.identity?.introspection ?? {}),
+      apiKey: Object.keys(yaml.identity?.apiKeys ?? {}),
+    },
+    services: serviceNames,
+  };
   for (const [name, policy] of Object.entries(policies)) {
     checkPolicyFields(source, ['policies', name], policy, known);
   }

@@ -13,7 +13,7 @@ import type { ConcurrencyPolicy } from './policies/concurrency.ts';
 import type { FallbackPolicy, HedgePolicy } from './policies/fallback.ts';
 import type { HealthPolicy } from './policies/health.ts';
 import type { IdempotencyPolicy } from './policies/idempotency.ts';
-import type { AuthPolicy, JwtProvider } from './policies/identity.ts';
+import type { ApiKeyProvider, AuthPolicy, IntrospectionProvider, JwtProvider } from './policies/identity.ts';
 import type { RouteLimits } from './policies/limits.ts';
 import type { ListenerConfig } from './policies/listeners.ts';
 import type { TransformPolicy } from './policies/transform.ts';
@@ -32,6 +32,8 @@ export interface GatewayConfig {
   readonly accessLog: { readonly kind: 'stdout' | 'off' } | { readonly kind: 'file'; readonly path: string };
   readonly drainMs: number;
   readonly jwt: Readonly<Record<string, JwtProvider>>;
+  readonly introspection: Readonly<Record<string, IntrospectionProvider>>;
+  readonly apiKeys: Readonly<Record<string, ApiKeyProvider>>;
   /** Claim that the access log calls tenant. */
   readonly tenantClaim: string;
   readonly resolver: ResolverSettings;

@@ -30,6 +30,8 @@ export interface GatewayOptions {
   /** Folder for the last good splits; null: none are kept. */
   readonly stateDir: string | null;
   readonly logger: Logger;
+  /** Where secrets of the configuration may be. Default: nowhere. */
+  readonly env?: Readonly<Record<string, string | undefined>>;
   /** Random per process start. */
   readonly incarnation: string;
 }

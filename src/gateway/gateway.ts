@@ -87,8 +87,8 @@ class RunningGateway implements Gateway {
     this.#options = options;
     this.#config = options.config;
     this.#upstreams = new Upstreams(this.#monotonicMs, options.logger);
-    const { clock, logger } = options;
-    this.#identity = new IdentityProviders({ clock, logger, metrics: this.#metrics.auth });
+    const { clock, logger, env = {} } = options;
+    this.#identity = new IdentityProviders({ clock, logger, metrics: this.#metrics.auth, env });
   }
 
   async start(): Promise<void> {

@@ -92,3 +92,6 @@ export const JWKS_STALE_MS = 3_600_000;
 export const JWKS_RETRY_MS = 5_000;
 export const MAX_JWKS_BYTES = 262_144;
 export const MAX_JWKS_KEYS = 100;
+/** Questions about tokens that may be under way to one authorization server. */
+export const MAX_INTROSPECTIONS = 256;
+export const MAX_INTROSPECTION_BYTES = 65_536;

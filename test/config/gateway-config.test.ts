@@ -76,6 +76,8 @@ routes: [{ name: a, match: { path: / }, service: a }]
       drainMs: 30_000,
       cacheBytes: 67_108_864,
       jwt: {},
+      introspection: {},
+      apiKeys: {},
       tenantClaim: 'tenant_id',
       resolver: { servers: [], timeoutMs: 2_000 },
       services: {

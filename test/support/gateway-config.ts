@@ -94,6 +94,8 @@ export function gatewayConfigOf(
     drainMs: 2_000,
     cacheBytes: 16_777_216,
     jwt: {},
+    introspection: {},
+    apiKeys: {},
     tenantClaim: 'tenant_id',
     resolver: { servers: [], timeoutMs: 2_000 },
     services: Object.fromEntries(services.map((service) => [service.name, service])),

@@ -5,9 +5,10 @@
  */
 
 import * as z from 'zod';
-import { duration, headerName, httpUrl, name } from '../primitives.ts';
+import { duration, headerName, httpUrl, name, secret } from '../primitives.ts';
 
 const SECOND = 1000;
+const HOUR = 3_600_000;
 
 const cookieName = z
   .string()
@@ -47,9 +48,40 @@ const jwtProvider = z.strictObject({
   token: tokenPlace.meta({ description: 'Where the token is. Default: Authorization: Bearer.' }),
 });
 
+const introspectionProvider = z.strictObject({
+  url: httpUrl.meta({ description: 'Introspection endpoint (RFC 7662).' }),
+  clientId: z.string().min(1).max(256),
+  clientSecret: secret,
+  issuer: z.string().min(1).optional().meta({ description: 'What iss must be. Default: anything.' }),
+  audience: z.string().min(1).optional().meta({ description: 'What aud must have. Default: anything.' }),
+  timeout: duration(1, 30 * SECOND)
+    .optional()
+    .meta({ description: 'For one question. Default 2s.' }),
+  cache: duration(0, HOUR).optional().meta({
+    description: 'An active token is not asked about again for this long, or until it expires. Default 60s.',
+  }),
+  negativeCache: duration(0, HOUR)
+    .optional()
+    .meta({ description: 'The same for a token that is not active. Default 10s.' }),
+  stale: duration(0, HOUR).optional().meta({
+    description: 'Beyond cache, an active token stays good for this long while nobody answers. Default 0s.',
+  }),
+  token: tokenPlace.meta({ description: 'Where the token is. Default: Authorization: Bearer.' }),
+});
+
+const apiKeyProvider = z.strictObject({
+  file: z
+    .string()
+    .min(1)
+    .meta({ description: 'File with the hashes of the keys; read again when it changes.' }),
+  token: tokenPlace.meta({ description: 'Where the key is. Default: the header X-API-Key.' }),
+});
+
 export const identityField = z
   .strictObject({
     jwt: z.record(name, jwtProvider).optional(),
+    introspection: z.record(name, introspectionProvider).optional(),
+    apiKeys: z.record(name, apiKeyProvider).optional(),
     tenantClaim: z.string().min(1).max(64).optional().meta({
       description: 'Claim that the access log calls tenant. Default tenant_id.',
     }),
@@ -64,6 +96,8 @@ const claimValue = z.union([z.string(), z.number(), z.boolean()]);
 
 const auth = z.strictObject({
   jwt: name.optional().meta({ description: 'Name of an entry of identity.jwt.' }),
+  introspection: name.optional().meta({ description: 'Name of an entry of identity.introspection.' }),
+  apiKey: name.optional().meta({ description: 'Name of an entry of identity.apiKeys.' }),
   optional: z
     .boolean()
     .optional()

@@ -4,7 +4,9 @@
  * @module
  */
 
+import { dirname, resolve } from 'node:path';
 import { suggestion } from '../edit-distance.ts';
+import type { Secret } from '../primitives.ts';
 import type { Path, YamlSource } from '../yaml-source.ts';
 import type { AuthYaml, IdentityYaml, TokenPlace } from './identity-schema.ts';
 
@@ -20,12 +22,34 @@ export interface JwtProvider {
   readonly token?: TokenPlace;
 }
 
+export interface IntrospectionProvider {
+  readonly url: string;
+  readonly clientId: string;
+  readonly clientSecret: Secret;
+  /** Null: anything. */
+  readonly issuer: string | null;
+  readonly audience: string | null;
+  readonly timeoutMs: number;
+  readonly cacheMs: number;
+  readonly negativeCacheMs: number;
+  readonly staleMs: number;
+  readonly token?: TokenPlace;
+}
+
+export interface ApiKeyProvider {
+  /** Absolute. */
+  readonly file: string;
+  readonly token?: TokenPlace;
+}
+
 /** A claim must have one of these values; `exists`: any. */
 export type ClaimCondition = 'exists' | readonly string[];
 
 export interface AuthPolicy {
   /** Name of the provider. */
   readonly jwt?: string;
+  readonly introspection?: string;
+  readonly apiKey?: string;
   readonly optional: boolean;
   /** Left out: the name of the service. */
   readonly realm?: string;
@@ -56,6 +80,40 @@ export function completeJwtProviders(
   return built;
 }
 
+export function completeIntrospection(
+  providers: NonNullable<IdentityYaml['introspection']>,
+): Record<string, IntrospectionProvider> {
+  const built: Record<string, IntrospectionProvider> = {};
+  for (const [name, written] of Object.entries(providers)) {
+    const { url, clientId, clientSecret, token } = written;
+    built[name] = {
+      url,
+      clientId,
+      clientSecret,
+      issuer: written.issuer ?? null,
+      audience: written.audience ?? null,
+      timeoutMs: written.timeout ?? 2_000,
+      cacheMs: written.cache ?? 60_000,
+      negativeCacheMs: written.negativeCache ?? 10_000,
+      staleMs: written.stale ?? 0,
+      ...(token && { token }),
+    };
+  }
+  return built;
+}
+
+export function completeApiKeys(
+  providers: NonNullable<IdentityYaml['apiKeys']>,
+  configPath: string,
+): Record<string, ApiKeyProvider> {
+  return Object.fromEntries(
+    Object.entries(providers).map(([name, { file, token }]) => [
+      name,
+      { file: resolve(dirname(configPath), file), ...(token && { token }) },
+    ]),
+  );
+}
+
 /** Conditions and headers of the policy stay unless the route has its own. */
 export function mergeAuth(base: Written, over: Written): Written {
   return base && over ? { ...base, ...over } : (over ?? base);
@@ -63,9 +121,11 @@ export function mergeAuth(base: Written, over: Written): Written {
 
 export function completeAuth(written: Written): AuthPolicy | null {
   if (!written) return null;
-  const { jwt, optional, realm, scopes, claims, forward } = written;
+  const { jwt, introspection, apiKey, optional, realm, scopes, claims, forward } = written;
   return {
     ...(jwt !== undefined && { jwt }),
+    ...(introspection !== undefined && { introspection }),
+    ...(apiKey !== undefined && { apiKey }),
     optional: optional ?? false,
     ...(realm !== undefined && { realm }),
     ...(scopes && { scopes: { all: scopes.all ?? [], any: scopes.any ?? [] } }),
@@ -81,7 +141,11 @@ export function completeAuth(written: Written): AuthPolicy | null {
   };
 }
 
-const KINDS = [['jwt', 'JWT provider', 'identity.jwt']] as const;
+const KINDS = [
+  ['jwt', 'JWT provider', 'identity.jwt'],
+  ['introspection', 'introspection provider', 'identity.introspection'],
+  ['apiKey', 'file of API keys', 'identity.apiKeys'],
+] as const;
 
 /** Names of providers by kind. */
 export type KnownProviders = Readonly<Record<(typeof KINDS)[number][0], readonly string[]>>;

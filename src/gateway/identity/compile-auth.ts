@@ -33,36 +33,44 @@ export interface CompiledAuth {
   readonly challenges: Challenges;
 }
 
-/** Values of WWW-Authenticate as name, value, name, value …. */
+/** Values of WWW-Authenticate as name, value, name, value …. API keys have no scheme of a standard: realm only. */
 export class Challenges {
   readonly #realm: string;
   readonly #scope: string;
+  readonly #schemes: { readonly bearer: boolean; readonly apiKey: boolean };
 
-  constructor(realm: string, scopes: readonly string[]) {
+  constructor(
+    realm: string,
+    scopes: readonly string[],
+    schemes: { readonly bearer: boolean; readonly apiKey: boolean },
+  ) {
     this.#realm = `realm="${realm}"`;
     this.#scope = scopes.length === 0 ? '' : `, scope="${scopes.join(' ')}"`;
+    this.#schemes = schemes;
   }
 
   /** RFC 6750 §3.1: a request without any credentials gets no error code. */
   missing(): string[] {
-    return ['WWW-Authenticate', `Bearer ${this.#realm}${this.#scope}`];
+    return this.#fields(this.#scope);
   }
 
   refused(error: 'invalid_request' | 'invalid_token', description: string): string[] {
-    return [
-      'WWW-Authenticate',
-      `Bearer ${this.#realm}, error="${error}", error_description="${description}"`,
-    ];
+    return this.#fields(`, error="${error}", error_description="${description}"`);
   }
 
   insufficient(description: string): string[] {
-    return [
-      'WWW-Authenticate',
-      `Bearer ${this.#realm}, error="insufficient_scope", error_description="${description}"${this.#scope}`,
-    ];
+    return this.#fields(`, error="insufficient_scope", error_description="${description}"${this.#scope}`);
+  }
+
+  #fields(parameters: string): string[] {
+    const fields: string[] = [];
+    if (this.#schemes.bearer) fields.push('WWW-Authenticate', `Bearer ${this.#realm}${parameters}`);
+    if (this.#schemes.apiKey) fields.push('WWW-Authenticate', `ApiKey ${this.#realm}`);
+    return fields;
   }
 }
 
+const API_KEY: TokenPlace = { header: 'x-api-key' };
 const AUTHORIZATION: TokenPlace = { header: 'authorization' };
 
 export function compileAuth(
@@ -82,7 +90,10 @@ export function compileAuth(
     forward: Object.entries(auth.forward ?? {}),
     tenantClaim: config.tenantClaim,
     counts: metrics.counts(route.service, pattern),
-    challenges: new Challenges(auth.realm ?? route.service, [...new Set([...all, ...any])]),
+    challenges: new Challenges(auth.realm ?? route.service, [...new Set([...all, ...any])], {
+      bearer: auth.jwt !== undefined || auth.introspection !== undefined,
+      apiKey: auth.apiKey !== undefined,
+    }),
   };
 }
 
@@ -100,6 +111,13 @@ function compileMethods(
   };
   if (auth.jwt !== undefined) {
     add('jwt', auth.jwt, config.jwt[auth.jwt]?.token ?? AUTHORIZATION, 'KEYS_UNAVAILABLE');
+  }
+  if (auth.introspection !== undefined) {
+    const place = config.introspection[auth.introspection]?.token ?? AUTHORIZATION;
+    add('introspection', auth.introspection, place, 'INTROSPECTION_UNAVAILABLE');
+  }
+  if (auth.apiKey !== undefined) {
+    add('apiKey', auth.apiKey, config.apiKeys[auth.apiKey]?.token ?? API_KEY, 'KEYS_UNAVAILABLE');
   }
   if (methods.length === 0) throw new Error(`route ${route} names nobody who vouches for callers`);
   return methods;

@@ -4,15 +4,19 @@
  * @module
  */
 
+import { dirname } from 'node:path';
 import type { GatewayConfig } from '../../config/gateway-model.ts';
-import type { JwtProvider } from '../../config/policies/identity.ts';
+import type { IntrospectionProvider, JwtProvider } from '../../config/policies/identity.ts';
+import { readSecret } from '../../config/read-secret.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Logger } from '../../telemetry/logger.ts';
+import { ApiKeys } from './api-keys.ts';
 import type { AuthMetrics } from './auth-metrics.ts';
 import { ProviderClient } from './bounded-fetch.ts';
+import { Introspector } from './introspector.ts';
 import { JwtVerifier, keysOfFile } from './jwt-verifier.ts';
 import { KeySource } from './key-source.ts';
-import type { TokenVerifier } from './token-verifier.ts';
+import { type TokenVerifier, tokenDigest } from './token-verifier.ts';
 
 /** By kind and name: `jwt main`. */
 export type Verifiers = ReadonlyMap<string, TokenVerifier>;
@@ -21,6 +25,8 @@ export interface IdentityOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly metrics: AuthMetrics;
+  /** Where secrets may be. */
+  readonly env: Readonly<Record<string, string | undefined>>;
 }
 
 export class IdentityProviders {
@@ -37,16 +43,51 @@ export class IdentityProviders {
   /** One verifier for each provider. Rejects when a file cannot be used; then what is held stays. */
   async open(config: GatewayConfig): Promise<Verifiers> {
     this.#next = new Map();
+    try {
+      const verifiers = await this.#open(config);
+      const old = this.#held;
+      this.#held = this.#next;
+      closeAllBut(old, this.#held);
+      return verifiers;
+    } catch (error) {
+      closeAllBut(this.#next, this.#held);
+      throw error;
+    }
+  }
+
+  close(): Promise<void> {
+    closeAllBut(this.#held, new Map());
+    return this.#client.close();
+  }
+
+  async #open(config: GatewayConfig): Promise<Map<string, TokenVerifier>> {
+    const { clock, logger } = this.#options;
     const verifiers = new Map<string, TokenVerifier>();
     for (const [name, provider] of Object.entries(config.jwt)) {
       verifiers.set(`jwt ${name}`, await this.#jwt(name, provider, config.path));
     }
-    this.#held = this.#next;
+    for (const [name, provider] of Object.entries(config.introspection)) {
+      verifiers.set(`introspection ${name}`, this.#introspector(name, provider, config.path));
+    }
+    for (const [name, { file }] of Object.entries(config.apiKeys)) {
+      const make = (): TokenVerifier => new ApiKeys(name, file, clock, logger);
+      verifiers.set(`apiKey ${name}`, this.#keep(`apiKey ${name} ${file}`, make));
+    }
     return verifiers;
   }
 
-  close(): Promise<void> {
-    return this.#client.close();
+  #introspector(name: string, provider: IntrospectionProvider, configPath: string): TokenVerifier {
+    const { clock, logger, metrics, env } = this.#options;
+    const secret = readSecret(provider.clientSecret, dirname(configPath), env);
+    if (!secret.ok) throw new Error(`identity.introspection.${name}.clientSecret: ${secret.message}`);
+    return this.#keep(
+      `introspection ${name} ${JSON.stringify(provider)} ${tokenDigest(secret.secret)}`,
+      () => {
+        const health = metrics.provider('introspection', name);
+        const { ask } = this.#client;
+        return new Introspector({ name, provider, clientSecret: secret.secret, ask, clock, logger, health });
+      },
+    );
   }
 
   async #jwt(name: string, provider: JwtProvider, configPath: string): Promise<TokenVerifier> {
@@ -68,4 +109,11 @@ export class IdentityProviders {
     this.#next.set(key, verifier);
     return verifier;
   }
+}
+
+function closeAllBut(
+  verifiers: ReadonlyMap<string, TokenVerifier>,
+  kept: ReadonlyMap<string, TokenVerifier>,
+): void {
+  for (const [key, verifier] of verifiers) if (kept.get(key) !== verifier) verifier.close?.();
 }

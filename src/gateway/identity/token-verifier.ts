@@ -26,6 +26,8 @@ export interface TokenVerifier {
   /** The verdict on a token that was verified a while ago, without waiting. */
   recall(token: string): JWTPayload | undefined;
   verify(token: string): Promise<TokenVerdict>;
+  /** Lets go of what it holds open. */
+  close?(): void;
 }
 
 export const MALFORMED: TokenVerdict = {
