@@ -3,7 +3,14 @@ import { get, type IncomingMessage } from 'node:http';
 import { brotliDecompressSync, createGunzip, gunzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Gateway } from '../../src/gateway/gateway.ts';
-import { call, eventually, GatewayHarness, portOf, type Upstream } from '../support/gateway-harness.ts';
+import {
+  admin,
+  call,
+  eventually,
+  GatewayHarness,
+  portOf,
+  type Upstream,
+} from '../support/gateway-harness.ts';
 import { gatewayOfYaml } from '../support/gateway-yaml.ts';
 
 let harness: GatewayHarness;
@@ -139,6 +146,11 @@ describe('JSON bodies of responses', () => {
     respond = () => answer;
     const reply = await call(gateway, '/mapped/7');
     expect([reply.status, JSON.parse(reply.body).code]).toEqual([502, 'RESPONSE_UNREADABLE']);
+    const { body: metrics } = await admin(gateway, '/metrics');
+    const attempts = metrics
+      .split('\n')
+      .filter((line) => line.startsWith('http_client_request_duration_seconds_count'));
+    expect(attempts).toEqual([expect.stringMatching(/http_response_status_code="200".* 1$/)]);
   });
 
   it('pass where the route says so, streaming once they are too large', async () => {
