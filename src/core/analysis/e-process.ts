@@ -1,0 +1,159 @@
+/**
+ * E-processes: wealth that a bettor against "the limit holds" has made, which stays small as long as it does hold.
+ * By Ville's inequality a wealth of 1/α is reached with a probability of α at most, however often one looks. Pure
+ * arithmetic on counts per second; knows no rules, windows or time of day.
+ *
+ * The bet on a ratio is the conditional likelihood ratio of Lindon and Malek (arXiv 2011.03567), per second, so that
+ * traffic, weight and error rate may move; restarts follow Shin, Ramdas and Rinaldo (arXiv 2203.03532).
+ * @module
+ */
+
+/** Effect sizes that the mixture bets on, as multiples of the limit, and what share of the stake each gets. */
+const EFFECTS = [1.15, 1.35, 1.6, 2, 2.6, 3.5, 5, 8, 16, 40, 150, 1000] as const;
+const STAKES = normalised([1, 1.5, 2, 3, 3, 2.5, 2, 1.5, 1, 1, 1, 1]);
+/** Effects that speak for a canary that is better than the limit, for advancing. */
+const RELIEFS = [0.9, 0.75, 0.6, 0.5, 0.35, 0.2, 0.05] as const;
+
+/** Share of the stake that bets from the first second; the rest is paid in over time. */
+const AT_START = 0.6;
+/** Half of what is left to pay in has been paid in after this many seconds. */
+const HALF_PAID_S = 1800;
+/** More certainty than this changes nothing; keeps sums finite. */
+const MAX_PART = 1e15;
+
+/** What a bettor owns, one part per effect. Immutable, small, and JSON as it is. */
+export interface Wealth {
+  /** Seconds that were bet on or could have been: times the payments of a late start. */
+  readonly seconds: number;
+  readonly parts: readonly number[];
+}
+
+/** Counts of one second; each bad event is one of its requests. */
+export interface SecondCounts {
+  readonly canary: number;
+  readonly baseline: number;
+  readonly canaryBad: number;
+  readonly baselineBad: number;
+}
+
+export interface BetLimits {
+  /** At most this much log-wealth from one second: one burst alone proves nothing. */
+  readonly cap: number;
+  /** Mean size of a cluster of failures, ≥ 1: so many count as one. */
+  readonly clustering: number;
+}
+
+/** The cap at a level of `alpha`: evidence takes three distinct seconds or more. */
+export function capAt(alpha: number): number {
+  return Math.log(1 / alpha) / 2;
+}
+
+/** A stake of 1, of which part waits for regressions that start late. */
+export function emptyWealth(): Wealth {
+  return { seconds: 0, parts: STAKES.map((stake) => stake * AT_START) };
+}
+
+/** A stake of 1 on relief, all of it at once: advancing asks about this step only. */
+export function emptyRelief(): Wealth {
+  return { seconds: 0, parts: RELIEFS.map(() => 1 / RELIEFS.length) };
+}
+
+/** The evidence: an e-value at every moment. */
+export function total(wealth: Wealth): number {
+  let sum = 0;
+  for (const part of wealth.parts) sum += part;
+  return sum;
+}
+
+/** Bets one second against "the canary's rate is at most `factor` times the baseline's, which may move as it likes". */
+export function betRatio(wealth: Wealth, factor: number, counts: SecondCounts, limits: BetLimits): Wealth {
+  const { canary, baseline, canaryBad, baselineBad } = counts;
+  const paid = payIn(wealth);
+  if (canary === 0 || baseline === 0 || canaryBad + baselineBad === 0) return paid;
+  const expected = (factor * canary) / (factor * canary + baseline);
+  return multiply(paid, limits, (at) => {
+    const odds = factor * (EFFECTS[at] as number) * canary;
+    const share = odds / (odds + baseline);
+    return canaryBad * Math.log(share / expected) + baselineBad * Math.log((1 - share) / (1 - expected));
+  });
+}
+
+/** Bets one second against "the canary's rate is at most `rate`" (0 < rate < 1). */
+export function betRate(
+  wealth: Wealth,
+  rate: number,
+  counts: { readonly total: number; readonly bad: number },
+  limits: BetLimits,
+): Wealth {
+  const paid = payIn(wealth);
+  if (counts.total === 0) return paid;
+  return multiply(paid, limits, (at) => {
+    const effect = EFFECTS[at] as number;
+    const raised = (effect * rate) / (1 + (effect - 1) * rate);
+    return (
+      counts.bad * Math.log(raised / rate) + (counts.total - counts.bad) * Math.log((1 - raised) / (1 - rate))
+    );
+  });
+}
+
+/** Bets one second against "the canary's rate is at least `factor` times the baseline's": evidence that it is not. */
+export function betRatioRelief(
+  wealth: Wealth,
+  factor: number,
+  counts: SecondCounts,
+  limits: BetLimits,
+): Wealth {
+  const { canary, baseline, canaryBad, baselineBad } = counts;
+  const next = { ...wealth, seconds: wealth.seconds + 1 };
+  if (canary === 0 || baseline === 0 || canaryBad + baselineBad === 0) return next;
+  const expected = (factor * canary) / (factor * canary + baseline);
+  return multiply(next, limits, (at) => {
+    const odds = factor * (RELIEFS[at] as number) * canary;
+    const share = odds / (odds + baseline);
+    return canaryBad * Math.log(share / expected) + baselineBad * Math.log((1 - share) / (1 - expected));
+  });
+}
+
+/** Bets one second against "the canary's rate is at least `rate`": evidence that it is lower. */
+export function betRateRelief(
+  wealth: Wealth,
+  rate: number,
+  counts: { readonly total: number; readonly bad: number },
+  limits: BetLimits,
+): Wealth {
+  const next = { ...wealth, seconds: wealth.seconds + 1 };
+  if (counts.total === 0) return next;
+  return multiply(next, limits, (at) => {
+    const effect = RELIEFS[at] as number;
+    const lowered = (effect * rate) / (1 + (effect - 1) * rate);
+    return (
+      counts.bad * Math.log(lowered / rate) +
+      (counts.total - counts.bad) * Math.log((1 - lowered) / (1 - rate))
+    );
+  });
+}
+
+/** The payment of one second. All payments ever made sum up to the waiting part of the stake. */
+function payIn({ seconds, parts }: Wealth): Wealth {
+  const now = seconds + 1;
+  const payment = ((1 - AT_START) * HALF_PAID_S) / ((now + HALF_PAID_S) * (now + 1 + HALF_PAID_S));
+  return { seconds: now, parts: parts.map((part, at) => part + (STAKES[at] as number) * payment) };
+}
+
+function multiply(
+  { seconds, parts }: Wealth,
+  { cap, clustering }: BetLimits,
+  logFactor: (at: number) => number,
+): Wealth {
+  return {
+    seconds,
+    parts: parts.map((part, at) =>
+      Math.min(MAX_PART, part * Math.exp(Math.min(logFactor(at), cap) / clustering)),
+    ),
+  };
+}
+
+function normalised(weights: readonly number[]): readonly number[] {
+  const sum = weights.reduce((total, weight) => total + weight, 0);
+  return weights.map((weight) => weight / sum);
+}
