@@ -55,6 +55,12 @@ export function binCeilingUs(bin: number): number {
   return binFloorUs(bin + 1);
 }
 
+/** The lowest bin that holds no value below `valueUs`. */
+export function binFrom(valueUs: number): number {
+  const bin = binOf(valueUs);
+  return binFloorUs(bin) < valueUs ? bin + 1 : bin;
+}
+
 /** Counts per bin, for writing on the hot path and for merging. */
 export class Histogram {
   readonly bins = new Float64Array(BIN_COUNT);
@@ -98,12 +104,19 @@ export class Histogram {
    * `undefined` without values.
    */
   quantileUs(q: number): number | undefined {
+    const bin = this.quantileBin(q);
+    if (bin === undefined || bin < EXACT) return bin;
+    return (binFloorUs(bin) + binCeilingUs(bin)) / 2;
+  }
+
+  /** The bin that holds the value at rank `q`; `undefined` without values. */
+  quantileBin(q: number): number | undefined {
     if (this.total <= 0) return undefined;
     const rank = Math.max(1, Math.ceil(q * this.total));
     let seen = 0;
     for (let bin = 0; bin < BIN_COUNT; bin += 1) {
       seen += this.bins[bin] as number;
-      if (seen >= rank) return bin < EXACT ? bin : (binFloorUs(bin) + binCeilingUs(bin)) / 2;
+      if (seen >= rank) return bin;
     }
     return undefined;
   }

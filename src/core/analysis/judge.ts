@@ -1,12 +1,12 @@
 /**
- * The judge's interface: evidence in, checks out, as one pure function. `point-judge.ts` implements it by
- * point estimates with a minimum sample; another judge only has to keep this shape.
+ * The judge's interface: seconds and samples in, checks out. Pure: it reads no clock and keeps nothing that is not in
+ * its memory or can't be filled again from the same seconds. `sequential-judge.ts` implements it.
  * @module
  */
 
-import type { Plan } from '../domain/plan.ts';
 import type { Check, NoEvidenceCause, QuantileArm, RateArm } from '../domain/rule.ts';
-import type { EvidenceWindow } from './evidence-window.ts';
+import type { RuleWealth } from './rule-bets.ts';
+import type { Second } from './second.ts';
 
 /** What a metric source answered for one rule. */
 export type RuleSample =
@@ -25,37 +25,51 @@ export type RuleSample =
   | { readonly kind: 'scalar'; readonly query: string; readonly value: number; readonly sampledAtMs: number }
   | { readonly kind: 'none'; readonly cause: NoEvidenceCause; readonly detail: string };
 
+/** What is remembered of one rule. */
+export interface RuleMemory {
+  /** Since when its limit has been broken without a break, epoch milliseconds. */
+  readonly breachedSinceMs: number | null;
+  /** Null: a threshold without a guarantee. */
+  readonly wealth: RuleWealth | null;
+  /** Of a comparison of quantiles: the lowest slow bin, and when it was taken; null before there is one. */
+  readonly cut: { readonly bin: number; readonly atMs: number } | null;
+}
+
 /** What a judge remembers between two checks; stored with the rollout, so that a restart forgets nothing. */
 export interface JudgeMemory {
-  /** By rule: since when its condition has held without a break, epoch milliseconds. */
-  readonly breachedSinceMs: readonly (number | null)[];
+  /** Seconds before this one have been bet on, epoch milliseconds; null before the first. */
+  readonly judgedToMs: number | null;
+  /** Step that the evidence for advancing is about. */
+  readonly step: number;
+  readonly rules: readonly RuleMemory[];
   /** When it last judged, epoch milliseconds; null before the first time. */
   readonly checkedAtMs: number | null;
 }
 
 export interface JudgeInput {
-  readonly plan: Plan;
+  /** Index of the step under way. */
+  readonly step: number;
   /** Share that the canary has now; at 100 % there is no baseline to compare with. */
   readonly weightBp: number;
-  /** The gateways' own evidence. */
-  readonly window: EvidenceWindow;
   /** Gateways have gone silent: nothing in the window is new. */
   readonly stale: boolean;
-  /** By rule: the newest answer of a metric source; null where the rule is judged from the window. */
+  /** By rule: the newest answer of a metric source; null where the rule is judged from the seconds. */
   readonly samples: readonly (RuleSample | null)[];
-  readonly memory: JudgeMemory;
   readonly nowMs: number;
 }
 
 export interface JudgeOutput {
   /** One per rule of the plan, in its order. */
   readonly checks: readonly Check[];
-  readonly memory: JudgeMemory;
+  /** Every rule that can prove anything has proven that the canary keeps its limit, in this step. */
+  readonly proven: boolean;
 }
 
-export type Judge = (input: JudgeInput) => JudgeOutput;
-
-/** The memory of a run that was never judged. */
-export function emptyMemory(plan: Plan): JudgeMemory {
-  return { breachedSinceMs: plan.abort.map(() => null), checkedAtMs: null };
+export interface Judge {
+  /** A second that was judged before (a restart) or came before the run: fills windows, wins nothing. */
+  recall(second: Second): void;
+  /** The next second, in ascending order and each one once. */
+  add(second: Second): void;
+  check(input: JudgeInput): JudgeOutput;
+  readonly memory: JudgeMemory;
 }

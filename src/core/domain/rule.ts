@@ -34,6 +34,8 @@ export interface Rule {
   readonly forMs: number;
   /** Canary requests in the window below which the verdict is `undecided`. */
   readonly minRequests: number;
+  /** Of a ratio of rates: the canary must also fail more often than this (a fraction); null: no floor. */
+  readonly floor: number | null;
   /** Where rates and latencies come from; `promql` conditions always ask Prometheus. */
   readonly source: 'telemetry' | 'prometheus';
 }
@@ -90,6 +92,22 @@ export type Evidence =
   | { readonly kind: 'scalar'; readonly query: string; readonly value: number; readonly sampledAtMs: number }
   | { readonly kind: 'none'; readonly cause: NoEvidenceCause; readonly detail?: string };
 
+/** Evidence of a rule under the run's error budget, which all rules share. Each is 1 when nothing is known. */
+export interface Proof {
+  /** That the canary is worse. Looking every second does not weaken it. */
+  readonly worse: number;
+  /** The rule's share of the budget: rules whose limit is broken add up `share · worse`. */
+  readonly share: number;
+  /** The sum that aborts: one over the accepted probability of a false abort. */
+  readonly needed: number;
+  /** That the canary keeps the limit, in this step. */
+  readonly fine: number;
+  /** What `fine` has to reach for the step to be proven. */
+  readonly fineNeeded: number;
+  /** The baseline breaks the same fixed limit, with as much evidence: not the canary's fault. */
+  readonly environment: boolean;
+}
+
 /** One evaluation of one rule. */
 export interface Check {
   /** Index into the plan's `abort` list. */
@@ -99,6 +117,8 @@ export interface Check {
   /** Since when the condition has held without a break, epoch milliseconds; null when it does not hold. */
   readonly breachedSinceMs: number | null;
   readonly evidence: Evidence;
+  /** What the rule's bets have won; null: a threshold without a guarantee. */
+  readonly proof: Proof | null;
   /** One sentence with the numbers, such as `5xx 4.1% (41/1000) is over 2x the baseline's 0.5% (99/19800)`. */
   readonly summary: string;
 }

@@ -10,6 +10,7 @@ export const RULE: Rule = {
   overMs: 60_000,
   forMs: 0,
   minRequests: 10,
+  floor: null,
   source: 'telemetry',
 };
 

@@ -1,0 +1,47 @@
+/**
+ * One second of a rollout as the judge sees it: what both versions did in it, summed over all gateways.
+ * Knows neither rules nor how seconds are collected.
+ * @module
+ */
+
+import type { HistogramWire } from './histogram.ts';
+
+/** One version in one second, per attempt. */
+export interface ArmSecond {
+  readonly total: number;
+  readonly bad: number;
+  /** `bad` without the repeated failures of a sticky key within half a minute: clusters of one cause count once. */
+  readonly distinctBad: number;
+  /** `total` and those whose client gave up first. */
+  readonly seen: number;
+  /**
+   * Attempts that began in this second, each at the age it reached; ages that grew since are taken out of their
+   * old bin and put into the new one. So counts may be negative, and the sum of all bins from a cut upwards is
+   * the number of attempts whose age passed the cut in this second, finished or not.
+   */
+  readonly latencyUs: HistogramWire;
+}
+
+export interface Second {
+  /** Epoch milliseconds, a whole second. */
+  readonly startMs: number;
+  readonly canary: ArmSecond;
+  readonly baseline: ArmSecond;
+}
+
+export const QUIET_ARM: ArmSecond = { total: 0, bad: 0, distinctBad: 0, seen: 0, latencyUs: [] };
+
+/** Attempts in the bins from `bin` upwards; never negative, as no attempt gets younger. */
+export function countFrom(latencyUs: HistogramWire, bin: number): number {
+  let count = 0;
+  for (let i = latencyUs.length - 2; i >= 0; i -= 2) {
+    if ((latencyUs[i] as number) < bin) break;
+    count += latencyUs[i + 1] as number;
+  }
+  return Math.max(0, count);
+}
+
+/** Attempts that began. */
+export function countBegun(latencyUs: HistogramWire): number {
+  return countFrom(latencyUs, 0);
+}
