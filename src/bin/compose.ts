@@ -19,7 +19,7 @@ import type { ProjectPaths } from '../config/load-project.ts';
 import type { NotifierConfig, OperatorConfig } from '../config/operator-model.ts';
 import type { ListenAddress, Secret } from '../config/primitives.ts';
 import { readSecret } from '../config/read-secret.ts';
-import { judgeByPointEstimate } from '../core/analysis/point-judge.ts';
+import { createSequentialJudge } from '../core/analysis/sequential-judge.ts';
 import { SluiceError } from '../core/domain/errors.ts';
 import { folderFailure, listenFailure } from '../core/domain/start-failure.ts';
 import { createFileCatalog } from '../operator/file-catalog.ts';
@@ -79,7 +79,7 @@ export async function startOperatorWithApi(options: OperatorOptions): Promise<Ru
   const operator = createOperator({
     backend,
     catalog: createFileCatalog(paths),
-    judge: judgeByPointEstimate,
+    createJudge: createSequentialJudge,
     metrics: config.prometheus
       ? createPrometheusSource({
           url: config.prometheus.url,

@@ -5,6 +5,7 @@
  */
 
 import { basename } from 'node:path';
+import { formatDuration } from '../core/domain/duration.ts';
 import type { Gate, Plan, Step } from '../core/domain/plan.ts';
 import type { Rule } from '../core/domain/rule.ts';
 import type { MatchOverride } from '../core/domain/split-document.ts';
@@ -13,7 +14,7 @@ import type { LoadResult } from './diagnostic.ts';
 import { suggestion } from './edit-distance.ts';
 import type { ConfigFile } from './findings.ts';
 import type { GatewayConfig } from './gateway-model.ts';
-import { readRules } from './rollout-rules.ts';
+import { maxHold, readRules } from './rollout-rules.ts';
 import { readSchedule } from './rollout-schedule.ts';
 import { type RolloutYaml, rolloutSchema } from './rollout-schema.ts';
 import { checkIsMap, checkSchema } from './schema-check.ts';
@@ -26,6 +27,10 @@ export interface OperatorFacts {
 }
 
 const DEFAULT_FALSE_ABORT = 0.01;
+/** A proof may shorten a hold to this part of it, unless the step says otherwise. */
+const MIN_HOLD_PART = 5;
+/** Canary requests without which a step says nothing. */
+const STEP_REQUESTS = 50;
 const DEFAULT_GATE_INTERVAL_MS = 10_000;
 const DEFAULT_GATE_TIMEOUT_MS = 10_000;
 const DEFAULT_NO_EVIDENCE_AFTER_MS = 60_000;
@@ -72,9 +77,9 @@ function buildPlan(
     service: yaml.service,
     baseline: yaml.baseline,
     canary: yaml.canary,
-    steps: buildSteps(yaml.steps, abort),
+    steps: buildSteps(source, yaml, abort),
     abort,
-    advance: readAdvance(source, yaml),
+    advance: readAdvance(yaml),
     falseAbort: readFalseAbort(source, yaml),
     onNoEvidence: readNoEvidence(yaml.onNoEvidence),
     onOperatorLoss: yaml.onOperatorLoss
@@ -154,15 +159,36 @@ function checkWeights(source: YamlSource, steps: RolloutYaml['steps']): void {
   }
 }
 
-function buildSteps(steps: RolloutYaml['steps'], rules: readonly Rule[]): readonly Step[] {
-  const needed = Math.max(0, ...rules.map((rule) => rule.minRequests));
-  return steps.map((step) => ({
-    weightBp: step.weight,
-    holdMs: step.hold ?? 0,
-    // At 100 % there is no baseline left to compare with: waiting for requests would prove nothing.
-    requests: step.requests ?? (step.weight === FULL_BP ? 0 : needed),
-    gate: buildGate(step.gate),
-  }));
+function buildSteps(source: YamlSource, yaml: RolloutYaml, rules: readonly Rule[]): readonly Step[] {
+  const needed = rules.length === 0 ? 0 : Math.max(STEP_REQUESTS, ...rules.map((rule) => rule.minRequests));
+  const proven = yaml.advance?.when === 'proven';
+  return yaml.steps.map((step, index) => {
+    const holdMs = maxHold(step);
+    const { hold } = step;
+    if (typeof hold === 'object') {
+      if (hold.min > hold.max) {
+        source.findings.error(
+          source.valueRange(['steps', index, 'hold', 'min']),
+          `expected at most the maximum of ${formatDuration(hold.max)}, got ${formatDuration(hold.min)}`,
+        );
+      }
+      if (!proven) {
+        source.findings.warning(
+          source.keyRange(['steps', index, 'hold', 'min']),
+          'without a proof every hold lasts its maximum',
+          'add advance: { when: proven }',
+        );
+      }
+    }
+    return {
+      weightBp: step.weight,
+      holdMs,
+      minHoldMs: typeof hold === 'object' ? hold.min : holdMs / MIN_HOLD_PART,
+      // At 100 % there is no baseline left to compare with: waiting for requests would prove nothing.
+      requests: step.requests ?? (step.weight === FULL_BP ? 0 : needed),
+      gate: buildGate(step.gate),
+    };
+  });
 }
 
 function buildGate(gate: RolloutYaml['steps'][number]['gate']): Gate | null {
@@ -183,28 +209,13 @@ function readFalseAbort(source: YamlSource, yaml: RolloutYaml): number {
     const hint = bp === 0 ? 'at 0% no evidence would ever suffice to abort' : undefined;
     const place = source.valueRange(['guarantee', 'falseAbort']);
     source.findings.error(place, `expected more than 0% and less than 50%, got ${formatBp(bp)}`, hint);
-  } else {
-    source.findings.warning(
-      source.keyRange(['guarantee']),
-      'rules are judged by point estimates, which guarantee no rate of false aborts',
-      'give each rule enough requests instead',
-    );
   }
   return bp / FULL_BP;
 }
 
-/** What the present judge can't do is said, not silently accepted. */
-function readAdvance(source: YamlSource, yaml: RolloutYaml): Plan['advance'] {
-  const when = yaml.advance?.when ?? 'elapsed';
-  if (when === 'proven') {
-    const message = 'point estimates prove nothing, so every hold is waited out in full';
-    source.findings.warning(
-      source.valueRange(['advance', 'when']),
-      message,
-      'write elapsed: that is what happens',
-    );
-  }
-  return when;
+function readAdvance({ advance }: RolloutYaml): Plan['advance'] {
+  if (advance?.when !== 'proven') return 'elapsed';
+  return advance.unproven === 'hold' ? 'proven-only' : 'proven';
 }
 
 function readNoEvidence(policy: RolloutYaml['onNoEvidence']): Plan['onNoEvidence'] {

@@ -5,7 +5,7 @@
  */
 
 import { formatDuration } from '../core/domain/duration.ts';
-import type { Rule } from '../core/domain/rule.ts';
+import type { Condition, Rule } from '../core/domain/rule.ts';
 import { FULL_BP } from '../core/domain/weight.ts';
 import type { RolloutYaml } from './rollout-schema.ts';
 import { parseRuleExpression } from './rule-expression.ts';
@@ -14,6 +14,7 @@ import type { YamlSource } from './yaml-source.ts';
 type RuleYaml = RolloutYaml['abort'][number];
 
 const DEFAULT_OVER_MS = 300_000;
+/** What a threshold on Prometheus wants to see; the judge's own evidence counts requests by itself. */
 const DEFAULT_MIN_REQUESTS = 50;
 /** A rate in Prometheus needs two scrapes in its window; 15 s between them is the usual setting. */
 const MIN_PROMETHEUS_OVER_MS = 30_000;
@@ -25,7 +26,7 @@ export function readRules(
   hasPrometheus: boolean | null,
 ): readonly Rule[] {
   const rules: Rule[] = [];
-  const holdMs = yaml.steps.reduce((sum, step) => sum + (step.hold ?? 0), 0);
+  const holdMs = yaml.steps.reduce((sum, step) => sum + maxHold(step), 0);
   for (const [index, rule] of yaml.abort.entries()) {
     const parsed = parseRuleExpression(rule.when);
     if (!parsed.ok) {
@@ -37,13 +38,15 @@ export function readRules(
       );
       continue;
     }
+    const asks = parsed.condition.kind === 'promql' ? 'prometheus' : (rule.source ?? 'telemetry');
     const built: Rule = {
       text: rule.when,
       condition: parsed.condition,
       overMs: rule.over ?? DEFAULT_OVER_MS,
       forMs: rule.for ?? 0,
-      minRequests: rule.requests ?? DEFAULT_MIN_REQUESTS,
-      source: parsed.condition.kind === 'promql' ? 'prometheus' : (rule.source ?? 'telemetry'),
+      minRequests: rule.requests ?? (asks === 'telemetry' ? least(parsed.condition) : DEFAULT_MIN_REQUESTS),
+      floor: readFloor(source, index, rule, parsed.condition),
+      source: asks,
     };
     checkSource(source, index, rule, built, hasPrometheus);
     checkWindows(source, index, rule, built, holdMs);
@@ -52,6 +55,33 @@ export function readRules(
   checkRepeated(source, rules, yaml.abort);
   checkLastHold(source, rules, yaml);
   return rules;
+}
+
+/** The longest time at a step, milliseconds. */
+export function maxHold({ hold = 0 }: RolloutYaml['steps'][number]): number {
+  return typeof hold === 'number' ? hold : hold.max;
+}
+
+/** A quantile of fewer requests is just the slowest of them. */
+function least(condition: Condition): number {
+  return 'quantile' in condition ? Math.ceil(1 / (1 - condition.quantile) - 1e-9) : 1;
+}
+
+/** A fraction, or null; only a comparison of error rates has one. */
+function readFloor(
+  source: YamlSource,
+  index: number,
+  { floor }: RuleYaml,
+  condition: Condition,
+): number | null {
+  if (floor === undefined || floor === 0) return null;
+  if (condition.kind === 'rate-ratio') return floor / FULL_BP;
+  source.findings.error(
+    source.keyRange(['abort', index, 'floor']),
+    'only a comparison of error rates has a floor',
+    'remove it, or write a rule such as 5xx > 2x',
+  );
+  return null;
 }
 
 function checkSource(
@@ -114,7 +144,7 @@ function checkWindows(source: YamlSource, index: number, yaml: RuleYaml, rule: R
 
 /** At 100 % nothing is left to compare with: a hold there only watches by rules that need no baseline. */
 function checkLastHold(source: YamlSource, rules: readonly Rule[], yaml: RolloutYaml): void {
-  const last = yaml.steps.findIndex(({ weight, hold }) => weight === FULL_BP && (hold ?? 0) > 0);
+  const last = yaml.steps.findIndex((step) => step.weight === FULL_BP && maxHold(step) > 0);
   const compares = ({ condition }: Rule): boolean =>
     condition.kind === 'rate-ratio' || condition.kind === 'quantile-ratio';
   if (last < 0 || rules.length === 0 || !rules.every(compares)) return;

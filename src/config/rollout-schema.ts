@@ -26,9 +26,16 @@ const gate = z.union(
 
 const step = z.strictObject({
   weight: percentBp,
-  hold: duration(0, 30 * DAY)
+  hold: z
+    .union(
+      [duration(0, 30 * DAY), z.strictObject({ min: duration(0, 30 * DAY), max: duration(0, 30 * DAY) })],
+      { error: 'expected a duration such as 10m, or { min: 2m, max: 10m }' },
+    )
     .optional()
-    .meta({ description: 'Time with evidence at this weight. Default 0s.' }),
+    .meta({
+      description:
+        'Time with evidence at this weight; with advance: proven at most so long, and at least min (default a fifth). Default 0s.',
+    }),
   requests: z.int().min(0).optional().meta({
     description: 'Canary requests to judge at this weight before advancing. Default: what the rules need.',
   }),
@@ -44,11 +51,14 @@ const rule = z.strictObject({
   for: duration(0, DAY)
     .optional()
     .meta({ description: 'How long the condition must hold without a break. Default 0s.' }),
-  requests: z
-    .int()
-    .min(1)
-    .optional()
-    .meta({ description: 'Canary requests in the window below which nothing is concluded. Default 50.' }),
+  requests: z.int().min(1).optional().meta({
+    description:
+      'Canary requests in the window below which nothing is concluded. Default 1, of quantiles as many as have one above it (20 for p95); 50 with Prometheus.',
+  }),
+  floor: percentBp.optional().meta({
+    description:
+      'Of a comparison of error rates: the canary must also fail more often than this, such as 0.1%. Default: no floor.',
+  }),
   source: z
     .enum(['telemetry', 'prometheus'])
     .optional()
@@ -69,16 +79,23 @@ export const rolloutSchema = z.strictObject({
   service: name.meta({ description: 'A service of the gateway configuration.' }),
   baseline: name.meta({ description: 'Version that serves now.' }),
   canary: name.meta({ description: 'Version to release.' }),
-  guarantee: z
-    .strictObject({ falseAbort: percentBp })
-    .optional()
-    .meta({ description: 'How often a healthy canary may be aborted. Default 1%.' }),
+  guarantee: z.strictObject({ falseAbort: percentBp }).optional().meta({
+    description:
+      'How often a healthy canary may be aborted, over all rules, steps and looks of a rollout. Default 1%.',
+  }),
   steps: z.array(step).min(1).max(100),
   abort: z.array(rule).max(50).default([]),
   advance: z
-    .strictObject({ when: z.enum(['proven', 'elapsed']) })
+    .strictObject({
+      when: z.enum(['proven', 'elapsed']),
+      unproven: z.enum(['advance', 'hold']).optional().meta({
+        description: 'When the hold ends without a proof: go on and say so, or wait for it. Default advance.',
+      }),
+    })
     .optional()
-    .meta({ description: 'Default elapsed. proven: a judge with evidence may shorten a hold.' }),
+    .meta({
+      description: 'Default elapsed. proven: evidence that the canary keeps its limits may shorten a hold.',
+    }),
   onNoEvidence: z
     .union([noEvidenceAction, z.strictObject({ after: duration(SECOND, DAY), do: noEvidenceAction })])
     .optional()

@@ -61,6 +61,7 @@ export function openParts(
     incarnation,
     stream: telemetry,
     clock,
+    monotonicMs,
     logger,
     revisionOf: (service) => splits.slot(service).revision,
   });

@@ -5,17 +5,20 @@
  */
 
 import { Histogram } from '../core/analysis/histogram.ts';
-import type {
-  Outcome,
-  OutcomeCounts,
-  TelemetrySummary,
-  Traffic,
-  VersionSummary,
+import {
+  badOf,
+  type Outcome,
+  type OutcomeCounts,
+  type TelemetrySummary,
+  type Traffic,
+  type VersionSummary,
 } from '../core/domain/telemetry.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { TelemetryStream } from '../ports/telemetry-stream.ts';
 import type { Logger } from '../telemetry/logger.ts';
+import { FailureMemory } from './failure-memory.ts';
 import { MAX_RETIRED_SERVICES, MAX_TELEMETRY_BACKLOG } from './limits.ts';
+import { RunningAges } from './running-ages.ts';
 import { within } from './within.ts';
 
 /** A stream that does not answer must not keep a gateway from ending. */
@@ -95,17 +98,34 @@ export class VersionCounter {
   forced = 0;
   /** Requests that a breaker refused. */
   refused = 0;
+  /** Attempts without an answer. */
+  readonly running = new RunningAges();
+  readonly #failures = new FailureMemory();
+  /** Bad attempts of a key that had failed shortly before. */
+  #repeated = 0;
 
-  take(): VersionSummary | null {
+  /** An attempt of whoever has this sticky key failed. */
+  noteFailure(key: string, nowMs: number): void {
+    if (!this.#failures.isDistinct(key, nowMs)) this.#repeated += 1;
+  }
+
+  take(nowMs: number): VersionSummary | null {
     const { forced, refused } = this;
-    if (forced === 0 && refused === 0 && this.attempts.isEmpty && this.responses.isEmpty) return null;
+    const repeated = this.#repeated;
+    const running = this.running.take(nowMs);
+    const idle = forced === 0 && refused === 0 && running.length === 0;
+    if (idle && this.attempts.isEmpty && this.responses.isEmpty) return null;
     this.forced = 0;
     this.refused = 0;
+    this.#repeated = 0;
+    const attempts = this.attempts.take();
     return {
-      attempts: this.attempts.take(),
+      attempts,
       responses: this.responses.take(),
       forced,
       ...(refused > 0 && { refused }),
+      ...(repeated > 0 && { distinctBad: Math.max(0, badOf(attempts.outcomes) - repeated) }),
+      ...(running.length > 0 && { running }),
     };
   }
 }
@@ -120,6 +140,7 @@ export interface RecorderOptions {
   readonly incarnation: string;
   readonly stream: TelemetryStream;
   readonly clock: Clock;
+  readonly monotonicMs: () => number;
   readonly logger: Logger;
   /** Revision in force of a service. */
   readonly revisionOf: (service: string) => number;
@@ -198,11 +219,12 @@ export class Recorder {
 
   #close(secondMs: number): void {
     const { gateway, incarnation, revisionOf } = this.#options;
+    const nowMs = this.#options.monotonicMs();
     for (const [service, counters] of this.#services) {
       counters.sequence += 1;
       const versions: Record<string, VersionSummary> = {};
       for (const [version, counter] of counters.versions) {
-        const summary = counter.take();
+        const summary = counter.take(nowMs);
         if (summary !== null) versions[version] = summary;
       }
       this.#backlog.push({

@@ -1,18 +1,20 @@
 /**
- * Reads the telemetry stream of one service into an evidence window, and keeps count of what was new since
- * the last look and of which gateways report. After a restart the retained stream refills the window without
- * being counted again.
+ * Reads the telemetry stream of one service: into a short window of what is going on now, and into whole seconds for
+ * the judge, each of them once. After a restart the retained stream fills the windows again without being judged
+ * again. Keeps count of what was new since the last look and of which gateways report.
  * @module
  */
 
 import { type EvidenceWindow, emptyWindow, foldSummary } from '../core/analysis/evidence-window.ts';
+import { QUIET_ARM, type Second } from '../core/analysis/second.ts';
+import { SecondLedger } from '../core/analysis/second-ledger.ts';
 import type { Plan } from '../core/domain/plan.ts';
 import { type TelemetrySummary, totalOf } from '../core/domain/telemetry.ts';
 import type { TelemetryStream } from '../ports/telemetry-stream.ts';
 
 const READ_LIMIT = 2_000;
-/** Served share and sparklines look back this far, whatever the rules need. */
-const MIN_SPAN_MS = 60_000;
+/** Served share, silence and sparklines look back this far. */
+const SPAN_MS = 60_000;
 /** A second further from its arrival than this comes from another clock, or late: it counts when it arrives. */
 const MAX_SKEW_MS = 5_000;
 /** Gateways remembered; names come and go with deployments. */
@@ -20,6 +22,10 @@ const MAX_GATEWAYS = 1_000;
 
 export interface Collected {
   readonly window: EvidenceWindow;
+  /** Seconds that the judge has seen before a restart, or that are older than the run: they fill its windows. */
+  readonly recalled: readonly Second[];
+  /** Seconds that are complete now, in order; the judge bets on each. */
+  readonly seconds: readonly Second[];
   /** Canary requests folded since the last collection; none of a refill. */
   readonly canaryRequests: number;
   readonly lostNow: number;
@@ -33,14 +39,21 @@ export interface EvidenceCollector {
   collect(nowMs: number): Promise<Collected>;
 }
 
-/** `sinceMs`: start of the run; what was emitted before belongs to an earlier one and is left out of a refill. */
+/**
+ * `sinceMs`: start of the run; of what was emitted before, only the baseline matters, as history. `judgedToMs`: seconds
+ * before this one have been judged; null: none has.
+ */
 export function createEvidenceCollector(
   plan: Plan,
   sinceMs: number,
+  judgedToMs: number | null,
   stream: TelemetryStream,
 ): EvidenceCollector {
-  const spanMs = Math.max(MIN_SPAN_MS, ...plan.abort.map((rule) => rule.overMs));
-  let window = emptyWindow(spanMs);
+  const beginMs = Math.floor(sinceMs / 1000) * 1000;
+  const ledger = new SecondLedger(plan, judgedToMs ?? beginMs);
+  /** What a refill finds of judged seconds. */
+  const past = new SecondLedger(plan, 0);
+  let window = emptyWindow(SPAN_MS);
   let cursor: string | null = null;
   let refilled = false;
   const heardAtMs = new Map<string, number>();
@@ -54,16 +67,28 @@ export function createEvidenceCollector(
 
   /** Folds one summary; returns the canary requests in it that were new. */
   const fold = (sent: TelemetrySummary, nowMs: number): number => {
-    if (!refilled && sent.secondMs < sinceMs - 1000) return 0;
     const emittedAtMs = sent.secondMs + 1000;
+    if (!refilled && emittedAtMs < sinceMs) {
+      past.fold(sent, nowMs);
+      return 0;
+    }
     const skewed = refilled ? Math.abs(nowMs - emittedAtMs) > MAX_SKEW_MS : emittedAtMs > nowMs + MAX_SKEW_MS;
+    const summary = skewed ? { ...sent, secondMs: nowMs } : sent;
     const before = window;
-    window = foldSummary(before, skewed ? { ...sent, secondMs: nowMs } : sent);
+    window = foldSummary(before, summary);
     if (window === before) return 0;
+    const judged = !refilled && summary.secondMs < ledger.nextMs;
+    (judged ? past : ledger).fold(summary, nowMs);
     hear(sent.gateway, refilled ? nowMs : Math.min(nowMs, emittedAtMs));
     const canary = sent.versions[plan.canary];
     return canary && window.buckets !== before.buckets ? totalOf(canary.attempts.outcomes) : 0;
   };
+
+  /** In order, and without a canary where it is an earlier run's. */
+  const recall = (): readonly Second[] =>
+    past
+      .drain()
+      .map((second) => (second.startMs < beginMs - 1000 ? { ...second, canary: QUIET_ARM } : second));
 
   return {
     async collect(nowMs) {
@@ -82,6 +107,8 @@ export function createEvidenceCollector(
       const newestMs = heardAtMs.size === 0 ? null : Math.max(...heardAtMs.values());
       return {
         window,
+        recalled: refilling ? recall() : [],
+        seconds: ledger.close(nowMs),
         canaryRequests: refilling ? 0 : canaryRequests,
         lostNow: window.lostSummaries - lostBefore + (dropped ? 1 : 0),
         silentMs: newestMs === null ? null : nowMs - newestMs,

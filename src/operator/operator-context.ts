@@ -3,7 +3,8 @@
  * @module
  */
 
-import type { Judge } from '../core/analysis/judge.ts';
+import type { Judge, JudgeMemory } from '../core/analysis/judge.ts';
+import type { Plan } from '../core/domain/plan.ts';
 import type { Digest } from '../core/rollout/chain.ts';
 import type { Backend } from '../ports/backend.ts';
 import type { Clock } from '../ports/clock.ts';
@@ -16,7 +17,7 @@ import type { Logger } from '../telemetry/logger.ts';
 export interface OperatorContext {
   readonly backend: Backend;
   readonly catalog: PlanCatalog;
-  readonly judge: Judge;
+  readonly createJudge: (plan: Plan, memory: JudgeMemory) => Judge;
   /** Null when no Prometheus is configured. */
   readonly metrics: MetricSource | null;
   /** Between two questions to the metric source, milliseconds. */

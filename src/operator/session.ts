@@ -5,6 +5,7 @@
  */
 
 import type { EvidenceGap } from '../core/analysis/evidence-gap.ts';
+import type { Judge } from '../core/analysis/judge.ts';
 import type { RolloutEvent } from '../core/domain/rollout-event.ts';
 import type { Check } from '../core/domain/rule.ts';
 import { isActive, type RolloutRecord } from '../core/rollout/state.ts';
@@ -23,6 +24,7 @@ export interface Session {
   /** Epoch of the lease under which this operator writes. */
   epoch: number;
   readonly collector: EvidenceCollector;
+  readonly judge: Judge;
   readonly sampler: RuleSampler;
   readonly gate: GateWatch;
   sighting: Sighting;
@@ -65,7 +67,13 @@ export function openSession(
   return {
     record,
     epoch,
-    collector: createEvidenceCollector(plan, record.startedAtMs, context.backend.telemetry),
+    collector: createEvidenceCollector(
+      plan,
+      record.startedAtMs,
+      record.memory.judgedToMs,
+      context.backend.telemetry,
+    ),
+    judge: context.createJudge(plan, record.memory),
     sampler,
     gate,
     sighting: NOTHING_SEEN,

@@ -3,7 +3,7 @@
  * @module
  */
 
-import { emptyMemory } from '../core/analysis/judge.ts';
+import { emptyMemory } from '../core/analysis/sequential-judge.ts';
 import { SluiceError } from '../core/domain/errors.ts';
 import type { Plan } from '../core/domain/plan.ts';
 import type { Actor, RolloutEvent } from '../core/domain/rollout-event.ts';

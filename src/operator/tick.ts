@@ -47,16 +47,16 @@ async function judgeAndDecide(
   served: Reconciled,
   nowMs: number,
 ): Promise<boolean> {
-  const { plan, state, memory } = session.record;
+  const { plan, state } = session.record;
   const step = stepAt(plan, state.step);
   session.sampler.poke(nowMs);
-  const judged = context.judge({
-    plan,
+  for (const second of collected.recalled) session.judge.recall(second);
+  for (const second of collected.seconds) session.judge.add(second);
+  const judged = session.judge.check({
+    step: state.step,
     weightBp: step.weightBp,
-    window: collected.window,
     stale: isStale(collected.silentMs),
     samples: session.sampler.samples(nowMs),
-    memory,
     nowMs,
   });
   session.gap = evidenceGap({
@@ -81,11 +81,12 @@ async function judgeAndDecide(
     applied: served.applied,
     canaryRequests: collected.canaryRequests,
     gate: session.gate.poke(session.record, nowMs),
+    proven: judged.proven,
     mayAdvance: closed === null,
   };
   const decision = decide(plan, state, { kind: 'tick', observation }, nowMs);
   if (!decision.ok) throw new SluiceError(decision.code, { detail: decision.detail });
-  const next = { state: decision.state, memory: judged.memory };
+  const next = { state: decision.state, memory: session.judge.memory };
   if (decision.transitions.length > 0 || Math.abs(nowMs - session.savedAtMs) >= SAVE_EVERY_MS) {
     await commit(context, session, next, decision.transitions);
   } else {

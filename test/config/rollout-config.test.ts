@@ -74,10 +74,10 @@ describe('loadRolloutPlan', () => {
       baseline: 'v1',
       canary: 'v2',
       steps: [
-        { weightBp: 100, holdMs: 600_000, requests: 50, gate: null },
-        { weightBp: 500, holdMs: 600_000, requests: 50, gate: null },
-        { weightBp: 1000, holdMs: 0, requests: 50, gate: { kind: 'manual' } },
-        { weightBp: 10_000, holdMs: 0, requests: 0, gate: null },
+        { weightBp: 100, holdMs: 600_000, minHoldMs: 120_000, requests: 100, gate: null },
+        { weightBp: 500, holdMs: 600_000, minHoldMs: 120_000, requests: 100, gate: null },
+        { weightBp: 1000, holdMs: 0, minHoldMs: 0, requests: 100, gate: { kind: 'manual' } },
+        { weightBp: 10_000, holdMs: 0, minHoldMs: 0, requests: 0, gate: null },
       ],
       abort: [
         {
@@ -85,7 +85,8 @@ describe('loadRolloutPlan', () => {
           condition: { kind: 'rate-ratio', factor: 2 },
           overMs: 300_000,
           forMs: 0,
-          minRequests: 50,
+          minRequests: 1,
+          floor: null,
           source: 'telemetry',
         },
         {
@@ -93,7 +94,8 @@ describe('loadRolloutPlan', () => {
           condition: { kind: 'quantile-limit', quantile: 0.99, limitMs: 800 },
           overMs: 300_000,
           forMs: 60_000,
-          minRequests: 50,
+          minRequests: 100,
+          floor: null,
           source: 'telemetry',
         },
       ],

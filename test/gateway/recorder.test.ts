@@ -44,6 +44,7 @@ describe('sequences of telemetry', () => {
       // A second is always about to end.
       clock: { nowMs: () => 999 },
       logger: silentLogger,
+      monotonicMs: () => performance.now(),
       revisionOf: () => 0,
     });
     harness.onClose(() => recorder.close());

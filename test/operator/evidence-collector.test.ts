@@ -24,7 +24,7 @@ describe('the evidence collector', () => {
     stream.emit(summary(START_S + second, { v1: { ok: 90 }, v2: { ok } }, { sequence: second, ...changes }));
 
   it('counts each canary request once, from one look to the next', async () => {
-    const collector = createEvidenceCollector(plan(), START_MS, stream);
+    const collector = createEvidenceCollector(plan(), START_MS, null, stream);
     await collector.collect(START_MS);
     await emit(1);
     await emit(2);
@@ -37,7 +37,7 @@ describe('the evidence collector', () => {
 
   it('refills its window after a restart without counting anything again', async () => {
     for (let second = 1; second <= 5; second += 1) await emit(second);
-    const collector = createEvidenceCollector(plan(), START_MS, stream);
+    const collector = createEvidenceCollector(plan(), START_MS, null, stream);
     const refilled = await collector.collect(START_MS + 6_000);
     expect(refilled.canaryRequests).toBe(0);
     expect(sumArm(recentBuckets(refilled.window, 60_000), 'v2').total).toBe(50);
@@ -48,7 +48,7 @@ describe('the evidence collector', () => {
   it('leaves out what happened before the run', async () => {
     await emit(1, 1_000);
     await emit(60);
-    const collector = createEvidenceCollector(plan(), START_MS + 60_000, stream);
+    const collector = createEvidenceCollector(plan(), START_MS + 60_000, null, stream);
     const { window } = await collector.collect(START_MS + 61_000);
     expect(sumArm(recentBuckets(window, 60_000), 'v2').total).toBe(10);
   });
@@ -57,7 +57,7 @@ describe('the evidence collector', () => {
     ['an hour ahead', 3_600],
     ['65 seconds behind', -65],
   ])('takes the evidence of a gateway whose clock is %s when it arrives', async (_title, seconds) => {
-    const collector = createEvidenceCollector(plan(), START_MS, stream);
+    const collector = createEvidenceCollector(plan(), START_MS, null, stream);
     await collector.collect(START_MS);
     await emit(1);
     await emit(1, 7, { gateway: 'skewed', secondMs: START_MS + seconds * 1_000 });
@@ -76,14 +76,14 @@ describe('the evidence collector', () => {
         return stream.read(...args);
       },
     };
-    const collector = createEvidenceCollector(plan(), START_MS, shaky);
+    const collector = createEvidenceCollector(plan(), START_MS, null, shaky);
     await expect(collector.collect(START_MS + 4_000)).rejects.toThrow('connection lost');
     failing = false;
     expect((await collector.collect(START_MS + 4_500)).canaryRequests).toBe(0);
   });
 
   it('knows which gateways report', async () => {
-    const collector = createEvidenceCollector(plan(), START_MS, stream);
+    const collector = createEvidenceCollector(plan(), START_MS, null, stream);
     await collector.collect(START_MS);
     await emit(1, 1, { gateway: 'gw-2' });
     const { heardAtMs } = await collector.collect(START_MS + 2_000);
@@ -91,7 +91,7 @@ describe('the evidence collector', () => {
   });
 
   it('tells a gap in the sequence once', async () => {
-    const collector = createEvidenceCollector(plan(), START_MS, stream);
+    const collector = createEvidenceCollector(plan(), START_MS, null, stream);
     await collector.collect(START_MS);
     await emit(1);
     await emit(4);
@@ -101,12 +101,12 @@ describe('the evidence collector', () => {
   });
 
   it('knows since when nothing has arrived, and takes a refill for as old as it says', async () => {
-    const collector = createEvidenceCollector(plan(), START_MS, stream);
+    const collector = createEvidenceCollector(plan(), START_MS, null, stream);
     expect((await collector.collect(START_MS)).silentMs).toBeNull();
     await emit(1);
     expect((await collector.collect(START_MS + 2_000)).silentMs).toBe(0);
     expect((await collector.collect(START_MS + 9_000)).silentMs).toBe(7_000);
-    const later = createEvidenceCollector(plan(), START_MS, stream);
+    const later = createEvidenceCollector(plan(), START_MS, null, stream);
     expect((await later.collect(START_MS + 9_000)).silentMs).toBe(7_000);
   });
 });

@@ -19,7 +19,13 @@ const LEASE_MS = 10_000;
 const MAX_SECONDS = 120;
 
 const promoted: Plan = plan({
-  steps: [500, 2_500, 10_000].map((weightBp) => ({ weightBp, holdMs: 2_000, requests: 0, gate: null })),
+  steps: [500, 2_500, 10_000].map((weightBp) => ({
+    weightBp,
+    holdMs: 2_000,
+    minHoldMs: 0,
+    requests: 0,
+    gate: null,
+  })),
 });
 
 type When = 'before' | 'after';

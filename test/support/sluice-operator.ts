@@ -6,7 +6,7 @@
 
 import { createHash } from 'node:crypto';
 import { openEmbedded } from '../../src/adapters/embedded/open-embedded.ts';
-import { judgeByPointEstimate } from '../../src/core/analysis/point-judge.ts';
+import { createSequentialJudge } from '../../src/core/analysis/sequential-judge.ts';
 import type { Plan } from '../../src/core/domain/plan.ts';
 import type { SplitDocument } from '../../src/core/domain/split-document.ts';
 import type { OperatorContext } from '../../src/operator/operator-context.ts';
@@ -53,7 +53,7 @@ export function contextOf(
   return {
     backend,
     catalog: catalogOf(),
-    judge: judgeByPointEstimate,
+    createJudge: createSequentialJudge,
     metrics: null,
     metricsIntervalMs: 1_000,
     gates: { ask: async () => ({ answer: 'wait', detail: 'nobody is asked in this test' }) },

@@ -56,6 +56,7 @@ export function check(rule: number, text: string): Check {
     verdict: 'no-evidence',
     breachedSinceMs: null,
     evidence: { kind: 'none', cause: 'not-asked-yet' },
+    proof: null,
     summary: 'nothing has been asked yet',
   };
 }
@@ -75,6 +76,7 @@ export function holdingView(): RolloutView {
       canary: { total: 2410, valueMs: 287.4 },
       baseline: { total: 21_700, valueMs: 182.2 },
     },
+    proof: { worse: 5400, share: 0.5, needed: 100, fine: 0.1, fineNeeded: 100, environment: false },
     summary: 'p95 287ms is over +50% of the baseline’s 182ms',
     recent: [190, 195, 201, 214, null, 230, 251, 270, 280, 287.4],
   };
@@ -89,6 +91,7 @@ export function holdingView(): RolloutView {
       canary: { bad: 6, total: 2410 },
       baseline: { bad: 46, total: 21_700 },
     },
+    proof: { worse: 0.34, share: 0.5, needed: 100, fine: 12, fineNeeded: 100, environment: false },
     summary: '5xx 0.25% (6/2410) is within 2x the baseline’s 0.21% (46/21700)',
     recent: [0.003, 0.003, 0.002, 0.004, 0.003, 0.002, 0.002, 0.003, 0.003, 0.002],
   };

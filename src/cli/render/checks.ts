@@ -4,8 +4,9 @@
  * @module
  */
 
+import { formatEvidence } from '../../core/analysis/assess.ts';
 import { formatDuration } from '../../core/domain/duration.ts';
-import type { Evidence, Verdict } from '../../core/domain/rule.ts';
+import type { Evidence, Proof, Verdict } from '../../core/domain/rule.ts';
 import type { CheckView, RolloutView } from '../../core/view/rollout-view.ts';
 import type { Style } from './style.ts';
 import { type Cell, type Column, renderTable } from './table.ts';
@@ -17,6 +18,7 @@ const COLUMNS: readonly Column[] = [
   { title: 'CANARY', align: 'right' },
   { title: 'DIFF', align: 'right', from: 72 },
   { title: 'OVER', align: 'right', from: 100 },
+  { title: 'EVIDENCE', align: 'right', from: 100 },
   { title: 'RECENT', from: 80 },
   { title: 'VERDICT' },
 ];
@@ -46,6 +48,7 @@ function rowOf(check: CheckView, nowMs: number, style: Style): readonly Cell[] {
     { text: values.canary, paint: check.verdict === 'fail' ? paint : plain },
     { text: values.difference },
     { text: values.window, paint: style.dim },
+    { text: evidenceText(check.proof, style.dash), paint: style.dim },
     { text: sparkline(check.recent, style.sparks), paint: style.dim },
     { text: verdictText(check, nowMs), paint },
   ];
@@ -87,6 +90,12 @@ function valuesOf(evidence: Evidence, dash: string): Values {
     case 'none':
       return { baseline: dash, canary: dash, difference: dash, window: dash };
   }
+}
+
+/** What the rule has won of what aborts. */
+function evidenceText(proof: Proof | null, dash: string): string {
+  if (proof === null) return dash;
+  return `${formatEvidence(proof.share * proof.worse)}/${formatEvidence(proof.needed)}`;
 }
 
 function rateOf(arm: { readonly bad: number; readonly total: number }): number | null {

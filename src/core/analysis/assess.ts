@@ -131,3 +131,9 @@ function milliseconds(ms: number): string {
 function trim(value: number): string {
   return String(Number(value.toPrecision(3)));
 }
+
+/** Evidence grows by factors: two digits, and powers of ten once it is beyond doubt. */
+export function formatEvidence(value: number): string {
+  if (value < 1e4) return String(Number(value.toPrecision(2)));
+  return `10^${Math.floor(Math.log10(value))}`;
+}

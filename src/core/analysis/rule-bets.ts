@@ -15,7 +15,7 @@ import {
   emptyWealth,
   total,
   type Wealth,
-} from './e-process.ts';
+} from './e-value.ts';
 import { binFloorUs, binFrom } from './histogram.ts';
 import { countBegun, countFrom, type Second } from './second.ts';
 

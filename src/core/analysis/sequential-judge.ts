@@ -11,9 +11,9 @@
 import type { Plan } from '../domain/plan.ts';
 import type { Check, Evidence, NoEvidenceCause, Proof, Rule, Verdict } from '../domain/rule.ts';
 import { FULL_BP } from '../domain/weight.ts';
-import { assess } from './assess.ts';
+import { assess, formatEvidence } from './assess.ts';
 import { breaksClearly, evidenceOf } from './breach.ts';
-import { type BetLimits, capAt, total } from './e-process.ts';
+import { type BetLimits, capAt, total } from './e-value.ts';
 import type { Judge, JudgeInput, JudgeMemory, JudgeOutput, RuleMemory, RuleSample } from './judge.ts';
 import { betSecond, bets, emptyRuleWealth, fineBy, restartFine, worseBy } from './rule-bets.ts';
 import type { Second } from './second.ts';
@@ -119,8 +119,7 @@ class SequentialJudge implements Judge {
       const proof = proofs[at] ?? null;
       const verdict = failing.includes(at) ? 'fail' : verdictOf(look);
       const { breachedSinceMs, evidence } = look;
-      const summary =
-        proof?.environment && look.breached ? `${look.summary}, and so is the baseline` : look.summary;
+      const summary = look.summary + proofText(look, proof);
       return { rule: at, text: rule.text, verdict, breachedSinceMs, evidence, proof, summary };
     });
     this.memory = {
@@ -223,6 +222,14 @@ class SequentialJudge implements Judge {
     }
     return proving > 0 && suspicion < SUSPICION;
   }
+}
+
+/** Only where a limit is broken: what the bets make of it. */
+function proofText({ breached, evidence }: Look, proof: Proof | null): string {
+  if (!breached || proof === null || evidence.kind === 'none') return '';
+  if (proof.environment) return ', and so is the baseline';
+  const won = formatEvidence(proof.share * proof.worse);
+  return `; evidence ${won} of ${formatEvidence(proof.needed)} needed`;
 }
 
 function compares({ condition }: Rule): boolean {

@@ -21,8 +21,10 @@ export type Gate =
 export interface Step {
   /** Basis points of the canary. */
   readonly weightBp: number;
-  /** Time with evidence that must pass at this weight, milliseconds. */
+  /** Time with evidence that must pass at this weight, milliseconds, unless the step is proven before. */
   readonly holdMs: number;
+  /** Time with evidence that must pass even then; at most `holdMs`. */
+  readonly minHoldMs: number;
   /** Canary requests that must have been judged at this weight. */
   readonly requests: number;
   readonly gate: Gate | null;
@@ -50,8 +52,11 @@ export interface Plan {
   readonly canary: string;
   readonly steps: readonly Step[];
   readonly abort: readonly Rule[];
-  /** `proven`: the judge may shorten a hold by evidence; `elapsed`: only the hold counts. */
-  readonly advance: 'proven' | 'elapsed';
+  /**
+   * `proven`: evidence may shorten a hold, down to its minimum, and a hold that ends without is either `unproven` or
+   * goes on (`proven-only`); `elapsed`: only the hold counts.
+   */
+  readonly advance: 'proven' | 'proven-only' | 'elapsed';
   /** Accepted probability of aborting a healthy canary, per run. */
   readonly falseAbort: number;
   /** After `afterMs` without evidence. */

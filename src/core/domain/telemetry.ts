@@ -48,6 +48,14 @@ export interface VersionSummary {
    * by the version's own failures. Left out when 0.
    */
   readonly refused?: number;
+  /** Bad attempts without the repeats of one sticky key within 30 s at this gateway. Left out when all count. */
+  readonly distinctBad?: number;
+  /**
+   * Changes of the ages of attempts without an answer since the second before: bin, count, bin, count …, counts
+   * negative where attempts have left a bin. Added to `attempts.latencyUs`, the counts from a bin upwards say how
+   * many attempts have become that slow in this second, whether or not they have ended. Left out when empty.
+   */
+  readonly running?: HistogramWire;
 }
 
 /** Delivered at least once; folded exactly once by (gateway, incarnation, service, sequence). */

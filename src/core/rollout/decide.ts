@@ -11,7 +11,7 @@ import { assertNever } from '../domain/assert-never.ts';
 import { formatDuration } from '../domain/duration.ts';
 import type { Plan } from '../domain/plan.ts';
 import type { Actor } from '../domain/rollout-event.ts';
-import { formatBp } from '../domain/weight.ts';
+import { FULL_BP, formatBp } from '../domain/weight.ts';
 import { pause, promote, resume } from './commands.ts';
 import type { Decision, Observation, RolloutInput } from './decision.ts';
 import { type ActiveState, isActive, type RolloutState } from './state.ts';
@@ -144,7 +144,11 @@ function decideGate(plan: Plan, state: ActiveState, observed: Observation, nowMs
 function isComplete(plan: Plan, state: ActiveState, observed: Observation): boolean {
   const step = stepAt(plan, state.step);
   const { evidenceMs, requests } = state.progress;
-  return isSound(observed) && evidenceMs >= step.holdMs && requests >= step.requests;
+  if (!isSound(observed) || requests < step.requests) return false;
+  if (plan.advance !== 'elapsed' && observed.proven && evidenceMs >= step.minHoldMs) return true;
+  // At 100 % there may be nothing left to compare with: waiting for a proof could be for ever.
+  const waits = plan.advance === 'proven-only' && step.weightBp < FULL_BP;
+  return evidenceMs >= step.holdMs && !waits;
 }
 
 /**
@@ -158,9 +162,10 @@ function isSound(observed: Observation): boolean {
 
 function completeStep(plan: Plan, state: ActiveState, observed: Observation, nowMs: number): Decision {
   const step = stepAt(plan, state.step);
+  const done = describeCompletion(plan, state, observed);
   if (step.gate) {
     const weightBp = step.weightBp;
-    const reason = `step ${state.step + 1} (${formatBp(weightBp)}) is complete and waits for its ${step.gate.kind} gate`;
+    const reason = `${done} and waits for its ${step.gate.kind} gate`;
     const transition = record(
       'awaiting-gate',
       { actor: OPERATOR, code: 'HOLD_COMPLETE', reason, evidence: observed.checks },
@@ -175,13 +180,20 @@ function completeStep(plan: Plan, state: ActiveState, observed: Observation, now
     };
   }
   if (!observed.mayAdvance) return stay(state);
-  const reason = `step ${state.step + 1} (${formatBp(step.weightBp)}) is complete: ${describeProgress(state)}, no rule broken`;
+  const reason = `${done}: ${describeProgress(state)}, no rule broken`;
   return advance(
     plan,
     state,
     { type: 'advanced', actor: OPERATOR, code: 'HOLD_COMPLETE', reason, evidence: observed.checks },
     nowMs,
   );
+}
+
+/** Says out loud whether the step has been proven, where that was asked for. */
+function describeCompletion(plan: Plan, state: ActiveState, observed: Observation): string {
+  const which = `step ${state.step + 1} (${formatBp(stepAt(plan, state.step).weightBp)})`;
+  if (plan.advance === 'elapsed') return `${which} is complete`;
+  return observed.proven ? `${which} is proven` : `${which} is complete, unproven`;
 }
 
 function describeProgress(state: ActiveState): string {

@@ -19,6 +19,8 @@ export interface Observation {
   readonly canaryRequests: number;
   /** Answer of the current step's webhook gate; null when there is none or no answer yet. */
   readonly gate: { readonly answer: 'go' | 'stop'; readonly detail: string } | null;
+  /** The judge's evidence says that the canary keeps every limit, in this step. */
+  readonly proven: boolean;
   /** Whether schedule and freeze windows allow advancing now. */
   readonly mayAdvance: boolean;
 }

@@ -64,6 +64,7 @@ function uncheckedRule(rule: Rule, index: number): CheckView {
     verdict: 'no-evidence',
     breachedSinceMs: null,
     evidence: { kind: 'none', cause: 'not-asked-yet' },
+    proof: null,
     summary: 'checked once the rollout has started',
     recent: [],
   };

@@ -15,6 +15,7 @@ import type { CompiledRoute, ServiceVersion } from '../snapshot.ts';
 import type { AttemptPhase, AttemptSink, AttemptTrouble } from './attempt-sink.ts';
 import { isTlsFailure } from './connector.ts';
 import { fieldsFor } from './endpoint.ts';
+import { firstField } from './raw-fields.ts';
 import { readableOf } from './request-body.ts';
 import type { Target } from './target.ts';
 
@@ -47,6 +48,8 @@ export class Attempt extends Deadline implements Dispatcher.DispatchHandler {
   #pausedSinceMs = -1;
   /** Time that the client, not the upstream, took; not part of the version's latency. */
   #pausedMs = 0;
+  /** When the response head came; −1 before. */
+  #headMs = -1;
 
   constructor(
     exchange: Exchange,
@@ -70,6 +73,7 @@ export class Attempt extends Deadline implements Dispatcher.DispatchHandler {
     const connectByMs = this.startedMs + route.timeout.connectMs;
     exchange.runtime.wheel.arm(this, Math.min(connectByMs, exchange.totalDeadlineMs));
     this.target.state.inFlight += 1;
+    if (!exchange.forced) this.version.counter.running.add(this);
     const { endpoint } = this.target;
     endpoint.pool.dispatch(
       {
@@ -90,6 +94,11 @@ export class Attempt extends Deadline implements Dispatcher.DispatchHandler {
       exchange.totalDeadlineMs = exchange.body.progressMs + this.route.timeout.totalMs;
     }
     return exchange.totalDeadlineMs;
+  }
+
+  /** Stands still from the head on: a long stream is no hang. */
+  ageMs(nowMs: number): number {
+    return (this.#headMs < 0 ? nowMs - this.#pausedMs : this.#headMs) - this.startedMs;
   }
 
   /** Stops reading; time until `resume` is the client's. */
@@ -141,14 +150,7 @@ export class Attempt extends Deadline implements Dispatcher.DispatchHandler {
 
   /** First response field of that name (lower case). */
   field(name: string): string | undefined {
-    const fields = this.rawFields;
-    if (fields === null) return undefined;
-    for (let i = 0; i + 1 < fields.length; i += 2) {
-      if (fields[i]?.length === name.length && fields[i]?.toString('latin1').toLowerCase() === name) {
-        return fields[i + 1]?.toString('latin1');
-      }
-    }
-    return undefined;
+    return firstField(this.rawFields ?? [], name);
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
@@ -173,6 +175,7 @@ export class Attempt extends Deadline implements Dispatcher.DispatchHandler {
     this.rawFields = controller.rawHeaders as Buffer[];
     this.phase = 'streaming';
     this.#progressMs = this.exchange.runtime.wheel.coarseNowMs;
+    this.#headMs = this.exchange.runtime.monotonicMs();
     this.#sink.head(this);
   }
 
@@ -287,7 +290,12 @@ export class Attempt extends Deadline implements Dispatcher.DispatchHandler {
     const durationMs = Math.max(0, nowMs - this.startedMs - this.#pausedMs);
     // Testers are not a random sample: rules must not see their requests, in either metric source.
     if (this.exchange.forced) return;
-    this.version.counter.attempts.record(outcome, timed ? durationMs : null);
+    const { counter } = this.version;
+    counter.running.delete(this);
+    counter.attempts.record(outcome, timed ? durationMs : null);
+    if (outcome >= OUTCOME.status5xx && outcome !== OUTCOME.clientAborted) {
+      counter.noteFailure(this.exchange.stickyKey || this.exchange.clientIp, nowMs);
+    }
     this.version.series.observe(this.status, ERROR_LABEL[outcome] ?? 0, durationMs);
   }
 }

@@ -108,7 +108,15 @@ describe('ruleQueries on a real Prometheus', () => {
     overMs = WINDOW_MS,
   ): Promise<Partial<Record<RuleQueryId, MetricResult>>> {
     const source = createPrometheusSource({ url: prometheus.url, timeoutMs: 5000, bearerToken: null });
-    const rule = { text: '', condition, overMs, forMs: 0, minRequests: 50, source: 'prometheus' } as const;
+    const rule = {
+      text: '',
+      condition,
+      overMs,
+      forMs: 0,
+      minRequests: 50,
+      floor: null,
+      source: 'prometheus',
+    } as const;
     const nowMs = Date.now();
     const asked = ruleQueries(rule, { service: 'orders', ...arms }).map(
       async ({ id, promql }) => [id, await source.query(promql, nowMs, NEVER)] as const,

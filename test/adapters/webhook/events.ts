@@ -17,6 +17,7 @@ export const FAILING_RATE: Check = {
     canary: { bad: 41, total: 1000 },
     baseline: { bad: 99, total: 19_800 },
   },
+  proof: null,
   summary: "5xx 4.1% (41/1000) is over 2x the baseline's 0.5% (99/19800)",
 };
 
@@ -32,6 +33,7 @@ export const PASSING_QUANTILE: Check = {
     canary: { total: 1000, valueMs: 183.5 },
     baseline: { total: 19_800, valueMs: 180 },
   },
+  proof: null,
   summary: "p95 184ms is within +50% of the baseline's 180ms",
 };
 
@@ -46,6 +48,7 @@ export const FAILING_SCALAR: Check = {
     value: Number.POSITIVE_INFINITY,
     sampledAtMs: 1_795_000_000_000,
   },
+  proof: null,
   summary: 'the query gives +Inf, which is > 0.5',
 };
 
@@ -55,6 +58,7 @@ export const SILENT: Check = {
   verdict: 'no-evidence',
   breachedSinceMs: null,
   evidence: { kind: 'none', cause: 'source-down', detail: 'connect ECONNREFUSED' },
+  proof: null,
   summary: 'Prometheus is down',
 };
 

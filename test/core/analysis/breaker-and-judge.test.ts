@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { evidenceGap } from '../../../src/core/analysis/evidence-gap.ts';
 import { emptyWindow, foldSummary } from '../../../src/core/analysis/evidence-window.ts';
-import { emptyMemory } from '../../../src/core/analysis/judge.ts';
-import { judgeByPointEstimate } from '../../../src/core/analysis/point-judge.ts';
+import { SecondLedger } from '../../../src/core/analysis/second-ledger.ts';
+import { createSequentialJudge, emptyMemory } from '../../../src/core/analysis/sequential-judge.ts';
 import type { Plan } from '../../../src/core/domain/plan.ts';
 import { Breaker, REFUSED } from '../../../src/core/policy/breaker.ts';
 import { decide } from '../../../src/core/rollout/decide.ts';
@@ -24,25 +24,20 @@ const LIMITS = {
 function run(thePlan: Plan, seconds: number, isBad: (second: number) => boolean): RolloutState[] {
   const breaker = new Breaker(LIMITS);
   let window = emptyWindow(60_000);
-  let memory = emptyMemory(thePlan);
+  const ledger = new SecondLedger(thePlan, 1_000);
+  const judge = createSequentialJudge(thePlan, emptyMemory(thePlan));
   let { state }: { state: RolloutState } = begin(thePlan, { kind: 'user', name: 'ana' }, null, 0);
   const states: RolloutState[] = [];
   for (let second = 1; second <= seconds && isActive(state); second += 1) {
     const nowMs = second * 1_000;
     const canary: ArmSecond = canarySecond(breaker, nowMs, isBad(second));
-    window = foldSummary(window, summary(second, { v1: { ok: 100 }, v2: canary }));
+    const reported = summary(second, { v1: { ok: 100 }, v2: canary });
+    window = foldSummary(window, reported);
+    ledger.fold(reported, nowMs + 1_000);
+    for (const each of ledger.close(nowMs + 1_000)) judge.add(each);
     const weightBp = thePlan.steps[state.step]?.weightBp ?? 0;
     const holdMs = thePlan.steps[state.step]?.holdMs ?? 0;
-    const judged = judgeByPointEstimate({
-      plan: thePlan,
-      weightBp,
-      window,
-      stale: false,
-      samples: [null],
-      memory,
-      nowMs,
-    });
-    memory = judged.memory;
+    const judged = judge.check({ step: state.step, weightBp, stale: false, samples: [null], nowMs });
     const { checks } = judged;
     const noEvidence = evidenceGap({
       plan: thePlan,

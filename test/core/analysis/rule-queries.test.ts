@@ -5,7 +5,7 @@ import type { Condition, Rule } from '../../../src/core/domain/rule.ts';
 const PLAN = { service: 'orders', baseline: 'v1', canary: 'v2' };
 
 function ruleOf(condition: Condition, overMs = 300_000): Rule {
-  return { text: 'a rule', condition, overMs, forMs: 0, minRequests: 50, source: 'prometheus' };
+  return { text: 'a rule', condition, overMs, forMs: 0, minRequests: 50, floor: null, source: 'prometheus' };
 }
 
 function idsOf(condition: Condition): readonly string[] {

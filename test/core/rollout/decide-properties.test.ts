@@ -25,6 +25,7 @@ const arbitraryObservation: fc.Arbitrary<Observation> = fc.record({
     fc.record({ answer: fc.constantFrom('go' as const, 'stop' as const), detail: fc.constant('') }),
     { freq: 9 },
   ),
+  proven: fc.boolean(),
   mayAdvance: fc.boolean(),
 });
 

@@ -94,8 +94,8 @@ describe('decide', () => {
 
   it('waits for the requests that a step asks for, beyond its hold', () => {
     const steps = [
-      { weightBp: 100, holdMs: 1000, requests: 95, gate: null },
-      { weightBp: 10_000, holdMs: 0, requests: 0, gate: null },
+      { weightBp: 100, holdMs: 1000, minHoldMs: 0, requests: 95, gate: null },
+      { weightBp: 10_000, holdMs: 0, minHoldMs: 0, requests: 0, gate: null },
     ];
     const drive = new Drive({ steps });
     drive.tick(9);
@@ -126,7 +126,9 @@ describe('decide', () => {
   });
 
   it('does not promote at 100 % before evidence of it has been seen', () => {
-    const drive = new Drive({ steps: [{ weightBp: 10_000, holdMs: 0, requests: 0, gate: null }] });
+    const drive = new Drive({
+      steps: [{ weightBp: 10_000, holdMs: 0, minHoldMs: 0, requests: 0, gate: null }],
+    });
     drive.tick(10, { noEvidence: { cause: 'no-traffic', detail: 'quiet' } });
     expect(drive.state.phase).toBe('holding');
     drive.tick(1);
@@ -140,10 +142,58 @@ describe('decide', () => {
   });
 });
 
+describe('decide by proof', () => {
+  const reasons = (drive: Drive) => drive.log.map(({ type, reason }) => `${type}: ${reason}`);
+
+  it('shortens a hold to its minimum, and says that the step is proven', () => {
+    const drive = new Drive({ advance: 'proven' });
+    drive.tick(1, { proven: true });
+    expect(drive.weightBp).toBe(100);
+    drive.tick(1, { proven: true });
+    expect(drive.weightBp).toBe(500);
+    expect(reasons(drive).at(-1)).toMatch(/^advanced: step 1 \(1%\) is proven: 2s with evidence/);
+  });
+
+  it('goes on at the end of the hold without one, and says that as well', () => {
+    const drive = new Drive({ advance: 'proven' });
+    drive.tick(9);
+    expect(drive.weightBp).toBe(100);
+    drive.tick(1);
+    expect(reasons(drive).at(-1)).toMatch(/^advanced: step 1 \(1%\) is complete, unproven: 10s/);
+  });
+
+  it('waits for one as long as it takes where that was asked for, but not at 100 %', () => {
+    const drive = new Drive({ advance: 'proven-only' });
+    drive.tick(500);
+    expect(drive.weightBp).toBe(100);
+    for (let step = 0; step < 3; step += 1) drive.tick(2, { proven: true });
+    expect(drive.weightBp).toBe(10_000);
+    drive.tick(1);
+    expect(drive.state.phase).toBe('promoted');
+  });
+
+  it('still wants the requests that the step asks for, and no limit broken', () => {
+    const step = { weightBp: 100, holdMs: 10_000, minHoldMs: 0, requests: 25, gate: null };
+    const drive = new Drive({ advance: 'proven', steps: [step, { ...step, weightBp: 10_000 }] });
+    drive.tick(2, { proven: true });
+    expect(drive.weightBp).toBe(100);
+    drive.tick(5, { proven: true, checks: [check('undecided', 1)] });
+    expect(drive.weightBp).toBe(100);
+    drive.tick(1, { proven: true });
+    expect(drive.weightBp).toBe(10_000);
+  });
+
+  it('means nothing to a plan that goes by time', () => {
+    const drive = new Drive();
+    drive.tick(9, { proven: true });
+    expect(drive.weightBp).toBe(100);
+  });
+});
+
 describe('decide at a gate', () => {
   const gated = (gate: Plan['steps'][number]['gate']) => [
-    { weightBp: 1000, holdMs: 2000, requests: 0, gate },
-    { weightBp: 10_000, holdMs: 0, requests: 0, gate: null },
+    { weightBp: 1000, holdMs: 2000, minHoldMs: 0, requests: 0, gate },
+    { weightBp: 10_000, holdMs: 0, minHoldMs: 0, requests: 0, gate: null },
   ];
   const webhook = { kind: 'webhook', url: 'http://127.0.0.1/', intervalMs: 1000, timeoutMs: 1000 } as const;
 

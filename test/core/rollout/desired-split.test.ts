@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { emptyMemory } from '../../../src/core/analysis/sequential-judge.ts';
 import { desiredSplit } from '../../../src/core/rollout/desired-split.ts';
 import { begin } from '../../../src/core/rollout/transitions.ts';
 import { ANA } from './drive.ts';
@@ -14,7 +15,7 @@ describe('desiredSplit', () => {
       run: 3,
       ordinal: 3,
       plan: fixed,
-      memory: { breachedSinceMs: [null], checkedAtMs: null },
+      memory: emptyMemory(fixed),
       message: null,
       startedAtMs: 0,
       version: 1,

@@ -23,6 +23,7 @@ export function plan(changes: Partial<Plan> = {}): Plan {
     steps: [100, 500, 1000, 10_000].map((weightBp) => ({
       weightBp,
       holdMs: weightBp === 10_000 ? 0 : 10_000,
+      minHoldMs: weightBp === 10_000 ? 0 : 2_000,
       requests: 0,
       gate: null,
     })),
@@ -51,6 +52,7 @@ export function check(verdict: Verdict, breachedSinceMs: number | null = null): 
       canary: { bad: 5, total: 100 },
       baseline: { bad: 1, total: 1000 },
     },
+    proof: null,
     summary: "canary 5% 5xx (5/100) is over 2x the baseline's 0.1% (1/1000)",
   };
 }
@@ -62,6 +64,7 @@ export function observed(changes: Partial<Observation> = {}): Observation {
     applied: true,
     canaryRequests: 10,
     gate: null,
+    proven: false,
     mayAdvance: true,
     ...changes,
   };

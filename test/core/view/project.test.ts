@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { emptyMemory } from '../../../src/core/analysis/sequential-judge.ts';
 import type { Plan } from '../../../src/core/domain/plan.ts';
 import { initialSplit } from '../../../src/core/domain/split-document.ts';
 import type { RolloutRecord, RolloutState } from '../../../src/core/rollout/state.ts';
@@ -39,7 +40,7 @@ function view(state: RolloutState, seen: Partial<Sighting> = {}, changes: Partia
     ordinal: 1,
     plan: plan(changes),
     state,
-    memory: { breachedSinceMs: [null], checkedAtMs: 0 },
+    memory: emptyMemory(plan(changes)),
     message: null,
     startedAtMs: 0,
     version: 9,

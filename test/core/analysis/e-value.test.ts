@@ -12,7 +12,7 @@ import {
   type SecondCounts,
   total,
   type Wealth,
-} from '../../../src/core/analysis/e-process.ts';
+} from '../../../src/core/analysis/e-value.ts';
 
 interface Vectors {
   readonly seconds: readonly (readonly [number, number, number, number])[];
