@@ -88,7 +88,8 @@ describe('a hedged request', () => {
   it('is not one when it is quick, cannot be repeated, or has nowhere else to go', async () => {
     const quick = await answering('quick', 0);
     const slow = await answering('slow', 100);
-    const gateway = await gatewayOf([quick.url, slow.url]);
+    // Long enough for the slowest machine: a quick answer comes first.
+    const gateway = await gatewayOf([quick.url, slow.url], { hedge: { afterMs: 10_000 } });
     await call(gateway, '/');
     const alone = await gatewayOf([slow.url]);
     await call(alone, '/');

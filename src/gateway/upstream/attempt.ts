@@ -12,15 +12,13 @@ import type { Exchange } from '../exchange.ts';
 import { MAX_DISCARD_BYTES, MAX_INTERIM_RESPONSES } from '../limits.ts';
 import { OUTCOME, type OutcomeIndex, outcomeOfStatus } from '../recorder.ts';
 import type { CompiledRoute, ServiceVersion } from '../snapshot.ts';
+import { countAttempt } from './attempt-count.ts';
 import type { AttemptPhase, AttemptSink, AttemptTrouble } from './attempt-sink.ts';
 import { isTlsFailure } from './connector.ts';
 import { fieldsFor } from './endpoint.ts';
 import { firstField } from './raw-fields.ts';
 import { readableOf } from './request-body.ts';
 import type { Target } from './target.ts';
-
-/** Index into ATTEMPT_ERRORS of `metrics.ts`. */
-const ERROR_LABEL: readonly number[] = [0, 0, 0, 0, 1, 2, 3, 4];
 
 const ABANDONED = new Error('attempt abandoned');
 
@@ -284,22 +282,7 @@ export class Attempt extends Deadline implements Dispatcher.DispatchHandler {
     const nowMs = monotonicMs();
     if (this.#pausedSinceMs >= 0) this.#pausedMs += nowMs - this.#pausedSinceMs;
     if (this.pass !== null) this.pass.settle(outcome === OUTCOME.clientAborted ? 'neutral' : 'failed', nowMs);
-    if (outcome !== OUTCOME.clientAborted) {
-      this.version.outliers?.note(this.target, isGatewayFailure(outcome, this.status), nowMs);
-    }
     const durationMs = Math.max(0, nowMs - this.startedMs - this.#pausedMs);
-    // Testers are not a random sample: rules must not see their requests, in either metric source.
-    if (this.exchange.forced) return;
-    const { counter } = this.version;
-    counter.running.delete(this);
-    counter.attempts.record(outcome, timed ? durationMs : null);
-    if (outcome >= OUTCOME.status5xx && outcome !== OUTCOME.clientAborted) {
-      counter.noteFailure(this.exchange.stickyKey || this.exchange.clientIp, nowMs);
-    }
-    this.version.series.observe(this.status, ERROR_LABEL[outcome] ?? 0, durationMs);
+    countAttempt(this, outcome, timed, durationMs, nowMs);
   }
-}
-
-function isGatewayFailure(outcome: OutcomeIndex, status: number): boolean {
-  return outcome > OUTCOME.status5xx || (status >= 502 && status <= 504);
 }

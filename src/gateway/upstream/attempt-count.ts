@@ -1,0 +1,48 @@
+/**
+ * Counts an attempt that has ended, for telemetry, metrics and the ejection of outliers. Knows what each of them
+ * wants to hear, not how an attempt ended.
+ * @module
+ */
+
+import type { Exchange } from '../exchange.ts';
+import { OUTCOME, type OutcomeIndex } from '../recorder.ts';
+import type { Ageing } from '../running-ages.ts';
+import type { ServiceVersion } from '../snapshot.ts';
+import type { Target } from './target.ts';
+
+export interface EndedAttempt extends Ageing {
+  readonly exchange: Exchange;
+  readonly version: ServiceVersion;
+  readonly target: Target;
+  /** 0 without a response. */
+  readonly status: number;
+}
+
+/** Index into ATTEMPT_ERRORS of `metrics.ts`. */
+const ERROR_LABEL: readonly number[] = [0, 0, 0, 0, 1, 2, 3, 4];
+
+/** `timed`: the time that passed says something about the version. */
+export function countAttempt(
+  attempt: EndedAttempt,
+  outcome: OutcomeIndex,
+  timed: boolean,
+  durationMs: number,
+  nowMs: number,
+): void {
+  const { exchange, version, target, status } = attempt;
+  const aborted = outcome === OUTCOME.clientAborted;
+  if (!aborted) version.outliers?.note(target, isGatewayFailure(outcome, status), nowMs);
+  // Testers are not a random sample: rules must not see their requests, in either metric source.
+  if (exchange.forced) return;
+  const { counter } = version;
+  counter.running.delete(attempt);
+  counter.attempts.record(outcome, timed ? durationMs : null);
+  if (outcome >= OUTCOME.status5xx && !aborted) {
+    counter.noteFailure(exchange.stickyKey || exchange.clientIp, nowMs);
+  }
+  version.series.observe(status, ERROR_LABEL[outcome] ?? 0, durationMs);
+}
+
+function isGatewayFailure(outcome: OutcomeIndex, status: number): boolean {
+  return outcome > OUTCOME.status5xx || (status >= 502 && status <= 504);
+}
