@@ -75,7 +75,7 @@ export function sampleRecord(version: number, change: Partial<RolloutRecord> = {
       matches: [],
     },
     state: { phase: 'aborted', step: 0, sinceMs: version, reason: 'naïve “canary”' },
-    memory: { judgedToMs: null, step: 0, rules: [], checkedAtMs: null },
+    memory: { judgedToMs: null, step: 0, failures: { bad: 0, distinct: 0 }, rules: [], checkedAtMs: null },
     message: null,
     startedAtMs: 1,
     version,

@@ -5,6 +5,7 @@
  */
 
 import type { Check, NoEvidenceCause, QuantileArm, RateArm } from '../domain/rule.ts';
+import type { FailureCounts } from './failure-clusters.ts';
 import type { RuleWealth } from './rule-bets.ts';
 import type { Second } from './second.ts';
 
@@ -42,6 +43,8 @@ export interface JudgeMemory {
   /** Step that the evidence for advancing is about. */
   readonly step: number;
   readonly rules: readonly RuleMemory[];
+  /** Failures of both versions in the near past, all and distinct ones: how many come of one cause. */
+  readonly failures: FailureCounts;
   /** When it last judged, epoch milliseconds; null before the first time. */
   readonly checkedAtMs: number | null;
 }

@@ -74,6 +74,7 @@ export function fineBy({ fine, fineRate }: RuleWealth): number {
 }
 
 export interface BetContext {
+  /** Their clustering is of failures as they come; comparisons count distinct ones and need none. */
   readonly worse: BetLimits;
   readonly fine: BetLimits;
   /** Lowest bin above the baseline's quantile, known before this second; null: not known yet. */
@@ -86,13 +87,13 @@ export function betSecond(rule: Rule, wealth: RuleWealth, second: Second, contex
     case 'rate-ratio':
       return betOnRates(rule, wealth, second, context);
     case 'rate-limit':
-      return betOnLimit(wealth, condition.limit, failures(second), context);
+      return betOnLimit(wealth, condition.limit, allFailures(second), context);
     case 'quantile-ratio':
       return betOnQuantiles(condition, wealth, second, context);
     case 'quantile-limit': {
       const limitBin = binFrom(condition.limitMs * 1000);
       const slow = slowCounts(second, limitBin, limitBin);
-      return betOnLimit(wealth, 1 - condition.quantile, slow, context);
+      return betOnLimit(wealth, 1 - condition.quantile, slow, unclustered(context));
     }
     case 'promql':
       return wealth;
@@ -106,12 +107,27 @@ interface Counts {
   readonly baselineBad: number;
 }
 
-function failures({ canary, baseline }: Second): Counts {
+/** For comparisons: repeats of one key count once, on both sides. */
+function distinctFailures({ canary, baseline }: Second): Counts {
   return {
     canary: canary.total,
     baseline: baseline.total,
     canaryBad: canary.distinctBad,
     baselineBad: baseline.distinctBad,
+  };
+}
+
+/** For fixed rates: distinct failures among all requests would be too few of them. */
+function allFailures(second: Second): Counts {
+  const { canary, baseline } = second;
+  return { ...distinctFailures(second), canaryBad: canary.bad, baselineBad: baseline.bad };
+}
+
+function unclustered(context: BetContext): BetContext {
+  return {
+    ...context,
+    worse: { ...context.worse, clustering: 1 },
+    fine: { ...context.fine, clustering: 1 },
   };
 }
 
@@ -128,14 +144,15 @@ function slowCounts({ canary, baseline }: Second, canaryFrom: number, baselineFr
 }
 
 function betOnRates(rule: Rule, wealth: RuleWealth, second: Second, context: BetContext): RuleWealth {
-  const counts = failures(second);
-  const canary = { total: counts.canary, bad: counts.canaryBad };
+  const counts = distinctFailures(second);
+  const canary = second.canary;
   const { floor, fineRate } = wealth;
+  const distinct = unclustered(context);
   return {
     ...wealth,
-    worse: betRatio(wealth.worse, 1, counts, context.worse),
+    worse: betRatio(wealth.worse, 1, counts, distinct.worse),
     floor: floor === null || rule.floor === null ? floor : betRate(floor, rule.floor, canary, context.worse),
-    fine: betRatioRelief(wealth.fine, FINE_FACTOR, counts, context.fine),
+    fine: betRatioRelief(wealth.fine, FINE_FACTOR, counts, distinct.fine),
     fineRate: fineRate && betRateRelief(fineRate, rule.floor ?? FINE_RATE, canary, context.fine),
   };
 }
@@ -159,8 +176,9 @@ function betOnQuantiles(
   condition: Extract<Condition, { kind: 'quantile-ratio' }>,
   wealth: RuleWealth,
   second: Second,
-  { cutBin, worse, fine }: BetContext,
+  context: BetContext,
 ): RuleWealth {
+  const { cutBin, worse, fine } = unclustered(context);
   if (cutBin === null) {
     // Nothing to count against yet; the time passes all the same.
     const nothing = { canary: 0, baseline: 0, canaryBad: 0, baselineBad: 0 };

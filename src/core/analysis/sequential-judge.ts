@@ -14,6 +14,7 @@ import { FULL_BP } from '../domain/weight.ts';
 import { assess, formatEvidence } from './assess.ts';
 import { breaksClearly, evidenceOf } from './breach.ts';
 import { type BetLimits, capAt, total } from './e-value.ts';
+import { addFailures, clusterSize, NO_FAILURES } from './failure-clusters.ts';
 import type { Judge, JudgeInput, JudgeMemory, JudgeOutput, RuleMemory, RuleSample } from './judge.ts';
 import { betSecond, bets, emptyRuleWealth, fineBy, restartFine, worseBy } from './rule-bets.ts';
 import type { Second } from './second.ts';
@@ -37,6 +38,7 @@ export function emptyMemory(plan: Plan): JudgeMemory {
   return {
     judgedToMs: null,
     step: 0,
+    failures: NO_FAILURES,
     rules: plan.abort.map((rule) => ({
       breachedSinceMs: null,
       wealth: bets(rule) ? emptyRuleWealth(rule) : null,
@@ -96,14 +98,23 @@ class SequentialJudge implements Judge {
   }
 
   add(second: Second): void {
+    // From the past only, like the cut.
+    const clustering = clusterSize(this.memory.failures);
+    const worse = { ...this.#worse, clustering };
+    const fine = { ...this.#fine, clustering };
     const rules = this.memory.rules.map((memory, at) => {
       const rule = this.#plan.abort[at] as Rule;
       if (memory.wealth === null) return memory;
       const cut = this.#cut(rule, memory, second.startMs);
-      const context = { worse: this.#worse, fine: this.#fine, cutBin: cut?.bin ?? null };
+      const context = { worse, fine, cutBin: cut?.bin ?? null };
       return { ...memory, cut, wealth: betSecond(rule, memory.wealth, second, context) };
     });
-    this.memory = { ...this.memory, rules, judgedToMs: second.startMs + 1000 };
+    this.memory = {
+      ...this.memory,
+      rules,
+      failures: addFailures(this.memory.failures, second),
+      judgedToMs: second.startMs + 1000,
+    };
     this.recall(second);
   }
 
