@@ -19,16 +19,16 @@ export function splitServices(config: GatewayConfig): SplitService[] {
 }
 
 /** What a listening socket is opened with. */
-function fixedPart({ address, tls }: ListenerConfig): unknown {
+function fixedPart({ address, tls, limits }: ListenerConfig): unknown {
   const client = tls?.clientCertificates ?? null;
-  return [address, tls?.minVersion, client?.required];
+  return [address, tls?.minVersion, client?.required, limits.maxHeaderBytes];
 }
 
 /** Says what cannot change while running, or undefined when the change can be applied at once. */
 export function restartReason(old: GatewayConfig, next: GatewayConfig): string | undefined {
   const same = (a: unknown, b: unknown): boolean => JSON.stringify(a) === JSON.stringify(b);
   if (!same(old.listeners.map(fixedPart), next.listeners.map(fixedPart)))
-    return 'addresses or protocols of listeners have changed; restart the gateway to apply that';
+    return 'addresses, protocols or maxHeaderBytes of listeners have changed; restart the gateway to apply that';
   if (!same(old.admin, next.admin)) return 'the admin address has changed; restart the gateway to apply that';
   if (!same(old.accessLog, next.accessLog)) return 'accessLog has changed; restart the gateway to apply that';
   if (old.name !== next.name) return 'the name has changed; restart the gateway to apply that';

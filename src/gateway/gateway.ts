@@ -23,6 +23,7 @@ import { FIRST_WEIGHTS_MS, IDLE_GRACE_MS, LAST_ACCEPTED_MS, LOG_FLUSH_MS } from 
 import { type BoundAddress, type Listener, openListener, type RequestHandler } from './listeners/listener.ts';
 import { GatewayMetrics } from './metrics.ts';
 import { runStages } from './pipeline.ts';
+import { type Refusal, recordRefusal } from './refused.ts';
 import { activate, releaseExchange, type Snapshot, type SnapshotParts, supersede } from './snapshot.ts';
 import type { AppliedSplit } from './split-table.ts';
 import { record } from './stages/record.ts';
@@ -94,11 +95,16 @@ class RunningGateway implements Gateway {
   async start(): Promise<void> {
     const { config } = this.#options;
     // Sockets first: the name may need the port. Requests wait until there are weights to serve them by.
+    const onRefused = (refusal: Refusal): void => {
+      if (this.#runtime !== null) recordRefusal(this.#runtime, refusal);
+    };
     for (const [index, settings] of config.listeners.entries()) {
       const handle: RequestHandler = (request, response) => this.#onRequest(request, response, index);
-      const listener = await openListener(settings, handle, this.#options.logger).catch((error: unknown) => {
-        throw listenFailure(error, settings.address, `listeners[${index}].address of ${config.path}`);
-      });
+      const listener = await openListener(settings, handle, onRefused, this.#options.logger).catch(
+        (error: unknown) => {
+          throw listenFailure(error, settings.address, `listeners[${index}].address of ${config.path}`);
+        },
+      );
       this.#listeners.push(listener);
     }
     this.addresses = this.#listeners.map(({ address }) => address);

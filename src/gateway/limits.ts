@@ -4,22 +4,8 @@
  * @module
  */
 
-/** Time to send the request head; slow heads hold a socket and nothing else (Slowloris). */
-export const HEADERS_TIMEOUT_MS = 10_000;
-/** Time for a TLS handshake. */
-export const HANDSHAKE_TIMEOUT_MS = 10_000;
-/** Time to send a whole request, head and body. */
-export const REQUEST_TIMEOUT_MS = 300_000;
-/** How often the two above are enforced; Node's default of 30 s would treble them. */
+/** How often a listener's headersTimeout and requestTimeout are enforced; Node's default of 30 s would treble them. */
 export const CONNECTIONS_CHECK_MS = 1_000;
-/** Longer than common load balancers keep theirs (60 s), so that they, not we, close an idle connection. */
-export const KEEP_ALIVE_MS = 75_000;
-/** Request line and fields together, bytes. */
-export const MAX_HEADER_BYTES = 16_384;
-/** Fields per request. */
-export const MAX_FIELDS = 100;
-/** Open client connections per listener. */
-export const MAX_CONNECTIONS = 16_384;
 /** Connections per endpoint; more requests queue until their connect time-out. */
 export const MAX_UPSTREAM_CONNECTIONS = 1_024;
 /** Head of an upstream's response, bytes. */

@@ -66,14 +66,13 @@ export function replyFixed(
 }
 
 /** Answers on a socket whose request could not be parsed, and closes it. */
-export function replyProblemOnSocket(socket: Duplex, code: GatewayErrorCode, detail: string): void {
+export function replyProblemOnSocket(socket: Duplex, code: GatewayErrorCode, requestId: string): void {
   if (!socket.writable) {
     socket.destroy();
     return;
   }
   const { status } = GATEWAY_ERRORS[code];
-  const requestId = randomHex32();
-  const body = problemText(code, detail, requestId);
+  const body = problemText(code, '', requestId);
   socket.end(
     `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nConnection: close\r\nContent-Type: application/problem+json\r\n` +
       `Content-Length: ${Buffer.byteLength(body)}\r\nX-Request-ID: ${requestId}\r\n\r\n${body}`,

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { loadGatewayConfig } from '../../src/config/gateway-config.ts';
 import type { GatewayConfig, Route } from '../../src/config/gateway-model.ts';
+import { DEFAULT_LISTENER_LIMITS } from '../../src/config/policies/listeners.ts';
 import { PLAIN } from '../support/gateway-config.ts';
 import { edited, expectFinding, readCases } from './findings-table.ts';
 
@@ -69,7 +70,15 @@ routes: [{ name: a, match: { path: / }, service: a }]
       path: '/srv/proxy/gateway.yaml',
       name: null,
       zone: '',
-      listeners: [{ address: { host: '::', port: 8080 }, tls: null, hsts: null, redirectPort: null }],
+      listeners: [
+        {
+          address: { host: '::', port: 8080 },
+          tls: null,
+          hsts: null,
+          redirectPort: null,
+          limits: DEFAULT_LISTENER_LIMITS,
+        },
+      ],
       admin: { address: { host: '127.0.0.1', port: 9090 } },
       trustedProxies: [],
       accessLog: { kind: 'stdout' },

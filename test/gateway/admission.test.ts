@@ -98,7 +98,13 @@ describe('admission', () => {
       `GET / HTTP/1.1\r\n${HOST}Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: x\r\n\r\n`,
       '501 UPGRADE_REFUSED',
     ],
-    ['CONNECT', `CONNECT shop.test:443 HTTP/1.1\r\n${HOST}\r\n`, '501 UPGRADE_REFUSED'],
+    ['CONNECT', `CONNECT shop.test:443 HTTP/1.1\r\n${HOST}\r\n`, '501 METHOD_NOT_IMPLEMENTED'],
+    ['TRACE', `TRACE / HTTP/1.1\r\n${HOST}${CLOSE}\r\n`, '501 METHOD_NOT_IMPLEMENTED'],
+    [
+      'a target that is too long',
+      `GET /${'x'.repeat(8_192)} HTTP/1.1\r\n${HOST}${CLOSE}\r\n`,
+      '414 URI_TOO_LONG',
+    ],
     ['a broken request line', 'nonsense\r\n\r\n', '400 MALFORMED_REQUEST'],
     ['white space before the colon', `GET / HTTP/1.1\r\n${HOST}Name : x\r\n\r\n`, '400 MALFORMED_REQUEST'],
     [

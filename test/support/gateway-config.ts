@@ -4,7 +4,7 @@
  */
 
 import type { GatewayConfig, Route, Service } from '../../src/config/gateway-model.ts';
-import type { ListenerConfig } from '../../src/config/policies/listeners.ts';
+import { DEFAULT_LISTENER_LIMITS, type ListenerConfig } from '../../src/config/policies/listeners.ts';
 import type { UpstreamTls } from '../../src/config/policies/upstream-tls.ts';
 import type { EndpointAddress } from '../../src/config/policies/upstreams.ts';
 
@@ -75,7 +75,14 @@ export function serviceOf(
 
 /** Plain http on a free port of the loopback address. */
 export function listenerOf(changes: Partial<ListenerConfig> = {}): ListenerConfig {
-  return { address: ANY_PORT, tls: null, hsts: null, redirectPort: null, ...changes };
+  return {
+    address: ANY_PORT,
+    tls: null,
+    hsts: null,
+    redirectPort: null,
+    limits: DEFAULT_LISTENER_LIMITS,
+    ...changes,
+  };
 }
 
 /** One listener on a free port of the loopback address, no access log, no grace on draining. */

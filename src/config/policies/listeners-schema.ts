@@ -7,6 +7,7 @@
 import * as z from 'zod';
 import { duration, listenAddress } from '../primitives.ts';
 
+const MINUTE = 60_000;
 const DAY = 86_400_000;
 
 const file = z.string().min(1);
@@ -67,6 +68,38 @@ const hsts = z.union([
   }),
 ]);
 
+const limits = z.strictObject({
+  maxConnections: z.int().min(1).max(1_000_000).optional().meta({
+    description: 'Open connections; further ones are closed at once. Default 16384.',
+  }),
+  maxHeaderBytes: z.int().min(1_024).max(1_048_576).optional().meta({
+    description: 'Request line and fields together; more gets 431. Default 16384.',
+  }),
+  maxHeaders: z.int().min(1).max(1_000).optional().meta({
+    description: 'Fields of a request; more get 431. Default 100.',
+  }),
+  maxUriLength: z.int().min(16).max(1_048_576).optional().meta({
+    description: 'Bytes of the request target; more get 414. Default 8192.',
+  }),
+  headersTimeout: duration(100, 5 * MINUTE)
+    .optional()
+    .meta({
+      description: 'Until the request head is there; over TLS half of it is for the handshake. Default 10s.',
+    }),
+  requestTimeout: duration(100, DAY)
+    .optional()
+    .meta({ description: 'Until the whole request is there. Default 5m.' }),
+  keepAlive: duration(1, 60 * MINUTE)
+    .optional()
+    .meta({ description: 'An idle connection is closed after this. Default 75s.' }),
+  minBytesPerSecond: z.int().min(0).max(1_048_576).optional().meta({
+    description: 'A body that comes slower gets 408; 0 for none. Default 240.',
+  }),
+  grace: duration(0, 5 * MINUTE)
+    .optional()
+    .meta({ description: 'How long a body may fall behind that speed. Default 5s.' }),
+});
+
 export const listenerShape = z.strictObject({
   address: listenAddress,
   tls: tls.optional().meta({ description: 'Speaks https. Default: plain http.' }),
@@ -80,6 +113,7 @@ export const listenerShape = z.strictObject({
     })
     .optional()
     .meta({ description: 'Requests over plain http are sent to https (308), to 443 or another port.' }),
+  limits: limits.optional().meta({ description: 'What one client may take of the listener.' }),
 });
 
 export type ListenerYaml = z.output<typeof listenerShape>;

@@ -29,6 +29,33 @@ export interface ListenerTls {
   } | null;
 }
 
+export interface ListenerLimits {
+  readonly maxConnections: number;
+  readonly maxHeaderBytes: number;
+  readonly maxHeaders: number;
+  readonly maxUriLength: number;
+  readonly headersTimeoutMs: number;
+  readonly requestTimeoutMs: number;
+  readonly keepAliveMs: number;
+  /** Of a request body; 0: none. */
+  readonly minBytesPerSecond: number;
+  readonly graceMs: number;
+}
+
+export const DEFAULT_LISTENER_LIMITS: ListenerLimits = {
+  maxConnections: 16_384,
+  maxHeaderBytes: 16_384,
+  maxHeaders: 100,
+  maxUriLength: 8_192,
+  // A slow head holds a socket and nothing else (Slowloris).
+  headersTimeoutMs: 10_000,
+  requestTimeoutMs: 300_000,
+  // Longer than common load balancers keep theirs (60 s), so that they, not we, close an idle connection.
+  keepAliveMs: 75_000,
+  minBytesPerSecond: 240,
+  graceMs: 5_000,
+};
+
 export interface ListenerConfig {
   readonly address: ListenAddress;
   /** Null: plain http. */
@@ -37,18 +64,36 @@ export interface ListenerConfig {
   readonly hsts: string | null;
   /** Port of https that plain requests are sent to; null: they are served. */
   readonly redirectPort: number | null;
+  readonly limits: ListenerLimits;
 }
 
 const DEFAULT_HSTS_MS = 365 * 86_400_000;
 const HTTPS_PORT = 443;
 
 export function completeListener(written: ListenerYaml, configPath: string): ListenerConfig {
-  const { address, tls, hsts, redirect } = written;
+  const { address, tls, hsts, redirect, limits } = written;
   return {
     address,
     tls: tls ? completeTls(tls, configPath) : null,
     hsts: completeHsts(hsts),
     redirectPort: redirect === undefined ? null : redirect === 'https' ? HTTPS_PORT : redirect.port,
+    limits: completeLimits(limits ?? {}),
+  };
+}
+
+function completeLimits(written: NonNullable<ListenerYaml['limits']>): ListenerLimits {
+  const { headersTimeout, requestTimeout, keepAlive, grace, ...counts } = written;
+  const defaults = DEFAULT_LISTENER_LIMITS;
+  return {
+    maxConnections: counts.maxConnections ?? defaults.maxConnections,
+    maxHeaderBytes: counts.maxHeaderBytes ?? defaults.maxHeaderBytes,
+    maxHeaders: counts.maxHeaders ?? defaults.maxHeaders,
+    maxUriLength: counts.maxUriLength ?? defaults.maxUriLength,
+    headersTimeoutMs: headersTimeout ?? Math.min(defaults.headersTimeoutMs, requestTimeout ?? Infinity),
+    requestTimeoutMs: requestTimeout ?? Math.max(defaults.requestTimeoutMs, headersTimeout ?? 0),
+    keepAliveMs: keepAlive ?? defaults.keepAliveMs,
+    minBytesPerSecond: counts.minBytesPerSecond ?? defaults.minBytesPerSecond,
+    graceMs: grace ?? defaults.graceMs,
   };
 }
 
@@ -91,6 +136,13 @@ export function checkListener(
   }
   if (written.redirect !== undefined && written.tls) {
     findings.error(source.keyRange([...path, 'redirect']), 'this listener speaks https already');
+  }
+  const { headersTimeout, requestTimeout } = written.limits ?? {};
+  if (headersTimeout !== undefined && requestTimeout !== undefined && headersTimeout > requestTimeout) {
+    findings.error(
+      source.valueRange([...path, 'limits', 'requestTimeout']),
+      `expected at least the headersTimeout of ${headersTimeout}ms, got ${requestTimeout}ms`,
+    );
   }
   const allow = written.tls?.clientCertificates?.allow;
   if (allow && !allow.subjects && !allow.altNames) {

@@ -38,11 +38,29 @@ export function registerListeners(registry: Registry, listeners: () => readonly 
     help: 'Connections whose TLS handshake failed.',
     labelNames: ['listener'],
     registers,
-    collect() {
-      this.reset();
-      for (const each of listeners()) this.inc({ listener: labelOf(each) }, each.facts.failedHandshakes);
-    },
+    collect: totals(listeners, ({ facts }) => facts.failedHandshakes),
   });
+  new Gauge({
+    name: 'sluice_listener_connections',
+    help: 'Open connections of clients.',
+    labelNames: ['listener'],
+    registers,
+    collect: totals(listeners, ({ facts }) => facts.connections()),
+  });
+  new Counter({
+    name: 'sluice_listener_dropped_connections_total',
+    help: 'Connections closed at once because there were too many.',
+    labelNames: ['listener'],
+    registers,
+    collect: totals(listeners, ({ facts }) => facts.dropped()),
+  });
+}
+
+function totals(listeners: () => readonly Listener[], read: (listener: Listener) => number) {
+  return function collect(this: Gauge | Counter): void {
+    this.reset();
+    for (const each of listeners()) this.inc({ listener: labelOf(each) }, read(each));
+  };
 }
 
 function labelOf({ address: { host, port } }: Listener): string {

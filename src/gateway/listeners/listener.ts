@@ -7,21 +7,13 @@
 import { createServer, type IncomingMessage, type Server, type ServerOptions } from 'node:http';
 import { createServer as createTlsServer, type Server as TlsServer } from 'node:https';
 import { type AddressInfo, Server as NetServer, type Socket } from 'node:net';
-import type { ListenerConfig, ListenerTls } from '../../config/policies/listeners.ts';
+import type { ListenerConfig, ListenerLimits, ListenerTls } from '../../config/policies/listeners.ts';
 import type { ListenAddress } from '../../config/primitives.ts';
 import type { Logger } from '../../telemetry/logger.ts';
 import { GatewayResponse } from '../exchange.ts';
-import {
-  CONNECTIONS_CHECK_MS,
-  HANDSHAKE_TIMEOUT_MS,
-  HEADERS_TIMEOUT_MS,
-  KEEP_ALIVE_MS,
-  MAX_CONNECTIONS,
-  MAX_HEADER_BYTES,
-  REQUEST_TIMEOUT_MS,
-} from '../limits.ts';
+import { CONNECTIONS_CHECK_MS } from '../limits.ts';
 import { type CertificateState, ListenerCertificates } from './certificates.ts';
-import { onClientError, refuseUpgrade } from './refusals.ts';
+import { type OnRefused, refuseNonRequests } from './refusals.ts';
 
 export type RequestHandler = (request: IncomingMessage, response: GatewayResponse) => void;
 
@@ -49,6 +41,9 @@ export interface Listener {
 export interface ListenerFacts {
   readonly certificates: () => readonly CertificateState[];
   readonly failedHandshakes: number;
+  readonly connections: () => number;
+  /** Connections beyond the limit. */
+  readonly dropped: () => number;
 }
 
 type PlainServer = Server<typeof IncomingMessage, typeof GatewayResponse>;
@@ -58,6 +53,7 @@ type GatewayServer = PlainServer | SecureServer;
 export async function openListener(
   config: ListenerConfig,
   handle: RequestHandler,
+  onRefused: OnRefused,
   logger: Logger,
 ): Promise<Listener> {
   const { tls } = config;
@@ -65,18 +61,16 @@ export async function openListener(
   try {
     const server: GatewayServer =
       tls === null || certificates === null
-        ? createServer(httpOptions(), handle)
-        : createSecure(tls, certificates, handle);
+        ? createServer(httpOptions(config), handle)
+        : createSecure(config, tls, certificates, handle);
     const listener = new OpenListener(server, certificates);
     // Node would drop further fields in silence; the admit stage refuses them, the size limit bounds them.
     server.maxHeadersCount = 0;
-    server.maxConnections = MAX_CONNECTIONS;
+    listener.use(config);
     // With these two, Node leaves 100 (Continue) and unknown expectations to the pipeline.
     server.on('checkContinue', handle);
     server.on('checkExpectation', handle);
-    server.on('upgrade', refuseUpgrade);
-    server.on('connect', refuseUpgrade);
-    server.on('clientError', onClientError);
+    refuseNonRequests(server, onRefused);
     await listener.listen(config.address);
     return listener;
   } catch (error) {
@@ -85,14 +79,22 @@ export async function openListener(
   }
 }
 
-function httpOptions(): ServerOptions<typeof IncomingMessage, typeof GatewayResponse> {
+/** Over TLS half of the time is for the handshake. */
+function headTimeout({ headersTimeoutMs }: ListenerLimits, tls: ListenerTls | null): number {
+  return tls === null ? headersTimeoutMs : headersTimeoutMs / 2;
+}
+
+function httpOptions({
+  limits,
+  tls,
+}: ListenerConfig): ServerOptions<typeof IncomingMessage, typeof GatewayResponse> {
   return {
     ServerResponse: GatewayResponse,
-    headersTimeout: HEADERS_TIMEOUT_MS,
-    requestTimeout: REQUEST_TIMEOUT_MS,
+    headersTimeout: headTimeout(limits, tls),
+    requestTimeout: limits.requestTimeoutMs,
     connectionsCheckingInterval: CONNECTIONS_CHECK_MS,
-    keepAliveTimeout: KEEP_ALIVE_MS,
-    maxHeaderSize: MAX_HEADER_BYTES,
+    keepAliveTimeout: limits.keepAliveMs,
+    maxHeaderSize: limits.maxHeaderBytes,
     insecureHTTPParser: false,
     // The admit stage answers with a problem document instead.
     requireHostHeader: false,
@@ -101,6 +103,7 @@ function httpOptions(): ServerOptions<typeof IncomingMessage, typeof GatewayResp
 }
 
 function createSecure(
+  config: ListenerConfig,
   tls: ListenerTls,
   certificates: ListenerCertificates,
   handle: RequestHandler,
@@ -108,11 +111,11 @@ function createSecure(
   const { clientCertificates } = tls;
   const server: SecureServer = createTlsServer(
     {
-      ...httpOptions(),
+      ...httpOptions(config),
       ...certificates.defaultOptions(),
       SNICallback: (host, done) => done(null, certificates.contextFor(host)),
       ALPNProtocols: ['http/1.1'],
-      handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
+      handshakeTimeout: headTimeout(config.limits, tls),
       requestCert: clientCertificates !== null,
       // Where a certificate is optional, a bad one is refused by a stage, with a reason.
       rejectUnauthorized: clientCertificates?.required ?? false,
@@ -132,6 +135,7 @@ class OpenListener implements Listener {
   readonly #sockets = new Set<Socket>();
   #closed: Promise<void> | null = null;
   #failedHandshakes = 0;
+  #dropped = 0;
   address: BoundAddress = { host: '', port: 0, secure: false };
   readonly facts: ListenerFacts;
 
@@ -144,10 +148,15 @@ class OpenListener implements Listener {
       get failedHandshakes() {
         return failed();
       },
+      connections: () => this.#sockets.size,
+      dropped: () => this.#dropped,
     };
     server.on('connection', (socket: Socket) => {
       this.#sockets.add(socket);
       socket.once('close', () => this.#sockets.delete(socket));
+    });
+    server.on('drop', () => {
+      this.#dropped += 1;
     });
     server.on('tlsClientError', (_error: Error, socket: Socket) => {
       this.#failedHandshakes += 1;
@@ -174,7 +183,12 @@ class OpenListener implements Listener {
     if (tls !== null) await this.#certificates?.prepare(tls);
   }
 
-  use({ tls }: ListenerConfig): void {
+  use({ tls, limits }: ListenerConfig): void {
+    const server = this.#server;
+    server.maxConnections = limits.maxConnections;
+    server.headersTimeout = headTimeout(limits, tls);
+    server.requestTimeout = limits.requestTimeoutMs;
+    server.keepAliveTimeout = limits.keepAliveMs;
     if (tls !== null) this.#certificates?.use(tls);
   }
 

@@ -1,23 +1,21 @@
 /**
  * What never becomes a request: upgrades, and bytes that Node's parser refuses or that do not come in time.
- * Answers on the bare socket and closes it.
+ * Answers on the bare socket, closes it, and tells what it refused.
  * @module
  */
 
+import type { EventEmitter } from 'node:events';
 import type { IncomingMessage } from 'node:http';
+import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { GatewayResponse } from '../exchange.ts';
+import { plainAddress } from '../forwarded.ts';
 import type { GatewayErrorCode } from '../gateway-errors.ts';
 import { replyProblemOnSocket } from '../problem.ts';
+import { randomHex32 } from '../random-ids.ts';
+import type { Refusal } from '../refused.ts';
 
-export function refuseUpgrade(_request: IncomingMessage, socket: Duplex): void {
-  socket.on('error', () => socket.destroy());
-  if (owesResponse(socket)) {
-    socket.destroy();
-    return;
-  }
-  replyProblemOnSocket(socket, 'UPGRADE_REFUSED', '');
-}
+export type OnRefused = (refusal: Refusal) => void;
 
 const CODE_OF_PARSER_ERROR: Readonly<Record<string, GatewayErrorCode>> = {
   HPE_HEADER_OVERFLOW: 'HEADERS_TOO_LARGE',
@@ -27,16 +25,47 @@ const CODE_OF_PARSER_ERROR: Readonly<Record<string, GatewayErrorCode>> = {
   HPE_UNEXPECTED_CONTENT_LENGTH: 'BAD_FRAMING',
 };
 
+export function refuseNonRequests(server: EventEmitter, onRefused: OnRefused): void {
+  server.on('upgrade', (request: IncomingMessage, socket: Duplex) =>
+    refuse(socket, 'UPGRADE_REFUSED', request, onRefused),
+  );
+  server.on('connect', (request: IncomingMessage, socket: Duplex) =>
+    refuse(socket, 'METHOD_NOT_IMPLEMENTED', request, onRefused),
+  );
+  server.on('clientError', (error: NodeJS.ErrnoException, socket: Duplex) => {
+    const code = CODE_OF_PARSER_ERROR[error.code ?? ''] ?? 'MALFORMED_REQUEST';
+    // Gone, or its request is under way and ends with the connection: nothing else was refused.
+    const late = code === 'REQUEST_TIMEOUT' && owesResponse(socket);
+    if (error.code === 'ECONNRESET' || late) socket.destroy();
+    else refuse(socket, code, null, onRefused);
+  });
+}
+
+function refuse(
+  socket: Duplex,
+  code: GatewayErrorCode,
+  request: IncomingMessage | null,
+  onRefused: OnRefused,
+): void {
+  socket.on('error', () => socket.destroy());
+  const requestId = randomHex32();
+  const peer = socket instanceof Socket ? socket : null;
+  const answered = !owesResponse(socket) && socket.writable;
+  // A connection that was opened ahead of need and timed out has asked for nothing.
+  if (request !== null || code !== 'REQUEST_TIMEOUT' || (peer?.bytesRead ?? 0) > 0) {
+    onRefused({
+      method: request?.method ?? '',
+      clientIp: plainAddress(peer?.remoteAddress ?? ''),
+      requestId,
+      code,
+      answered,
+    });
+  }
+  if (answered) replyProblemOnSocket(socket, code, requestId);
+  else socket.destroy();
+}
+
 /** An earlier request on this connection waits for its response: an answer now would be taken for that one. */
 function owesResponse(socket: Duplex): boolean {
   return '_httpMessage' in socket && socket._httpMessage instanceof GatewayResponse;
-}
-
-/** What could not be parsed never becomes a request. */
-export function onClientError(error: NodeJS.ErrnoException, socket: Duplex): void {
-  if (error.code === 'ECONNRESET' || owesResponse(socket)) {
-    socket.destroy();
-    return;
-  }
-  replyProblemOnSocket(socket, CODE_OF_PARSER_ERROR[error.code ?? ''] ?? 'MALFORMED_REQUEST', '');
 }

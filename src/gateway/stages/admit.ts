@@ -4,11 +4,11 @@
  * @module
  */
 
+import { DEFAULT_LISTENER_LIMITS } from '../../config/policies/listeners.ts';
 import type { Exchange } from '../exchange.ts';
 import { KIND, mayBeNominated, requestKind } from '../field-kinds.ts';
 import { clientAddress, forwardedElement, plainAddress } from '../forwarded.ts';
 import type { GatewayErrorCode } from '../gateway-errors.ts';
-import { MAX_FIELDS } from '../limits.ts';
 import { replyProblem } from '../problem.ts';
 import { isSoundAuthority, parseTarget } from '../request-target.ts';
 
@@ -37,9 +37,15 @@ export function admit(exchange: Exchange): boolean {
   exchange.method = request.method ?? '';
   if (request.httpVersionMajor !== 1 || request.httpVersionMinor > 1)
     return refuse(exchange, 'BAD_VERSION', '');
+  // It would send credentials back to whoever can make a client send it (RFC 9110 §9.3.8).
+  if (exchange.method === 'TRACE') return refuse(exchange, 'METHOD_NOT_IMPLEMENTED', '');
   const raw = request.rawHeaders;
-  if (raw.length > 2 * MAX_FIELDS) {
-    return refuse(exchange, 'HEADERS_TOO_LARGE', `More than ${MAX_FIELDS} fields.`);
+  const { maxHeaders, maxUriLength } = exchange.listener?.limits ?? DEFAULT_LISTENER_LIMITS;
+  if (raw.length > 2 * maxHeaders) {
+    return refuse(exchange, 'HEADERS_TOO_LARGE', `More than ${maxHeaders} fields.`);
+  }
+  if ((request.url?.length ?? 0) > maxUriLength) {
+    return refuse(exchange, 'URI_TOO_LONG', `The limit is ${maxUriLength} bytes.`);
   }
   const peer = plainAddress(request.socket.remoteAddress ?? '');
   const trusted = exchange.snapshot.isTrusted(peer);

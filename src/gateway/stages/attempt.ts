@@ -17,6 +17,7 @@ import { EAGER_BODY_BYTES } from '../limits.ts';
 import { replyProblem } from '../problem.ts';
 import { randomHex16 } from '../random-ids.ts';
 import { failureOfStatus, failureOfTrouble, retryDelay, takeRetry } from '../retries.ts';
+import { watchSender } from '../slow-sender.ts';
 import type { ServiceVersion } from '../snapshot.ts';
 import { Attempt } from '../upstream/attempt.ts';
 import type { AttemptSink, AttemptTrouble } from '../upstream/attempt-sink.ts';
@@ -51,6 +52,7 @@ export function attempt(exchange: Exchange): boolean {
     onFailure: (failure) => onBodyFailure(exchange, failure),
   });
   exchange.body = body;
+  watchSender(exchange, body);
   if (exchange.expectsContinue) exchange.response.writeContinue();
   if (bodyLength < 0 || bodyLength > EAGER_BODY_BYTES) {
     if (bodyLength > 0) exchange.upstreamFields.push('Content-Length', String(bodyLength));
@@ -270,4 +272,5 @@ function onBodyFailure(exchange: Exchange, failure: BodyFailure): void {
   if (failure === 'too-large') {
     replyProblem(exchange, 'BODY_TOO_LARGE', `The limit is ${exchange.route?.maxBodyBytes} bytes.`);
   }
+  if (failure === 'too-slow') replyProblem(exchange, 'REQUEST_TIMEOUT', 'The body came too slowly.');
 }

@@ -16,6 +16,7 @@ import { compileLimitKey } from '../limit-key.ts';
 import { IDEMPOTENCY_WAIT_MS } from '../limits.ts';
 import { replyProblem } from '../problem.ts';
 import { watchReader } from '../slow-reader.ts';
+import { watchSender } from '../slow-sender.ts';
 import type { CompiledRoute } from '../snapshot.ts';
 import { claimText } from '../sticky.ts';
 import { sendWhole } from '../transform/outgoing.ts';
@@ -66,12 +67,14 @@ function readBody(exchange: Exchange, maxBytes: number, done: (body: Buffer | nu
     replayLimit: limit,
     coarseNowMs: () => exchange.runtime.wheel.coarseNowMs,
     onFailure: (failure) => {
-      if (failure !== 'too-large') return;
+      if (failure === 'aborted') return;
       exchange.version = null;
-      tooLarge();
+      if (failure === 'too-large') tooLarge();
+      else replyProblem(exchange, 'REQUEST_TIMEOUT', 'The body came too slowly.');
     },
   });
   exchange.body = body;
+  watchSender(exchange, body);
   if (exchange.expectsContinue) exchange.response.writeContinue();
   body.collect((whole) => {
     exchange.wholeBody = whole;

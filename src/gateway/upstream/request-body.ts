@@ -11,7 +11,7 @@ import type { Readable } from 'node:stream';
 const HIGH_WATER_BYTES = 131_072;
 
 /** `aborted`: the client broke off. */
-export type BodyFailure = 'too-large' | 'aborted';
+export type BodyFailure = 'too-large' | 'too-slow' | 'aborted';
 
 export interface RequestBodyOptions {
   readonly source: IncomingMessage;
@@ -143,6 +143,12 @@ export class RequestBody {
     this.#pieces.length = 0;
     this.#options.onFailure(failure);
     this.#progress();
+  }
+
+  /** The client sends slower than it may. */
+  tooSlow(): void {
+    if (this.#discarding) this.#options.source.destroy();
+    else this.fail('too-slow');
   }
 
   /** Nobody reads any more; the rest is taken off the connection, up to the limit. */

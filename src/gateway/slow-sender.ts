@@ -1,0 +1,31 @@
+/**
+ * Watches a client that sends a request body: below the listener's minimum speed, the request ends. Time in which the
+ * gateway itself does not read counts for nothing. Knows not what becomes of the body.
+ * @module
+ */
+
+import { Alarm } from './alarm.ts';
+import type { Exchange } from './exchange.ts';
+import type { RequestBody } from './upstream/request-body.ts';
+
+const LOOK_EVERY_MS = 1_000;
+
+export function watchSender(exchange: Exchange, body: RequestBody): void {
+  const { runtime, listener, request } = exchange;
+  if (listener === null || listener.limits.minBytesPerSecond === 0) return;
+  const { minBytesPerSecond, graceMs } = listener.limits;
+  let before = 0;
+  let lookedMs = runtime.monotonicMs();
+  let creditMs = graceMs;
+  const alarm = new Alarm((nowMs) => {
+    if (body.ended || body.failure !== null || request.destroyed) return;
+    const sentMs = ((body.received - before) / minBytesPerSecond) * 1_000;
+    const passedMs = request.readableFlowing === true ? nowMs - lookedMs : 0;
+    before = body.received;
+    lookedMs = nowMs;
+    creditMs = Math.min(graceMs, creditMs + sentMs - passedMs);
+    if (creditMs < 0) body.tooSlow();
+    else runtime.wheel.arm(alarm, nowMs + LOOK_EVERY_MS);
+  });
+  runtime.wheel.arm(alarm, lookedMs + LOOK_EVERY_MS);
+}
