@@ -12,14 +12,7 @@ import {
 import type { Gateway } from '../../src/gateway/gateway.ts';
 import { createAuthority } from '../support/certificates.ts';
 import { gatewayConfigOf, listenerOf, routeOf, serviceOf } from '../support/gateway-config.ts';
-import {
-  admin,
-  eventually,
-  GatewayHarness,
-  portOf,
-  raw,
-  type Upstream,
-} from '../support/gateway-harness.ts';
+import { admin, eventually, GatewayHarness, portOf, raw, type Upstream } from '../support/gateway-harness.ts';
 import { accessFile } from '../support/gateway-observed.ts';
 
 let harness: GatewayHarness;
