@@ -127,10 +127,11 @@ function checkSticky(
     if (entry === 'ip' || 'cookie' in entry) continue;
     const path = ['services', name, 'sticky', index];
     if ('header' in entry) {
+      if (entry.trustClient) continue;
       source.findings.warning(
         source.valueRange([...path, 'header']),
         'the client sends this header, so it can choose its version by changing it',
-        'prefer a claim of a validated token, or a cookie',
+        'prefer a claim of a validated token, or a cookie; trustClient: true beside it accepts that',
       );
     } else if (!authenticated) {
       source.findings.warning(

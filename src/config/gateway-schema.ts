@@ -25,7 +25,7 @@ import {
   versionShape,
   zoneField,
 } from './policies/upstreams-schema.ts';
-import { duration, headerName, listenAddress, name } from './primitives.ts';
+import { duration, headerName, listenAddress, name, trustClient } from './primitives.ts';
 
 const SECOND = 1000;
 const HOUR = 3_600_000;
@@ -37,7 +37,7 @@ const stickySource = z.union(
       .strictObject({ claim: z.string().min(1).max(64) })
       .meta({ description: 'Claim of the validated JWT, such as sub.' }),
     z
-      .strictObject({ header: headerName })
+      .strictObject({ header: headerName, trustClient })
       .meta({ description: 'Request header. The client chooses it: prefer a claim.' }),
     z
       .strictObject({ cookie: z.string().regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}$/) })

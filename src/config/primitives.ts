@@ -68,6 +68,11 @@ export const headerName = z
   .regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}$/, { error: 'expected a header name (RFC 9110 token)' })
   .transform((text) => text.toLowerCase());
 
+/** Says that lint need not warn: here the client may choose what it says of itself. */
+export const trustClient = z.literal(true).optional().meta({
+  description: 'The header may be believed, as behind a trusted proxy that sets it: no warning.',
+});
+
 /** Origin of an upstream or service: scheme, host, optional port; no path, query or credentials. */
 export const origin = z
   .string({ error: 'expected a URL such as http://127.0.0.1:9001' })

@@ -61,6 +61,14 @@ describe('loadGatewayConfig', () => {
     expectFinding(load(text), text, bad);
   });
 
+  it('says nothing about a header that is declared to be believed', () => {
+    const text = SOUND.replace('{ cookie: sluice_id }', '{ header: X-User, trustClient: true }').replace(
+      '    policy: careful',
+      '    rateLimits: [{ name: a, rate: 1/s, key: [{ header: X-Plan, trustClient: true }] }]',
+    );
+    expect(load(text).diagnostics).toEqual([]);
+  });
+
   it('fills in the defaults', () => {
     const config = sound(`listeners: [{ address: ':8080' }]
 services: { a: { versions: { v1: { endpoints: [http://127.0.0.1:1] }, v2: { endpoints: ['http://[::1]:2'] } } } }

@@ -5,7 +5,7 @@
  */
 
 import * as z from 'zod';
-import { headerName, name } from '../primitives.ts';
+import { headerName, name, trustClient } from '../primitives.ts';
 
 const UNIT_MS = { s: 1000, min: 60_000, h: 3_600_000 } as const;
 /** Intervals are whole microseconds: up to this rate they are off by at most one in a hundred. */
@@ -20,7 +20,7 @@ export const limitKey = z
           .strictObject({ claim: z.string().min(1).max(64) })
           .meta({ description: 'Claim of the validated JWT, such as tenant_id.' }),
         z
-          .strictObject({ header: headerName })
+          .strictObject({ header: headerName, trustClient })
           .meta({ description: 'Request header. The client chooses it: prefer a claim.' }),
         z.literal('ip').meta({
           description: 'Client address, behind trusted proxies the forwarded one; of IPv6 the /64.',

@@ -90,11 +90,11 @@ export function checkLimitFields(source: YamlSource, path: Path, written: LimitF
 /** Warns where a client could escape a limit by changing what it sends. */
 export function checkLimitKey(source: YamlSource, path: Path, key: readonly LimitKeyPart[]): void {
   for (const [index, part] of key.entries()) {
-    if (typeof part === 'string' || !('header' in part)) continue;
+    if (typeof part === 'string' || !('header' in part) || part.trustClient) continue;
     source.findings.warning(
       source.valueRange([...path, index, 'header']),
       'the client sends this header, so it can escape the limit by changing it',
-      'prefer a claim of a validated token, or ip',
+      'prefer a claim of a validated token, or ip; trustClient: true beside it accepts that',
     );
   }
 }
