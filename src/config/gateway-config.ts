@@ -4,7 +4,6 @@
  * @module
  */
 
-import { isIP } from 'node:net';
 import type { LoadResult } from './diagnostic.ts';
 import { suggestion } from './edit-distance.ts';
 import type { ConfigFile } from './findings.ts';
@@ -20,6 +19,7 @@ import {
   completeIntrospection,
   completeJwtProviders,
 } from './policies/identity.ts';
+import { checkRanges } from './policies/ip.ts';
 import { checkLimitClaims } from './policies/limits.ts';
 import { checkListener, completeListener, type ListenerConfig } from './policies/listeners.ts';
 import { completeOutlier } from './policies/outlier.ts';
@@ -52,7 +52,7 @@ export function loadGatewayConfig(file: ConfigFile, options: LoadOptions = {}): 
 }
 
 function buildConfig(source: YamlSource, yaml: GatewayYaml, options: LoadOptions): GatewayConfig {
-  checkTrustedProxies(source, yaml.trustedProxies ?? []);
+  checkRanges(source, ['trustedProxies'], yaml.trustedProxies ?? []);
   const routes = buildRoutes(source, yaml);
   const services: Record<string, Service> = {};
   for (const [name, service] of Object.entries(yaml.services)) {
@@ -192,21 +192,4 @@ function buildRoutes(source: YamlSource, yaml: GatewayYaml): readonly Route[] {
     });
   }
   return routes;
-}
-
-function checkTrustedProxies(source: YamlSource, ranges: readonly string[]): void {
-  for (const [index, range] of ranges.entries()) {
-    if (isAddressRange(range)) continue;
-    source.findings.error(
-      source.valueRange(['trustedProxies', index]),
-      `expected an IP address or a range such as 10.0.0.0/8 or fd00::/8, got "${range}"`,
-    );
-  }
-}
-
-function isAddressRange(text: string): boolean {
-  const [address = '', bits, ...rest] = text.split('/');
-  const version = isIP(address);
-  if (version === 0 || rest.length > 0) return false;
-  return bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (version === 4 ? 32 : 128));
 }

@@ -14,6 +14,7 @@ import type { FallbackPolicy, HedgePolicy } from './policies/fallback.ts';
 import type { HealthPolicy } from './policies/health.ts';
 import type { IdempotencyPolicy } from './policies/idempotency.ts';
 import type { ApiKeyProvider, AuthPolicy, IntrospectionProvider, JwtProvider } from './policies/identity.ts';
+import type { IpPolicy } from './policies/ip.ts';
 import type { RouteLimits } from './policies/limits.ts';
 import type { ListenerConfig } from './policies/listeners.ts';
 import type { TransformPolicy } from './policies/transform.ts';
@@ -100,6 +101,8 @@ export interface Route extends RouteLimits {
   readonly concurrency: ConcurrencyPolicy | null;
   /** Null: keys are passed on and mean nothing here. */
   readonly idempotency: IdempotencyPolicy | null;
+  /** Null: clients from everywhere. */
+  readonly ip: IpPolicy | null;
   /** What is changed on the way in and out. Null: nothing. */
   readonly transform: TransformPolicy | null;
 }

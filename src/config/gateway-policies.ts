@@ -20,6 +20,7 @@ import {
 } from './policies/fallback.ts';
 import { completeIdempotency, mergeIdempotency } from './policies/idempotency.ts';
 import { checkAuth, completeAuth, type KnownProviders, mergeAuth } from './policies/identity.ts';
+import { checkIp, completeIp, mergeIp } from './policies/ip.ts';
 import { checkLimitFields, completeLimits, mergeLimits } from './policies/limits.ts';
 import { checkTransform, completeTransform, TRANSFORM_MERGES } from './policies/transform.ts';
 import type { Path, YamlSource } from './yaml-source.ts';
@@ -93,6 +94,7 @@ const MERGES: { readonly [K in keyof Required<PolicyFields>]: Merge<K> } = {
   quotas: mergeLimits,
   concurrency: mergeConcurrency,
   idempotency: mergeIdempotency,
+  ip: mergeIp,
   ...TRANSFORM_MERGES,
 };
 
@@ -144,6 +146,7 @@ export function completePolicy(fields: PolicyFields): RoutePolicy {
     ...completeLimits(fields),
     concurrency: completeConcurrency(fields.concurrency),
     idempotency: completeIdempotency(fields.idempotency),
+    ip: completeIp(fields.ip),
     transform: completeTransform(fields),
   };
 }
@@ -174,6 +177,7 @@ export function checkPolicyFields(
   checkLimitFields(source, path, written);
   checkTransform(source, path, written);
   checkConcurrency(source, path, written.concurrency);
+  checkIp(source, path, written.ip);
   checkAuth(source, path, written.auth, providers);
   const backoff = written.retry ? written.retry.backoff : undefined;
   if (backoff?.base !== undefined && backoff.max !== undefined && backoff.base > backoff.max) {

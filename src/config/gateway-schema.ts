@@ -12,6 +12,7 @@ import { fallbackField, hedgeField } from './policies/fallback-schema.ts';
 import { healthField } from './policies/health.ts';
 import { idempotencyField } from './policies/idempotency-schema.ts';
 import { authField, identityField } from './policies/identity-schema.ts';
+import { ipField } from './policies/ip.ts';
 import { limitFields } from './policies/limits-schema.ts';
 import { listenerShape } from './policies/listeners-schema.ts';
 import { outlierField } from './policies/outlier.ts';
@@ -147,6 +148,7 @@ const policyFields = {
   ...limitFields,
   concurrency: concurrencyField,
   idempotency: idempotencyField,
+  ip: ipField,
   ...transformFields,
 };
 

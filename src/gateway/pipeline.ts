@@ -22,16 +22,19 @@ import { mapBody } from './stages/map-body.ts';
 import { prepare } from './stages/prepare.ts';
 import { relay } from './stages/relay.ts';
 import { route } from './stages/route.ts';
+import { screen } from './stages/screen.ts';
 
 const STAGES: readonly Stage[] = [
   /** Refuses what is ambiguous or oversized; sorts the fields. */
   admit,
   /** Request id and trace. */
   identify,
-  /** What the listener asks of every request: https, a client certificate. */
+  /** What the listener asks of every request: an address, https, a client certificate. */
   guard,
   /** Method, host and path → route; the size of the body against its limit. Answers CORS preflights. */
   route,
+  /** The client's address against the rules of the route. */
+  screen,
   /** Credential → claims. May wait for whoever judges it. */
   authenticate,
   /** Claims against the scopes and values that the route asks for. */

@@ -30,6 +30,7 @@ export function routeOf(service: string, changes: Partial<Route> = {}): Route {
     quotas: [],
     concurrency: null,
     idempotency: null,
+    ip: null,
     transform: null,
     ...changes,
   };
@@ -80,6 +81,7 @@ export function listenerOf(changes: Partial<ListenerConfig> = {}): ListenerConfi
     tls: null,
     hsts: null,
     redirectPort: null,
+    ip: null,
     limits: DEFAULT_LISTENER_LIMITS,
     ...changes,
   };

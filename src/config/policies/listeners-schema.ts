@@ -6,6 +6,7 @@
 
 import * as z from 'zod';
 import { duration, listenAddress } from '../primitives.ts';
+import { ipField } from './ip.ts';
 
 const MINUTE = 60_000;
 const DAY = 86_400_000;
@@ -113,6 +114,7 @@ export const listenerShape = z.strictObject({
     })
     .optional()
     .meta({ description: 'Requests over plain http are sent to https (308), to 443 or another port.' }),
+  ip: ipField,
   limits: limits.optional().meta({ description: 'What one client may take of the listener.' }),
 });
 

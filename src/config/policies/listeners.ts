@@ -9,6 +9,7 @@ import type { CertificateAllowList } from '../../core/policy/certificate-names.t
 import { checkAuthorityFile, checkCertificateFiles, type FileFinding } from '../certificate-files.ts';
 import type { ListenAddress } from '../primitives.ts';
 import type { Path, YamlSource } from '../yaml-source.ts';
+import { checkIp, completeIp, type IpPolicy } from './ip.ts';
 import type { ListenerYaml } from './listeners-schema.ts';
 
 /** PEM files, by absolute path. */
@@ -64,6 +65,8 @@ export interface ListenerConfig {
   readonly hsts: string | null;
   /** Port of https that plain requests are sent to; null: they are served. */
   readonly redirectPort: number | null;
+  /** Null: clients from everywhere. */
+  readonly ip: IpPolicy | null;
   readonly limits: ListenerLimits;
 }
 
@@ -71,12 +74,13 @@ const DEFAULT_HSTS_MS = 365 * 86_400_000;
 const HTTPS_PORT = 443;
 
 export function completeListener(written: ListenerYaml, configPath: string): ListenerConfig {
-  const { address, tls, hsts, redirect, limits } = written;
+  const { address, tls, hsts, redirect, ip, limits } = written;
   return {
     address,
     tls: tls ? completeTls(tls, configPath) : null,
     hsts: completeHsts(hsts),
     redirectPort: redirect === undefined ? null : redirect === 'https' ? HTTPS_PORT : redirect.port,
+    ip: completeIp(ip),
     limits: completeLimits(limits ?? {}),
   };
 }
@@ -128,6 +132,7 @@ export function checkListener(
   readFiles: boolean,
 ): void {
   const { findings } = source;
+  checkIp(source, path, written.ip);
   if (written.hsts && !written.tls) {
     findings.error(
       source.keyRange([...path, 'hsts']),

@@ -1,5 +1,5 @@
 /**
- * What a listener asks of every request before it is routed: https, a certificate that is accepted.
+ * What a listener asks of every request before it is routed: an address, https, a certificate that is accepted.
  * Knows the listener's settings, no routes.
  * @module
  */
@@ -9,12 +9,14 @@ import type { Exchange } from '../exchange.ts';
 import { clientCertificateOf } from '../listeners/client-certificate.ts';
 import { replyFixed, replyProblem } from '../problem.ts';
 import { hostOf } from '../request-target.ts';
+import { passes } from './screen.ts';
 
 const NO_BODY = Buffer.alloc(0);
 
 export function guard(exchange: Exchange): boolean {
   const { listener } = exchange;
   if (listener === null) return true;
+  if (!passes(exchange, listener.ip)) return false;
   if (listener.redirectPort !== null && !exchange.secure) {
     redirect(exchange, listener.redirectPort);
     return false;

@@ -1,0 +1,22 @@
+/**
+ * Turns away clients whose address the route does not take, before anything is spent on them.
+ * Knows the client's address, behind trusted proxies the forwarded one.
+ * @module
+ */
+
+import type { IpPolicy } from '../../config/policies/ip.ts';
+import { isAddressAllowed } from '../address-rules.ts';
+import type { Exchange } from '../exchange.ts';
+import { replyProblem } from '../problem.ts';
+
+export function screen(exchange: Exchange): boolean {
+  return passes(exchange, exchange.route?.ip ?? null);
+}
+
+/** False: refused. */
+export function passes(exchange: Exchange, rules: IpPolicy | null): boolean {
+  if (rules === null || isAddressAllowed(rules, exchange.clientIp)) return true;
+  exchange.note('ip', 'refused');
+  replyProblem(exchange, 'ADDRESS_REFUSED', '');
+  return false;
+}
