@@ -111,10 +111,17 @@ describe('limits of a listener', () => {
   });
 
   it('changes by a reload, but for the size of heads', async () => {
-    const gateway = await open({});
-    const changed = configOf({ maxUriLength: 16 });
-    const { accessLog } = configOf({});
-    expect((await gateway.reload({ ...changed, accessLog })).ok).toBe(false);
+    const config = configOf({});
+    const gateway = await harness.gateway(config);
+    const changed = (limits: Partial<ListenerLimits>) => ({
+      ...config,
+      listeners: [listenerOf({ limits: { ...DEFAULT_LISTENER_LIMITS, ...limits } })],
+    });
+    expect(await gateway.reload(changed({ maxUriLength: 16 }))).toEqual({ ok: true });
+    const long = `GET /${'x'.repeat(16)} HTTP/1.1\r\n${HOST}${CLOSE}\r\n`;
+    expect(await raw(portOf(gateway), long)).toMatch(/^HTTP\/1.1 414 /);
+    const refused = { ok: false, cause: 'restart-needed' };
+    expect(await gateway.reload(changed({ maxHeaderBytes: 2_048 }))).toMatchObject(refused);
   });
 });
 
