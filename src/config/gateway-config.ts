@@ -24,6 +24,7 @@ import { checkLimitClaims } from './policies/limits.ts';
 import { checkListener, completeListener, type ListenerConfig } from './policies/listeners.ts';
 import { completeOutlier } from './policies/outlier.ts';
 import { checkRouteTransform } from './policies/transform.ts';
+import { checkRouteUpgrade } from './policies/upgrade.ts';
 import { completeLocalZone, completeResolver, completeVersions } from './policies/upstreams.ts';
 import { checkIsMap, checkSchema } from './schema-check.ts';
 import { parseYaml, type YamlSource } from './yaml-source.ts';
@@ -182,6 +183,7 @@ function buildRoutes(source: YamlSource, yaml: GatewayYaml): readonly Route[] {
       authenticated: policy.auth !== null,
       transform: policy.transform,
     });
+    checkRouteUpgrade(source, ['routes', index, 'name'], policy.upgrade, yaml.services[route.service]);
     routes.push({
       name: route.name,
       methods: route.match.methods ? [...new Set(route.match.methods)] : null,

@@ -18,6 +18,7 @@ import type { IpPolicy } from './policies/ip.ts';
 import type { RouteLimits } from './policies/limits.ts';
 import type { ListenerConfig } from './policies/listeners.ts';
 import type { TransformPolicy } from './policies/transform.ts';
+import type { UpgradePolicy } from './policies/upgrade.ts';
 import type { ResolverSettings, VersionUpstream } from './policies/upstreams.ts';
 import type { ListenAddress } from './primitives.ts';
 
@@ -103,6 +104,8 @@ export interface Route extends RouteLimits {
   readonly idempotency: IdempotencyPolicy | null;
   /** Null: clients from everywhere. */
   readonly ip: IpPolicy | null;
+  /** Protocols that clients may change to. Null: every Upgrade is refused. */
+  readonly upgrade: UpgradePolicy | null;
   /** What is changed on the way in and out. Null: nothing. */
   readonly transform: TransformPolicy | null;
 }

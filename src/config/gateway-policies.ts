@@ -23,6 +23,7 @@ import { checkAuth, completeAuth, type KnownProviders, mergeAuth } from './polic
 import { checkIp, completeIp, mergeIp } from './policies/ip.ts';
 import { checkLimitFields, completeLimits, mergeLimits } from './policies/limits.ts';
 import { checkTransform, completeTransform, TRANSFORM_MERGES } from './policies/transform.ts';
+import { completeUpgrade } from './policies/upgrade.ts';
 import type { Path, YamlSource } from './yaml-source.ts';
 
 type PolicyYaml = NonNullable<GatewayYaml['policies']>[string];
@@ -95,6 +96,7 @@ const MERGES: { readonly [K in keyof Required<PolicyFields>]: Merge<K> } = {
   concurrency: mergeConcurrency,
   idempotency: mergeIdempotency,
   ip: mergeIp,
+  upgrade: replace,
   ...TRANSFORM_MERGES,
 };
 
@@ -147,6 +149,7 @@ export function completePolicy(fields: PolicyFields): RoutePolicy {
     concurrency: completeConcurrency(fields.concurrency),
     idempotency: completeIdempotency(fields.idempotency),
     ip: completeIp(fields.ip),
+    upgrade: completeUpgrade(fields.upgrade),
     transform: completeTransform(fields),
   };
 }

@@ -18,6 +18,7 @@ import { listenerShape } from './policies/listeners-schema.ts';
 import { outlierField } from './policies/outlier.ts';
 import { trailersField } from './policies/trailers.ts';
 import { transformFields } from './policies/transform.ts';
+import { upgradeField } from './policies/upgrade.ts';
 import { tlsField } from './policies/upstream-tls.ts';
 import {
   localZoneField,
@@ -149,6 +150,7 @@ const policyFields = {
   concurrency: concurrencyField,
   idempotency: idempotencyField,
   ip: ipField,
+  upgrade: upgradeField,
   ...transformFields,
 };
 

@@ -55,6 +55,7 @@ export function compileRoute(
     limits: compileLimits(route, pattern, parts.metrics.limits),
     cache: route.cache === null ? null : compileCache(route.cache, service, pattern, parts.metrics),
     transform: compileTransform(route),
+    tunnels: route.upgrade === null ? null : parts.metrics.tunnels.counts(service.name, pattern),
     series: new ServerSeries(parts.metrics, service.name, pattern),
   };
 }

@@ -6,6 +6,7 @@
  */
 
 import { type IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import type { JWTPayload } from 'jose';
 import type { ListenerConfig } from '../config/policies/listeners.ts';
 import type { InFlightGate } from '../core/policy/in-flight.ts';
@@ -24,12 +25,31 @@ import type { LimitKeeper } from './limit-keeper.ts';
 import type { GatewayMetrics } from './metrics.ts';
 import type { CompiledRoute, ServiceVersion, Snapshot } from './snapshot.ts';
 import type { OutgoingResponse } from './transform/transform-model.ts';
+import type { TunnelEnd } from './upgrade/tunnel-metrics.ts';
+import type { TunnelSet } from './upgrade/tunnel-set.ts';
 import type { RequestBody } from './upstream/request-body.ts';
 import type { Target } from './upstream/target.ts';
+
+/** The client's side of a change of protocols, until there is an upstream's. */
+export interface HeldSocket {
+  readonly socket: Socket;
+  /** Hands over what has come so far, and the socket, paused, with nobody listening to its data. */
+  take(): readonly Buffer[];
+}
+
+/** What is known of a connection whose protocol was changed. */
+export interface RunningTunnel {
+  /** Null: it goes on. */
+  readonly end: TunnelEnd | null;
+  /** From the client. */
+  readonly bytesIn: number;
+}
 
 /** A response that knows its exchange, so that its events need no closure of their own. */
 export class GatewayResponse extends ServerResponse<IncomingMessage> {
   exchange: Exchange | null = null;
+  /** The client asks to change protocols. */
+  upgrade: HeldSocket | null = null;
 }
 
 /** Goes on (true) or stops here (false): answered, or `proceed` will be called when there is more to do. */
@@ -47,6 +67,7 @@ export interface Runtime {
   readonly limitKeeper: LimitKeeper;
   /** Outlives reloads. */
   readonly cache: HttpCache;
+  readonly tunnels: TunnelSet;
   readonly shared: SharedState;
   readonly clock: Clock;
   readonly monotonicMs: () => number;
@@ -67,6 +88,7 @@ export interface RunningAttempt {
   readonly rawFields: readonly Buffer[] | null;
   /** First response field of that name (lower case). */
   field(name: string): string | undefined;
+  readonly times: { readonly flowMs: number };
   /** `over` and `discarding`: nothing more will come of it. */
   readonly phase: string;
   /** Nobody waits for it any more. Idempotent. */
@@ -109,6 +131,8 @@ export class Exchange {
   bodyLength = 0;
   /** The client waits for 100 (Continue) before it sends the body. */
   expectsContinue = false;
+  /** Protocol that the client wants to change to, lower case; empty: none. */
+  upgrade = '';
   authorization: string | null = null;
   /** Name, value, name, value …: what the upstream will get; stages append. */
   upstreamFields: string[] = [];
@@ -175,6 +199,8 @@ export class Exchange {
   relaying = false;
   /** Content-Length of that response; −1 when it has none. */
   expectedBytes = -1;
+  /** Client and upstream talk to each other in another protocol. */
+  tunnel: RunningTunnel | null = null;
 
   /** Name, value, name, value …: what policies did, for the access log and traces. Null: nothing to tell. */
   outcomes: string[] | null = null;

@@ -37,7 +37,7 @@ export const GATEWAY_ERRORS = {
   HEADERS_TOO_LARGE: { status: 431, title: 'The request fields are too large or too many', close: true },
   BODY_TOO_LARGE: { status: 413, title: 'The request body is larger than this route accepts', close: true },
   EXPECTATION_FAILED: { status: 417, title: 'Only 100-continue can be expected', close: false },
-  UPGRADE_REFUSED: { status: 501, title: 'Protocol upgrades are not supported', close: true },
+  UPGRADE_REFUSED: { status: 501, title: 'This change of protocols is not accepted here', close: true },
   CLIENT_CERTIFICATE_REFUSED: {
     status: 403,
     title: 'The client certificate is not one that is accepted here',

@@ -19,6 +19,7 @@ import { Recorder } from './recorder.ts';
 import type { Snapshot, SnapshotParts } from './snapshot.ts';
 import { openSplitFiles } from './split-files.ts';
 import { SplitTable } from './split-table.ts';
+import { TunnelSet } from './upgrade/tunnel-set.ts';
 import type { UpstreamParts } from './upstream/target-set.ts';
 
 export interface GatewayOptions {
@@ -81,6 +82,7 @@ export function openRuntime(options: GatewayOptions, snapshot: Snapshot, own: Fr
     ...own,
     limitKeeper: new LimitKeeper({ shared, wheel: own.wheel, clock, monotonicMs, logger }),
     cache: new HttpCache(config.cacheBytes),
+    tunnels: new TunnelSet(),
     shared,
     clock,
     monotonicMs,

@@ -275,6 +275,7 @@ class RunningGateway implements Gateway {
   }
 
   async #close(): Promise<void> {
+    await this.#runtime?.tunnels.close();
     await Promise.all(this.#listeners.map((listener) => listener.close()));
     await this.#upstreams.close();
     await this.#identity.close();

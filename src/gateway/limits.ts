@@ -42,6 +42,10 @@ export const SHARED_STATE_RETRY_MS = 1_000;
 export const MAX_LOCAL_LIMIT_KEYS = 50_000;
 /** A wait for the channel longer than this serves what is known instead. */
 export const FIRST_WEIGHTS_MS = 5_000;
+/** Bytes that a client may send before it knows whether the protocol is changed. */
+export const MAX_EARLY_BYTES = 65_536;
+/** When a gateway ends, those who are told so get this long to answer. */
+export const TUNNEL_GOODBYE_MS = 250;
 /** While draining, idle connections stay open this long: a request may be on its way on any of them. */
 export const IDLE_GRACE_MS = 1_000;
 /** After that, connections accepted last get this long to send their request. */

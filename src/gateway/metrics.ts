@@ -9,6 +9,7 @@ import { CACHE_OUTCOMES, type CacheCounts } from './cache/cache-run.ts';
 import { IdempotencyMetrics } from './idempotency-metrics.ts';
 import { AuthMetrics } from './identity/auth-metrics.ts';
 import { LimitMetrics } from './limit-metrics.ts';
+import { TunnelMetrics } from './upgrade/tunnel-metrics.ts';
 
 /** Error label of an attempt, by index. */
 export const ATTEMPT_ERRORS = ['', 'connect', 'reset', 'timeout', 'client_abort'] as const;
@@ -107,6 +108,7 @@ export class GatewayMetrics {
   readonly limits = new LimitMetrics();
   readonly idempotency = new IdempotencyMetrics();
   readonly auth = new AuthMetrics();
+  readonly tunnels = new TunnelMetrics();
   readonly #server = new Map<string, Map<string, Map<number, DurationSeries>>>();
   readonly #client = new Map<string, ClientSeries>();
   readonly #retries = new Map<string, RetryCounts>();
@@ -159,7 +161,8 @@ export class GatewayMetrics {
       this.limits.render() +
       renderCache(this.#cache) +
       this.idempotency.render() +
-      this.auth.render()
+      this.auth.render() +
+      this.tunnels.render()
     );
   }
 }

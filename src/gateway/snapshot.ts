@@ -25,6 +25,7 @@ import type { Router } from './router.ts';
 import type { SplitTable } from './split-table.ts';
 import type { StickyRead } from './sticky.ts';
 import type { CompiledTransform } from './transform/transform-model.ts';
+import type { TunnelCounts } from './upgrade/tunnel-metrics.ts';
 import type { Target } from './upstream/target.ts';
 import type { TargetSet, UpstreamParts } from './upstream/target-set.ts';
 
@@ -98,6 +99,8 @@ export interface CompiledRoute
   readonly idempotency: { readonly policy: IdempotencyPolicy; readonly counts: KeyCounts } | null;
   /** Null: requests and responses pass as they are. */
   readonly transform: CompiledTransform | null;
+  /** Null: every Upgrade is refused. */
+  readonly tunnels: TunnelCounts | null;
   readonly series: ServerSeries;
 }
 

@@ -148,6 +148,7 @@ routes: [{ name: a, match: { path: / }, service: a }]
           concurrency: null,
           idempotency: null,
           ip: null,
+          upgrade: null,
           transform: null,
         },
       ],

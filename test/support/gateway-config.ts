@@ -31,6 +31,7 @@ export function routeOf(service: string, changes: Partial<Route> = {}): Route {
     concurrency: null,
     idempotency: null,
     ip: null,
+    upgrade: null,
     transform: null,
     ...changes,
   };

@@ -28,9 +28,10 @@ export type Outcome = keyof OutcomeCounts;
 export interface Traffic {
   readonly outcomes: OutcomeCounts;
   /**
-   * Time to the last byte in microseconds (an attempt without a status: until it failed). Of an aborted one:
-   * until its client gave up, a lower bound of what it would have taken, unless the client had not sent its
-   * whole request. So its total may exceed `totalOf(outcomes)`, by `clientAborted` at most.
+   * Time to the last byte in microseconds (an attempt without a status: until it failed; a stream: until its
+   * head). Of an aborted one: until its client gave up, without the time in which the response was in flow, a
+   * lower bound of what it would have taken, unless the client had not sent its whole request. So its total may
+   * exceed `totalOf(outcomes)`, by `clientAborted` at most.
    */
   readonly latencyUs: HistogramWire;
 }

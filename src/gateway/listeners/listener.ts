@@ -7,11 +7,13 @@
 import { createServer, type IncomingMessage, type Server, type ServerOptions } from 'node:http';
 import { createServer as createTlsServer, type Server as TlsServer } from 'node:https';
 import { type AddressInfo, Server as NetServer, type Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import type { ListenerConfig, ListenerLimits, ListenerTls } from '../../config/policies/listeners.ts';
 import type { ListenAddress } from '../../config/primitives.ts';
 import type { Logger } from '../../telemetry/logger.ts';
 import { GatewayResponse } from '../exchange.ts';
 import { CONNECTIONS_CHECK_MS } from '../limits.ts';
+import { acceptUpgrade } from '../upgrade/accept-upgrade.ts';
 import { type CertificateState, ListenerCertificates } from './certificates.ts';
 import { type OnRefused, refuseNonRequests } from './refusals.ts';
 
@@ -70,6 +72,9 @@ export async function openListener(
     // With these two, Node leaves 100 (Continue) and unknown expectations to the pipeline.
     server.on('checkContinue', handle);
     server.on('checkExpectation', handle);
+    server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) =>
+      acceptUpgrade(request, socket, head, handle),
+    );
     refuseNonRequests(server, onRefused);
     await listener.listen(config.address);
     return listener;

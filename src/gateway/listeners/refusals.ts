@@ -1,5 +1,5 @@
 /**
- * What never becomes a request: upgrades, and bytes that Node's parser refuses or that do not come in time.
+ * What never becomes a request: bytes that Node's parser refuses or that do not come in time.
  * Answers on the bare socket, closes it, and tells what it refused.
  * @module
  */
@@ -8,12 +8,12 @@ import type { EventEmitter } from 'node:events';
 import type { IncomingMessage } from 'node:http';
 import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { GatewayResponse } from '../exchange.ts';
 import { plainAddress } from '../forwarded.ts';
 import type { GatewayErrorCode } from '../gateway-errors.ts';
 import { replyProblemOnSocket } from '../problem.ts';
 import { randomHex32 } from '../random-ids.ts';
 import type { Refusal } from '../refused.ts';
+import { owesResponse } from '../upgrade/accept-upgrade.ts';
 
 export type OnRefused = (refusal: Refusal) => void;
 
@@ -26,9 +26,6 @@ const CODE_OF_PARSER_ERROR: Readonly<Record<string, GatewayErrorCode>> = {
 };
 
 export function refuseNonRequests(server: EventEmitter, onRefused: OnRefused): void {
-  server.on('upgrade', (request: IncomingMessage, socket: Duplex) =>
-    refuse(socket, 'UPGRADE_REFUSED', request, onRefused),
-  );
   server.on('connect', (request: IncomingMessage, socket: Duplex) =>
     refuse(socket, 'METHOD_NOT_IMPLEMENTED', request, onRefused),
   );
@@ -63,9 +60,4 @@ function refuse(
   }
   if (answered) replyProblemOnSocket(socket, code, requestId);
   else socket.destroy();
-}
-
-/** An earlier request on this connection waits for its response: an answer now would be taken for that one. */
-function owesResponse(socket: Duplex): boolean {
-  return '_httpMessage' in socket && socket._httpMessage instanceof GatewayResponse;
 }

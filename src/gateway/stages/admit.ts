@@ -11,6 +11,7 @@ import { clientAddress, forwardedElement, plainAddress } from '../forwarded.ts';
 import type { GatewayErrorCode } from '../gateway-errors.ts';
 import { replyProblem } from '../problem.ts';
 import { isSoundAuthority, parseTarget } from '../request-target.ts';
+import { admitUpgrade } from '../upgrade/upgrade-rules.ts';
 
 /** What the pass over the fields finds; one object per pass, so that the loop only writes. */
 interface Found {
@@ -61,6 +62,9 @@ export function admit(exchange: Exchange): boolean {
   }
   if (found.hosts !== 1 || found.host === null || !isSoundAuthority(found.host)) {
     return refuse(exchange, 'BAD_HOST', '');
+  }
+  if (exchange.response.upgrade !== null && !admitUpgrade(exchange)) {
+    return refuse(exchange, 'UPGRADE_REFUSED', '');
   }
   const target = parseTarget(request.url ?? '');
   if (target === undefined) return refuse(exchange, 'BAD_PATH', '');

@@ -19,6 +19,7 @@ import { randomHex16 } from '../random-ids.ts';
 import { failureOfStatus, failureOfTrouble, retryDelay, takeRetry } from '../retries.ts';
 import { watchSender } from '../slow-sender.ts';
 import type { ServiceVersion } from '../snapshot.ts';
+import { openTunnel } from '../upgrade/open-tunnel.ts';
 import { Attempt } from '../upstream/attempt.ts';
 import type { AttemptSink, AttemptTrouble } from '../upstream/attempt-sink.ts';
 import { type BodyFailure, RequestBody } from '../upstream/request-body.ts';
@@ -73,6 +74,7 @@ const sink: AttemptSink<Attempt> = {
   head: guarded(onHead),
   piece: relayPiece,
   end: relayEnd,
+  upgraded: guarded(openTunnel),
   fail: guarded(onFail),
 };
 
@@ -185,7 +187,7 @@ function start(exchange: Exchange, nowMs: number): void {
     return;
   }
   launch(exchange, version, admitted.target, admitted.pass, nowMs);
-  if (route.hedge !== null && exchange.attempts === 1)
+  if (route.hedge !== null && exchange.attempts === 1 && exchange.upgrade === '')
     armHedge(exchange, version, route.hedge.afterMs, nowMs);
 }
 

@@ -19,7 +19,7 @@ import { replyProblem } from '../problem.ts';
 export function cache(exchange: Exchange): boolean {
   const { route, method } = exchange;
   if (route === null || route.cache === null) return true;
-  if (method !== 'GET' && method !== 'HEAD') return true;
+  if ((method !== 'GET' && method !== 'HEAD') || exchange.upgrade !== '') return true;
   const run = exchange.cacheRun ?? begin(exchange, route.cache);
   const { facts } = run;
   if (facts.hasOriginCondition || facts.directives.noStore || exchange.bodyLength !== 0) {

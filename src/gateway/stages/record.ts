@@ -4,14 +4,14 @@
  * @module
  */
 
-import type { Exchange } from '../exchange.ts';
+import type { Exchange, RunningTunnel } from '../exchange.ts';
 import { isoTime } from '../iso-time.ts';
 import { OUTCOME, type OutcomeIndex, outcomeOfStatus } from '../recorder.ts';
 
 export function record(exchange: Exchange): void {
   if (exchange.recorded) return;
   exchange.recorded = true;
-  const { response, runtime, route, version } = exchange;
+  const { response, runtime } = exchange;
   if (exchange.alarm !== null) runtime.wheel.disarm(exchange.alarm);
   exchange.slot?.gate.leave(exchange.slot.key);
   // What is left of an upload that was answered early is read, so that the connection stays in step.
@@ -27,19 +27,45 @@ export function record(exchange: Exchange): void {
     }
     cacheRun.compiled.counts[cacheRun.outcome] += 1;
   }
-  const complete = response.writableFinished;
-  if (!complete && exchange.errorCode === '') exchange.errorCode = 'CLIENT_ABORTED';
   const durationMs = runtime.monotonicMs() - exchange.startedMs;
-  const status = response.headersSent ? response.statusCode : 0;
-  const series = route === null ? exchange.snapshot.unrouted : route.series;
-  series.observe(version?.name ?? '', exchange.method, status, durationMs);
-  if (version !== null && !exchange.forced) {
-    const outcome = responseOutcome(exchange, complete, status);
-    const timed = outcome !== OUTCOME.clientAborted || exchange.body?.lacksPieces !== true;
-    version.counter.responses.record(outcome, timed ? durationMs : null);
+  if (exchange.tunnel === null) {
+    if (!response.writableFinished && exchange.errorCode === '') exchange.errorCode = 'CLIENT_ABORTED';
+    countResponse(exchange);
+  } else {
+    noteTunnel(exchange, exchange.tunnel);
   }
-  if (runtime.accessLog.enabled) runtime.accessLog.write(accessLine(exchange, status, durationMs));
+  if (runtime.accessLog.enabled) {
+    runtime.accessLog.write(accessLine(exchange, sentStatus(exchange), durationMs));
+  }
   runtime.onRecorded(exchange);
+}
+
+/** Counts the response: at its end, or when the protocol was changed. */
+export function countResponse(exchange: Exchange): void {
+  const { response, runtime, route, version, tunnel } = exchange;
+  const latencyMs = Math.max(
+    0,
+    runtime.monotonicMs() - exchange.startedMs - (exchange.attempt?.times.flowMs ?? 0),
+  );
+  const status = sentStatus(exchange);
+  const series = route === null ? exchange.snapshot.unrouted : route.series;
+  series.observe(version?.name ?? '', exchange.method, status, latencyMs);
+  if (version === null || exchange.forced) return;
+  const outcome = responseOutcome(exchange, response.writableFinished || tunnel !== null, status);
+  const timed = outcome !== OUTCOME.clientAborted || exchange.body?.lacksPieces !== true;
+  version.counter.responses.record(outcome, timed ? latencyMs : null);
+}
+
+function sentStatus({ response }: Exchange): number {
+  return response.headersSent ? response.statusCode : 0;
+}
+
+/** Both sides have said what they wanted, unless the upstream broke off. */
+function noteTunnel(exchange: Exchange, { end, bytesIn }: RunningTunnel): void {
+  if (end === 'reset') exchange.errorCode = 'RESPONSE_BROKEN_OFF';
+  exchange.note('upgrade', exchange.upgrade);
+  exchange.note('bytes_in', String(bytesIn));
+  exchange.note('ended_by', end ?? 'client');
 }
 
 /**

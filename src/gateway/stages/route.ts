@@ -6,6 +6,7 @@
 import type { Exchange } from '../exchange.ts';
 import { replyProblem } from '../problem.ts';
 import { hostName } from '../request-target.ts';
+import { allowUpgrade } from '../upgrade/upgrade-rules.ts';
 import { answerPreflight } from './preflight.ts';
 
 export function route(exchange: Exchange): boolean {
@@ -21,6 +22,7 @@ export function route(exchange: Exchange): boolean {
     case 'found':
       exchange.route = result.route;
   }
+  if (exchange.upgrade !== '' && !allowUpgrade(exchange)) return false;
   if (exchange.bodyLength > result.route.maxBodyBytes) {
     replyProblem(exchange, 'BODY_TOO_LARGE', `The limit is ${result.route.maxBodyBytes} bytes.`);
     return false;

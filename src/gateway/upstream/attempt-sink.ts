@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { Duplex } from 'node:stream';
 import type { AttemptFailure } from '../../core/policy/retry.ts';
 
 /** Who hears of an attempt. Nothing is called after `fail` or `end`, nor after the attempt was abandoned. */
@@ -14,6 +15,8 @@ export interface AttemptSink<Attempt> {
   head(attempt: Attempt): void;
   piece(attempt: Attempt, piece: Buffer): void;
   end(attempt: Attempt): void;
+  /** The upstream has changed to the protocol that was asked for; the attempt is over, the socket is the listener's. */
+  upgraded(attempt: Attempt, socket: Duplex): void;
   fail(attempt: Attempt, trouble: AttemptTrouble): void;
 }
 

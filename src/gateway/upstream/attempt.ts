@@ -5,6 +5,7 @@
  */
 
 import type { IncomingHttpHeaders } from 'node:http';
+import type { Duplex } from 'node:stream';
 import { type Dispatcher, errors } from 'undici';
 import type { BreakerPass } from '../breakers.ts';
 import { Deadline } from '../deadlines.ts';
@@ -12,6 +13,7 @@ import type { Exchange } from '../exchange.ts';
 import { MAX_DISCARD_BYTES, MAX_INTERIM_RESPONSES } from '../limits.ts';
 import { OUTCOME, type OutcomeIndex, outcomeOfStatus } from '../recorder.ts';
 import type { CompiledRoute, ServiceVersion } from '../snapshot.ts';
+import { AttemptClock } from './attempt-clock.ts';
 import { countAttempt } from './attempt-count.ts';
 import type { AttemptPhase, AttemptSink, AttemptTrouble } from './attempt-sink.ts';
 import { isTlsFailure } from './connector.ts';
@@ -41,13 +43,7 @@ export class Attempt extends Deadline implements Dispatcher.DispatchHandler {
   pass: BreakerPass | null = null;
   #controller: Dispatcher.DispatchController | null = null;
   #interim = 0;
-  /** Coarse time of the last sign of life of the response body. */
-  #progressMs = 0;
-  #pausedSinceMs = -1;
-  /** Time that the client, not the upstream, took; not part of the version's latency. */
-  #pausedMs = 0;
-  /** When the response head came; −1 before. */
-  #headMs = -1;
+  readonly times: AttemptClock;
 
   constructor(
     exchange: Exchange,
@@ -64,6 +60,7 @@ export class Attempt extends Deadline implements Dispatcher.DispatchHandler {
     this.target = target;
     this.#sink = sink;
     this.startedMs = nowMs;
+    this.times = new AttemptClock(nowMs);
   }
 
   send(): void {
@@ -80,6 +77,7 @@ export class Attempt extends Deadline implements Dispatcher.DispatchHandler {
         method: exchange.method as Dispatcher.HttpMethod,
         headers: fieldsFor(endpoint, exchange.upstreamFields),
         body: exchange.wholeBody ?? readableOf(exchange.body),
+        upgrade: exchange.upgrade === '' ? null : exchange.upgrade,
       },
       this,
     );
@@ -94,24 +92,20 @@ export class Attempt extends Deadline implements Dispatcher.DispatchHandler {
     return exchange.totalDeadlineMs;
   }
 
-  /** Stands still from the head on: a long stream is no hang. */
   ageMs(nowMs: number): number {
-    return (this.#headMs < 0 ? nowMs - this.#pausedMs : this.#headMs) - this.startedMs;
+    return this.times.ageMs(nowMs);
   }
 
   /** Stops reading; time until `resume` is the client's. */
   pause(): void {
-    if (this.#pausedSinceMs >= 0) return;
-    this.#pausedSinceMs = this.exchange.runtime.monotonicMs();
+    if (this.times.pausedSinceMs >= 0) return;
+    this.times.pause(this.exchange.runtime.monotonicMs());
     this.#controller?.pause();
   }
 
   resume(): void {
-    if (this.#pausedSinceMs < 0) return;
-    const nowMs = this.exchange.runtime.monotonicMs();
-    this.#pausedMs += nowMs - this.#pausedSinceMs;
-    this.#pausedSinceMs = -1;
-    this.#progressMs = nowMs;
+    if (this.times.pausedSinceMs < 0) return;
+    this.times.resume(this.exchange.runtime.monotonicMs());
     this.#controller?.resume();
   }
 
@@ -142,8 +136,8 @@ export class Attempt extends Deadline implements Dispatcher.DispatchHandler {
       return;
     }
     this.phase = 'discarding';
-    this.#progressMs = this.exchange.runtime.monotonicMs();
-    this.exchange.runtime.wheel.arm(this, this.#progressMs + this.route.timeout.idleMs);
+    this.times.progressMs = this.exchange.runtime.monotonicMs();
+    this.exchange.runtime.wheel.arm(this, this.times.progressMs + this.route.timeout.idleMs);
   }
 
   /** First response field of that name (lower case). */
@@ -172,15 +166,34 @@ export class Attempt extends Deadline implements Dispatcher.DispatchHandler {
     // Both pools give buffers: undici the parser's, the HTTP/2 one in the same shape.
     this.rawFields = controller.rawHeaders as Buffer[];
     this.phase = 'streaming';
-    this.#progressMs = this.exchange.runtime.wheel.coarseNowMs;
-    this.#headMs = this.exchange.runtime.monotonicMs();
+    this.times.headMs = this.exchange.runtime.monotonicMs();
+    this.times.progressMs = this.exchange.runtime.wheel.coarseNowMs;
     this.#sink.head(this);
+  }
+
+  /** The latency of a change of protocols ends with it: what follows is as long as the two want it to be. */
+  onRequestUpgrade(
+    controller: Dispatcher.DispatchController,
+    status: number,
+    _headers: unknown,
+    socket: Duplex,
+  ): void {
+    this.rawFields = controller.rawHeaders as Buffer[];
+    const asked = status === 101 && this.field('upgrade')?.toLowerCase() === this.exchange.upgrade;
+    if (this.phase !== 'waiting' || !asked) {
+      socket.destroy();
+      if (this.phase === 'waiting') this.#failWith(OUTCOME.reset, 'bad-response');
+      return;
+    }
+    this.status = status;
+    this.#finish(outcomeOfStatus(status));
+    this.#sink.upgraded(this, socket);
   }
 
   onResponseData(_controller: Dispatcher.DispatchController, piece: Buffer): void {
     if (this.phase !== 'streaming') return;
     this.bytes += piece.length;
-    this.#progressMs = this.exchange.runtime.wheel.coarseNowMs;
+    this.times.progressMs = this.exchange.runtime.wheel.coarseNowMs;
     this.#sink.piece(this, piece);
   }
 
@@ -231,7 +244,7 @@ export class Attempt extends Deadline implements Dispatcher.DispatchHandler {
         else this.#failWith(OUTCOME.timeout, 'timeout');
         return;
       case 'streaming':
-        if (this.#pausedSinceMs >= 0) this.#failWith(OUTCOME.clientAborted, 'client-stalled');
+        if (this.times.pausedSinceMs >= 0) this.#failWith(OUTCOME.clientAborted, 'client-stalled');
         else this.#failWith(OUTCOME.timeout, 'timeout');
         return;
       case 'discarding':
@@ -249,7 +262,7 @@ export class Attempt extends Deadline implements Dispatcher.DispatchHandler {
     if (this.phase === 'connecting')
       return Math.min(this.startedMs + timeout.connectMs, this.totalDeadlineMs());
     if (this.phase !== 'waiting') {
-      return (this.#pausedSinceMs >= 0 ? this.#pausedSinceMs : this.#progressMs) + timeout.idleMs;
+      return this.times.waitingSinceMs + timeout.idleMs;
     }
     // While a body streams up, the upstream cannot answer; its time begins when it has all of it.
     const streams = body !== null && wholeBody === null;
@@ -280,9 +293,9 @@ export class Attempt extends Deadline implements Dispatcher.DispatchHandler {
     this.target.state.inFlight -= 1;
     const { monotonicMs } = this.exchange.runtime;
     const nowMs = monotonicMs();
-    if (this.#pausedSinceMs >= 0) this.#pausedMs += nowMs - this.#pausedSinceMs;
     if (this.pass !== null) this.pass.settle(outcome === OUTCOME.clientAborted ? 'neutral' : 'failed', nowMs);
-    const durationMs = Math.max(0, nowMs - this.startedMs - this.#pausedMs);
-    countAttempt(this, outcome, timed, durationMs, nowMs);
+    const mediaType = this.field('content-type');
+    const latencyMs = this.times.latency(outcome === OUTCOME.clientAborted, mediaType, nowMs);
+    countAttempt(this, outcome, timed, latencyMs, nowMs);
   }
 }

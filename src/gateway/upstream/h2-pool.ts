@@ -7,7 +7,7 @@
 import { type ClientHttp2Session, connect as connectH2 } from 'node:http2';
 import { connect as connectTcp, isIP, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
-import type { Dispatcher } from 'undici';
+import { type Dispatcher, errors } from 'undici';
 import {
   H2_IDLE_MS,
   H2_PING_MS,
@@ -46,7 +46,12 @@ export class H2Pool implements UpstreamPool {
   }
 
   dispatch(request: UpstreamRequest, handler: Dispatcher.DispatchHandler): void {
-    this.#waiting.push(new H2Exchange(request, handler, (exchange) => this.#onAbort(exchange)));
+    const exchange = new H2Exchange(request, handler, (aborted) => this.#onAbort(aborted));
+    if (request.upgrade) {
+      exchange.fail(new errors.NotSupportedError('no upgrade over HTTP/2'));
+      return;
+    }
+    this.#waiting.push(exchange);
     this.#pump();
   }
 
