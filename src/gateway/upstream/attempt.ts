@@ -110,9 +110,8 @@ export class Attempt extends Deadline implements Dispatcher.DispatchHandler {
   }
 
   /**
-   * The client is gone or was answered: nobody wants to hear more. The time that it waited counts as a latency,
-   * as the least that the version would have taken, or a version that hangs until its clients give up would
-   * have none. Not so while the client itself still had to send.
+   * The client is gone or was answered: nobody wants to hear more. The time that it waited counts as a latency, or
+   * a version that hangs until its clients give up would have none; not so while the client still had to send.
    */
   abandon(): void {
     if (this.phase === 'over') return;
