@@ -59,6 +59,9 @@ function registerReads(app: FastifyInstance, { control, access }: RouteContext):
     const { after, limit } = parse(eventsQuery, request.query);
     return { events: await control.events(rolloutOf(request), after, limit) };
   });
+  app.get('/api/v1/rollouts/:name/traffic', viewer, async (request) => ({
+    traffic: await control.traffic(rolloutOf(request)),
+  }));
   app.get('/api/v1/rollouts/:name/runs', viewer, async (request) => ({
     runs: await runsOf(control, rolloutOf(request)),
   }));

@@ -9,6 +9,7 @@ import { ERRORS, type ErrorCode, SluiceError } from '../core/domain/errors.ts';
 import type { RolloutEvent } from '../core/domain/rollout-event.ts';
 import type { RolloutView } from '../core/view/rollout-view.ts';
 import type { RunSummary } from '../core/view/run-summary.ts';
+import type { MeasuredTraffic } from '../ports/control.ts';
 
 export interface ClientOptions {
   /** Origin of the control API. */
@@ -47,6 +48,9 @@ const problemSchema = z.looseObject({
 const viewShape = z.looseObject({ rollout: z.string(), phase: z.string(), steps: z.array(z.unknown()) });
 const listShape = z.looseObject({ rollouts: z.array(viewShape) });
 const eventsShape = z.looseObject({ events: z.array(z.looseObject({ sequence: z.number() })) });
+const trafficShape = z.looseObject({
+  traffic: z.looseObject({ requestsPerSecond: z.number(), errorRate: z.number() }).nullable(),
+});
 const runsShape = z.looseObject({ runs: z.array(z.looseObject({ run: z.number() })) });
 
 /** All methods throw SluiceError: the server's own problems, or UNREACHABLE. */
@@ -76,6 +80,12 @@ export class ControlClient {
     const path = `/${encodeURIComponent(rollout)}/events?after=${after}&limit=${limit}`;
     const { events } = await this.#json<{ events: RolloutEvent[] }>('GET', path, eventsShape);
     return events;
+  }
+
+  async traffic(rollout: string): Promise<MeasuredTraffic | null> {
+    const path = `/${encodeURIComponent(rollout)}/traffic`;
+    const { traffic } = await this.#json<{ traffic: MeasuredTraffic | null }>('GET', path, trafficShape);
+    return traffic;
   }
 
   async runs(rollout: string): Promise<readonly RunSummary[]> {

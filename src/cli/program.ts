@@ -17,6 +17,7 @@ import { registerHistory } from './verbs/history.ts';
 import { registerLint } from './verbs/lint.ts';
 import { registerList } from './verbs/list.ts';
 import { registerPause } from './verbs/pause.ts';
+import { registerPlan } from './verbs/plan.ts';
 import { registerPromote } from './verbs/promote.ts';
 import { registerResume } from './verbs/resume.ts';
 import { registerRetry } from './verbs/retry.ts';
@@ -61,7 +62,8 @@ export function createProgram(io: CliIo): Command {
   };
 
   program.commandsGroup('Rollouts:');
-  for (const register of [registerStart, registerStatus, registerWatch, registerList]) register(program, run);
+  for (const register of [registerPlan, registerStart, registerStatus, registerWatch, registerList])
+    register(program, run);
   for (const register of [registerPromote, registerPause, registerResume, registerAbort]) {
     register(program, run);
   }

@@ -14,6 +14,7 @@ import { projectDeclared } from '../core/view/project.ts';
 import type { RolloutView } from '../core/view/rollout-view.ts';
 import type { Action, ActRequest, Control } from '../ports/control.ts';
 import { commit } from './commit.ts';
+import { measureTraffic } from './measured-traffic.ts';
 import type { OperatorContext } from './operator-context.ts';
 import { openSession, type Session, viewOf } from './session.ts';
 import { latestByService, type SessionTable } from './session-table.ts';
@@ -61,6 +62,11 @@ export function createControl(context: OperatorContext, sessions: SessionTable):
       return recordedView(record);
     },
     act: (request) => act(context, sessions, request),
+    async traffic(rollout) {
+      const record = await backend.store.load(rollout);
+      const { service, baseline } = record?.plan ?? (await catalog.plan(rollout));
+      return measureTraffic(backend.telemetry, service, baseline, clock.nowMs());
+    },
     events: (rollout, afterSequence, limit) => knownEvents(context, rollout, afterSequence, limit),
     subscribe(listener, signal) {
       if (signal.aborted) return;

@@ -42,12 +42,23 @@ export interface RolloutChange {
   readonly events: readonly RolloutEvent[];
 }
 
+/** What a service was asked and how its baseline did, lately. */
+export interface MeasuredTraffic {
+  readonly requestsPerSecond: number;
+  /** 0–1. */
+  readonly errorRate: number;
+  /** Milliseconds that were measured. */
+  readonly overMs: number;
+}
+
 /** Methods throw SluiceError; HELD_ELSEWHERE carries `data.contact`, the control API of the lease's holder. */
 export interface Control {
   /** Declared and recorded rollouts, by name. */
   list(): Promise<readonly RolloutView[]>;
   view(rollout: string): Promise<RolloutView>;
   act(request: ActRequest): Promise<RolloutView>;
+  /** Of the rollout's service; null when there is too little. */
+  traffic(rollout: string): Promise<MeasuredTraffic | null>;
   /** Recorded events after a sequence, oldest first. */
   events(rollout: string, afterSequence: number, limit: number): Promise<readonly RolloutEvent[]>;
   /** Calls back on every transition and about once a second while a rollout is active, until `signal` ends. */

@@ -8,7 +8,7 @@ import { type ErrorCode, SluiceError } from '../../src/core/domain/errors.ts';
 import type { RolloutEvent, RolloutEventType } from '../../src/core/domain/rollout-event.ts';
 import { FULL_BP } from '../../src/core/domain/weight.ts';
 import type { RolloutView, StepView } from '../../src/core/view/rollout-view.ts';
-import type { ActRequest, Control, RolloutChange } from '../../src/ports/control.ts';
+import type { ActRequest, Control, MeasuredTraffic, RolloutChange } from '../../src/ports/control.ts';
 import { event, NOON, readyView } from './view-fixture.ts';
 
 /** Phases, words and severities as the real projection pairs them. */
@@ -65,6 +65,14 @@ export class ScriptedControl implements Control {
   subscribe(listener: (change: RolloutChange) => void, signal: AbortSignal): void {
     this.#listeners.add(listener);
     signal.addEventListener('abort', () => this.#listeners.delete(listener), { once: true });
+  }
+
+  /** What `traffic` answers. */
+  measured: MeasuredTraffic | null = null;
+
+  async traffic(rollout: string): Promise<MeasuredTraffic | null> {
+    this.#viewOf(rollout);
+    return this.measured;
   }
 
   async act(request: ActRequest): Promise<RolloutView> {

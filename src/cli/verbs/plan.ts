@@ -1,0 +1,91 @@
+/**
+ * `rollout plan`: what a plan will be able to see, before anything starts. Works offline with stated traffic; asks the
+ * control API for the measured one otherwise.
+ * @module
+ */
+
+import type { Command } from 'commander';
+import { forecast, type Traffic } from '../../core/analysis/forecast.ts';
+import { SluiceError } from '../../core/domain/errors.ts';
+import type { Plan } from '../../core/domain/plan.ts';
+import { EXIT, type ExitCode } from '../exit-codes.ts';
+import { renderForecast } from '../render/forecast.ts';
+import type { VerbContext } from '../verb-context.ts';
+import type { RegisterVerb } from '../verb-runner.ts';
+
+interface PlanOptions {
+  readonly rps?: string;
+  readonly errors?: string;
+  readonly gateway: string;
+  readonly rollouts: string;
+}
+
+export const registerPlan: RegisterVerb = (program, run) => {
+  program
+    .command('plan')
+    .argument('<rollout>', 'its name, as declared')
+    .description('what each step and rule will be able to see, and how long it takes')
+    .option('--rps <n>', 'requests per second of the service (default: as measured)')
+    .option('--errors <percent>', 'its share of errors, such as 0.5% (default: as measured)')
+    .option('--gateway <path>', 'gateway configuration', 'proxy/gateway.yaml')
+    .option('--rollouts <dir>', 'folder of rollouts', 'rollouts')
+    .action((name: string, options: PlanOptions, command: Command) =>
+      run(command, (context) => plan(context, name, options)),
+    );
+};
+
+async function plan(context: VerbContext, name: string, options: PlanOptions): Promise<ExitCode> {
+  const stated = {
+    rps: numberOf(options.rps, '--rps', /^\d+(?:\.\d+)?$/),
+    errors: numberOf(options.errors?.replace(/%$/, ''), '--errors', /^\d+(?:\.\d+)?$/),
+  };
+  const declared = await declaredPlan(name, options);
+  const traffic = await trafficOf(context, name, stated);
+  const result = forecast(declared, traffic);
+  if (context.json) context.dataJson({ rollout: name, traffic, ...result });
+  else context.data(renderForecast(declared, traffic, result, context.render()));
+  return EXIT.success;
+}
+
+function numberOf(text: string | undefined, option: string, form: RegExp): number | null {
+  if (text === undefined) return null;
+  const value = Number(text);
+  if (form.test(text) && value < 1e9) return value;
+  throw new SluiceError('USAGE', { detail: `${option} must be a number, got "${text}"` });
+}
+
+async function declaredPlan(name: string, { gateway, rollouts }: PlanOptions): Promise<Plan> {
+  const { loadProject } = await import('../../config/load-project.ts');
+  const { parts, diagnostics, sources } = loadProject({ gatewayPath: gateway, rolloutsDir: rollouts });
+  const found = Object.hasOwn(parts.plans, name) ? parts.plans[name] : undefined;
+  if (found) return found;
+  if (diagnostics.some(({ severity }) => severity === 'error')) {
+    throw new SluiceError('CONFIG_INVALID', { detail: name, data: { diagnostics, sources } });
+  }
+  const known = Object.keys(parts.plans).join(', ');
+  throw new SluiceError('ROLLOUT_UNKNOWN', {
+    detail: `"${name}" is not declared in ${rollouts}`,
+    hint: known === '' ? 'None is declared there.' : `Declared are: ${known}`,
+  });
+}
+
+async function trafficOf(
+  context: VerbContext,
+  name: string,
+  { rps, errors }: { readonly rps: number | null; readonly errors: number | null },
+): Promise<Traffic> {
+  if (rps !== null && errors !== null) return { requestsPerSecond: rps, errorRate: errors / 100 };
+  const hint = 'State it: --rps 200 --errors 0.5%';
+  const client = await context.connect();
+  const measured = await client.traffic(name).catch((error: unknown) => {
+    if (!(error instanceof SluiceError) || error.code !== 'UNREACHABLE') throw error;
+    throw new SluiceError('UNREACHABLE', { detail: error.detail ?? '', hint });
+  });
+  if (measured === null) {
+    throw new SluiceError('RUN_UNKNOWN', { detail: 'there is too little traffic to measure', hint });
+  }
+  return {
+    requestsPerSecond: rps ?? measured.requestsPerSecond,
+    errorRate: errors === null ? measured.errorRate : errors / 100,
+  };
+}

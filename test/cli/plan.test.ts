@@ -1,0 +1,93 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { cliWithApi } from '../support/cli-with-api.ts';
+
+const { api, cli, control } = cliWithApi();
+
+const GATEWAY = `listeners: [{ address: ':8080' }]
+services: { orders: { versions: { v1: { endpoints: [http://a.example] }, v2: { endpoints: [http://b.example] } } } }
+routes: [{ name: orders, match: { prefix: / }, service: orders }]
+`;
+const ROLLOUT = `rollout: orders-v2
+service: orders
+baseline: v1
+canary: v2
+steps: [{ weight: 1%, hold: 10m }, { weight: 10%, hold: 10m, gate: manual }, { weight: 100% }]
+abort: [{ when: 5xx > 2x }, { when: p99 > 800ms }]
+advance: { when: proven }
+`;
+
+let dir: string;
+
+beforeEach(() => {
+  dir = mkdtempSync(join(tmpdir(), 'sluice-plan-'));
+  writeFileSync(join(dir, 'gateway.yaml'), GATEWAY);
+  mkdirSync(join(dir, 'rollouts'));
+  writeFileSync(join(dir, 'rollouts/orders-v2.yaml'), ROLLOUT);
+});
+
+afterEach(() => rmSync(dir, { recursive: true, force: true }));
+
+const plan = (...argv: readonly string[]) => {
+  const files = ['--gateway', join(dir, 'gateway.yaml'), '--rollouts', join(dir, 'rollouts')];
+  return cli(['plan', 'orders-v2', ...files, ...argv], { columns: 100 });
+};
+
+describe('plan', () => {
+  it('shows what each step and rule sees with stated traffic, without an operator', async () => {
+    await api().close();
+    const run = await plan('--rps', '200', '--errors', '0.5%');
+    expect([run.code, run.stderr]).toEqual([0, '']);
+    expect(run.stdout).toContain('orders-v2: orders v1 → v2, at 200 requests/s, 0.50% errors\n');
+    expect(run.stdout).toMatch(/1 {6}1% {3}10m {2}5xx > 2x/);
+    expect(run.stdout).toMatch(
+      /A healthy release takes [\dms]+, at best 4m, at worst 20m, plus the wait at 1 gate\.\n/,
+    );
+  });
+
+  it('marks a step that is blind, and says what to change', async () => {
+    const run = await plan('--rps', '100', '--errors', '0.1%');
+    expect(run.stdout).toMatch(
+      /Step 1 is blind to 2x by "5xx > 2x": hold it for [\dhms]+, or give it more weight\./,
+    );
+  });
+
+  it('takes the measured traffic where none is stated', async () => {
+    control().measured = { requestsPerSecond: 1_234, errorRate: 0.0123, overMs: 300_000 };
+    expect((await plan()).stdout).toContain('at 1,234 requests/s, 1.23% errors');
+    expect((await plan('--rps', '10')).stdout).toContain('at 10 requests/s, 1.23% errors');
+    const json = JSON.parse((await plan('--json')).stdout);
+    expect(json).toMatchObject({ rollout: 'orders-v2', traffic: { requestsPerSecond: 1_234 } });
+    expect(json.steps[0].sights[0]).toMatchObject({ rule: 0, size: 2 });
+  });
+
+  it('asks for the traffic when there is nobody to ask, or too little to measure', async () => {
+    expect(await plan()).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('--rps 200 --errors 0.5%'),
+    });
+    await api().close();
+    expect(await plan()).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('--rps 200 --errors 0.5%'),
+    });
+  });
+
+  it('refuses what is no number, an unknown rollout and a broken file', async () => {
+    expect((await plan('--rps', 'many')).code).toBe(2);
+    const unknown = await cli([
+      'plan',
+      'nope',
+      '--gateway',
+      join(dir, 'gateway.yaml'),
+      '--rollouts',
+      join(dir, 'rollouts'),
+    ]);
+    expect([unknown.code, unknown.stderr]).toEqual([1, expect.stringContaining('Declared are: orders-v2')]);
+    writeFileSync(join(dir, 'rollouts/orders-v2.yaml'), ROLLOUT.replace('5xx > 2x', '5xx > two'));
+    const broken = await plan('--rps', '1', '--errors', '1%');
+    expect([broken.code, broken.stderr]).toEqual([2, expect.stringContaining('orders-v2.yaml:6:')]);
+  });
+});
