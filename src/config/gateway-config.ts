@@ -20,9 +20,11 @@ import {
   completeJwtProviders,
 } from './policies/identity.ts';
 import { checkRanges } from './policies/ip.ts';
+import { checkRouteLifecycle } from './policies/lifecycle.ts';
 import { checkLimitClaims } from './policies/limits.ts';
 import { checkListener, completeListener, type ListenerConfig } from './policies/listeners.ts';
 import { completeOutlier } from './policies/outlier.ts';
+import { readConditions } from './policies/route-conditions.ts';
 import { checkRouteTransform } from './policies/transform.ts';
 import { checkRouteUpgrade } from './policies/upgrade.ts';
 import { completeLocalZone, completeResolver, completeVersions } from './policies/upstreams.ts';
@@ -169,7 +171,10 @@ function buildRoutes(source: YamlSource, yaml: GatewayYaml): readonly Route[] {
     checkDuplicate(index, route, path);
     if (!path) continue;
     const inherited = route.policy === undefined ? undefined : resolved.get(route.policy);
-    const policy = completePolicy(mergePolicy(inherited ?? {}, route));
+    const merged = mergePolicy(inherited ?? {}, route);
+    const policy = completePolicy(merged);
+    const ofPolicy = policies[route.policy ?? '']?.lifecycle;
+    checkRouteLifecycle(source, index, route, ofPolicy, merged.lifecycle);
     checkRouteAuth(source, ['routes', index], route.name, policy.auth);
     checkLimitClaims(source, ['routes', index], route.name, policy.auth !== null, [
       ...policy.rateLimits.map(({ key }) => key),
@@ -189,6 +194,7 @@ function buildRoutes(source: YamlSource, yaml: GatewayYaml): readonly Route[] {
       methods: route.match.methods ? [...new Set(route.match.methods)] : null,
       host: route.match.host ?? null,
       path,
+      conditions: readConditions(route.match),
       service: route.service,
       ...policy,
     });

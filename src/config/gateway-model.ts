@@ -6,7 +6,9 @@
 
 import type { BalanceKind } from '../core/policy/balancer.ts';
 import type { FreshnessLimits } from '../core/policy/cache/freshness.ts';
+import type { LifecyclePolicy } from '../core/policy/lifecycle.ts';
 import type { OutlierLimits } from '../core/policy/outlier.ts';
+import type { RouteCondition } from '../core/policy/route-condition.ts';
 import type { RetryOutcome, StickySource } from './gateway-schema.ts';
 import type { BreakerPolicy } from './policies/breaker.ts';
 import type { ConcurrencyPolicy } from './policies/concurrency.ts';
@@ -78,6 +80,8 @@ export interface Route extends RouteLimits {
   /** Null: any host. */
   readonly host: string | null;
   readonly path: PathMatch;
+  /** All must hold; such routes go before others at the same place. */
+  readonly conditions: readonly RouteCondition[];
   readonly service: string;
   readonly timeout: {
     readonly connectMs: number;
@@ -106,6 +110,8 @@ export interface Route extends RouteLimits {
   readonly ip: IpPolicy | null;
   /** Protocols that clients may change to. Null: every Upgrade is refused. */
   readonly upgrade: UpgradePolicy | null;
+  /** Null: it is neither deprecated nor about to be. */
+  readonly lifecycle: LifecyclePolicy | null;
   /** What is changed on the way in and out. Null: nothing. */
   readonly transform: TransformPolicy | null;
 }

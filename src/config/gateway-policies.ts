@@ -21,6 +21,7 @@ import {
 import { completeIdempotency, mergeIdempotency } from './policies/idempotency.ts';
 import { checkAuth, completeAuth, type KnownProviders, mergeAuth } from './policies/identity.ts';
 import { checkIp, completeIp, mergeIp } from './policies/ip.ts';
+import { completeLifecycle, mergeLifecycle } from './policies/lifecycle.ts';
 import { checkLimitFields, completeLimits, mergeLimits } from './policies/limits.ts';
 import { checkTransform, completeTransform, TRANSFORM_MERGES } from './policies/transform.ts';
 import { completeUpgrade } from './policies/upgrade.ts';
@@ -29,7 +30,7 @@ import type { Path, YamlSource } from './yaml-source.ts';
 type PolicyYaml = NonNullable<GatewayYaml['policies']>[string];
 /** What a policy and a route may both set, as written. */
 export type PolicyFields = Omit<PolicyYaml, 'extends'>;
-export type RoutePolicy = Omit<Route, 'name' | 'methods' | 'host' | 'path' | 'service'>;
+export type RoutePolicy = Omit<Route, 'name' | 'methods' | 'host' | 'path' | 'conditions' | 'service'>;
 
 const DEFAULT_TIMEOUT = { connectMs: 1000, responseMs: 10_000, idleMs: 60_000, totalMs: 15_000 } as const;
 const DEFAULT_RETRY: RetryPolicy = {
@@ -97,6 +98,7 @@ const MERGES: { readonly [K in keyof Required<PolicyFields>]: Merge<K> } = {
   idempotency: mergeIdempotency,
   ip: mergeIp,
   upgrade: replace,
+  lifecycle: mergeLifecycle,
   ...TRANSFORM_MERGES,
 };
 
@@ -150,6 +152,7 @@ export function completePolicy(fields: PolicyFields): RoutePolicy {
     idempotency: completeIdempotency(fields.idempotency),
     ip: completeIp(fields.ip),
     upgrade: completeUpgrade(fields.upgrade),
+    lifecycle: completeLifecycle(fields.lifecycle),
     transform: completeTransform(fields),
   };
 }

@@ -4,9 +4,11 @@
  * @module
  */
 
+import { conditionsKey } from '../core/policy/route-condition.ts';
 import { suggestion } from './edit-distance.ts';
 import type { PathMatch } from './gateway-model.ts';
 import type { GatewayYaml } from './gateway-schema.ts';
+import { readConditions } from './policies/route-conditions.ts';
 import type { Path, YamlSource } from './yaml-source.ts';
 
 type RouteYaml = GatewayYaml['routes'][number];
@@ -101,9 +103,10 @@ export function createDuplicateCheck(
     }
     if (!path) return;
     const shape = path.kind === 'template' ? path.path.replace(/\{[^{}]*\}/g, '{}') : path.path;
+    const conditions = conditionsKey(readConditions(route.match));
     const clashes = new Map<number, string[]>();
     for (const method of new Set(route.match.methods ?? ALL_METHODS)) {
-      const target = `${method} ${route.match.host ?? '*'} ${path.kind} ${shape}`;
+      const target = `${method} ${route.match.host ?? '*'} ${path.kind} ${shape} ${conditions}`;
       const earlier = targets.get(target);
       if (earlier === undefined) targets.set(target, index);
       else clashes.set(earlier, [...(clashes.get(earlier) ?? []), method]);

@@ -13,9 +13,11 @@ import { healthField } from './policies/health.ts';
 import { idempotencyField } from './policies/idempotency-schema.ts';
 import { authField, identityField } from './policies/identity-schema.ts';
 import { ipField } from './policies/ip.ts';
+import { lifecycleField } from './policies/lifecycle.ts';
 import { limitFields } from './policies/limits-schema.ts';
 import { listenerShape } from './policies/listeners-schema.ts';
 import { outlierField } from './policies/outlier.ts';
+import { conditionFields } from './policies/route-conditions.ts';
 import { trailersField } from './policies/trailers.ts';
 import { transformFields } from './policies/transform.ts';
 import { upgradeField } from './policies/upgrade.ts';
@@ -151,6 +153,7 @@ const policyFields = {
   idempotency: idempotencyField,
   ip: ipField,
   upgrade: upgradeField,
+  lifecycle: lifecycleField,
   ...transformFields,
 };
 
@@ -174,6 +177,7 @@ const match = z.strictObject({
     .regex(/^\/[^\s?#{}]*$/, { error: 'expected a path prefix such as /orders' })
     .optional()
     .meta({ description: 'The path itself and everything below it.' }),
+  ...conditionFields,
 });
 
 const route = z.strictObject({

@@ -52,6 +52,13 @@ export function compileRoute(
       route.idempotency === null
         ? null
         : { policy: route.idempotency, counts: parts.metrics.idempotency.counts(service.name, pattern) },
+    lifecycle:
+      route.lifecycle === null
+        ? null
+        : {
+            policy: route.lifecycle,
+            counts: parts.metrics.lifecycle.counts(service.name, pattern, route.name),
+          },
     limits: compileLimits(route, pattern, parts.metrics.limits),
     cache: route.cache === null ? null : compileCache(route.cache, service, pattern, parts.metrics),
     transform: compileTransform(route),

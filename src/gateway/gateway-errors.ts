@@ -47,6 +47,7 @@ export const GATEWAY_ERRORS = {
   METHOD_NOT_IMPLEMENTED: { status: 501, title: 'This method is not supported on any route', close: true },
   URI_TOO_LONG: { status: 414, title: 'The request target is too long', close: true },
   ROUTE_UNKNOWN: { status: 404, title: 'No route matches this request', close: false },
+  GONE: { status: 410, title: 'This version is no longer served', close: false },
   METHOD_NOT_ALLOWED: { status: 405, title: 'The route does not accept this method', close: false },
   TOKEN_MISSING: { status: 401, title: 'A token or key is required', close: false },
   TOKEN_INVALID: { status: 401, title: 'The token or key is not valid', close: false },

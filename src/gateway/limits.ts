@@ -24,6 +24,8 @@ export const MAX_CACHED_TOKENS = 10_000;
 export const TOKEN_RECHECK_MS = 300_000;
 /** A longer token is refused unread, characters. */
 export const MAX_TOKEN_LENGTH = 8_192;
+/** Callers of a deprecated route that metrics name; the others share one name. */
+export const MAX_COUNTED_CALLERS = 100;
 /** Access-log text that waits for the disk, characters; more is dropped and counted. */
 export const MAX_LOG_BACKLOG = 4_194_304;
 /** Telemetry summaries that wait for the stream; older ones are dropped. */

@@ -8,6 +8,7 @@ import { CLIENT_DURATION, DURATION_BUCKETS_S, LABEL, SERVER_DURATION } from '../
 import { CACHE_OUTCOMES, type CacheCounts } from './cache/cache-run.ts';
 import { IdempotencyMetrics } from './idempotency-metrics.ts';
 import { AuthMetrics } from './identity/auth-metrics.ts';
+import { LifecycleMetrics } from './lifecycle-metrics.ts';
 import { LimitMetrics } from './limit-metrics.ts';
 import { TunnelMetrics } from './upgrade/tunnel-metrics.ts';
 
@@ -109,6 +110,7 @@ export class GatewayMetrics {
   readonly idempotency = new IdempotencyMetrics();
   readonly auth = new AuthMetrics();
   readonly tunnels = new TunnelMetrics();
+  readonly lifecycle = new LifecycleMetrics();
   readonly #server = new Map<string, Map<string, Map<number, DurationSeries>>>();
   readonly #client = new Map<string, ClientSeries>();
   readonly #retries = new Map<string, RetryCounts>();
@@ -162,7 +164,8 @@ export class GatewayMetrics {
       renderCache(this.#cache) +
       this.idempotency.render() +
       this.auth.render() +
-      this.tunnels.render()
+      this.tunnels.render() +
+      this.lifecycle.render()
     );
   }
 }

@@ -17,6 +17,7 @@ import { guard } from './stages/guard.ts';
 import { idempotency } from './stages/idempotency.ts';
 import { identify } from './stages/identify.ts';
 import { keep } from './stages/keep.ts';
+import { lifecycle } from './stages/lifecycle.ts';
 import { limit } from './stages/limit.ts';
 import { mapBody } from './stages/map-body.ts';
 import { prepare } from './stages/prepare.ts';
@@ -39,6 +40,8 @@ const STAGES: readonly Stage[] = [
   authenticate,
   /** Claims against the scopes and values that the route asks for. */
   authorise,
+  /** What is deprecated is counted by caller; what is gone is refused. */
+  lifecycle,
   /** Requests under way, of the route and of each caller. */
   cap,
   /** Rates and quotas, of whoever the claims say it is. May wait for the shared state. */

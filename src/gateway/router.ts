@@ -1,10 +1,16 @@
 /**
- * Finds the route of a request: host-specific before any host; then exact path, template, longest prefix.
- * Compiled once per configuration into maps; knows nothing of what a route does.
+ * Finds the route of a request: host-specific before any host; then exact path, template, longest prefix; then by
+ * conditions on fields. Compiled once per configuration into maps; knows nothing of what a route does.
  * @module
  */
 
 import type { PathMatch } from '../config/gateway-model.ts';
+import {
+  conditionHolds,
+  conditionsKey,
+  fieldOfCondition,
+  type RouteCondition,
+} from '../core/policy/route-condition.ts';
 
 export interface Routable {
   /** Null: all methods. GET includes HEAD. */
@@ -12,20 +18,50 @@ export interface Routable {
   /** Lower case without port; null: any host. */
   readonly host: string | null;
   readonly path: PathMatch;
+  readonly conditions: readonly RouteCondition[];
 }
 
+/** `vary`: request fields, lower case, that the choice depended on; null: none. */
 export type RouteResult<R> =
-  | { readonly kind: 'found'; readonly route: R }
-  | { readonly kind: 'unknown' }
+  | { readonly kind: 'found'; readonly route: R; readonly vary: readonly string[] | null }
+  | { readonly kind: 'unknown'; readonly vary: readonly string[] | null }
   /** Methods of the routes that match host and path, sorted. */
-  | { readonly kind: 'method-not-allowed'; readonly allow: readonly string[] };
+  | {
+      readonly kind: 'method-not-allowed';
+      readonly allow: readonly string[];
+      readonly vary: readonly string[] | null;
+    };
 
-export type Router<R> = (method: string, host: string, path: string) => RouteResult<R>;
+/** Where the fields of a request are; read only where a route has conditions. */
+export interface FieldSource {
+  readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
+}
+
+/** `fields` null: nobody knows them yet; routes without conditions go first then, and others match by path. */
+export type Router<R> = (
+  method: string,
+  host: string,
+  path: string,
+  fields: FieldSource | null,
+) => RouteResult<R>;
 
 /** Routes that share host and path; told apart by method. */
-interface Entry<R> {
+interface Methods<R> {
   readonly byMethod: Map<string, R>;
   anyMethod: R | null;
+}
+
+interface Entry<R> extends Methods<R> {
+  /** Routes with conditions, the ones with most first; null: none. */
+  conditional: ConditionalRoutes<R>[] | null;
+  /** Fields that those look at. */
+  vary: readonly string[];
+}
+
+/** Routes with the same conditions. */
+interface ConditionalRoutes<R> extends Methods<R> {
+  readonly key: string;
+  readonly conditions: readonly RouteCondition[];
 }
 
 interface TemplateNode<R> {
@@ -41,7 +77,7 @@ interface Table<R> {
   readonly prefixes: Map<string, Entry<R>>;
 }
 
-const UNKNOWN = { kind: 'unknown' } as const;
+const UNKNOWN = { kind: 'unknown', vary: null } as const;
 
 /** Compiles routes. Of two routes with the same host, path and method, the first wins (the loader refuses them). */
 export function compileRouter<R extends Routable>(routes: readonly R[]): Router<R> {
@@ -49,26 +85,41 @@ export function compileRouter<R extends Routable>(routes: readonly R[]): Router<
   const hosts = new Map<string, Table<R>>();
   const found = new Map<R, RouteResult<R>>();
   for (const route of routes) {
-    found.set(route, { kind: 'found', route });
+    found.set(route, { kind: 'found', route, vary: null });
     const table = route.host === null ? anyHost : (hosts.get(route.host) ?? emptyTable<R>());
     if (route.host !== null) hosts.set(route.host, table);
-    addMethods(entryOf(table, route.path), route);
+    addRoute(entryOf(table, route.path), route);
   }
-  return (method, host, path) => {
-    const allow = new AllowedMethods();
+  return (method, host, path, fields) => {
+    const seek = new Search(fields);
     const hostTable = hosts.size === 0 ? undefined : hosts.get(host);
-    const route =
-      (hostTable && search(hostTable, method, path, allow)) ?? search(anyHost, method, path, allow);
-    if (route !== undefined) return found.get(route) ?? UNKNOWN;
-    return allow.methods.length === 0 ? UNKNOWN : { kind: 'method-not-allowed', allow: allow.sorted() };
+    const route = (hostTable && search(hostTable, method, path, seek)) ?? search(anyHost, method, path, seek);
+    const { vary } = seek;
+    if (route !== undefined) {
+      return vary === null ? (found.get(route) ?? UNKNOWN) : { kind: 'found', route, vary };
+    }
+    if (seek.methods.length > 0) return { kind: 'method-not-allowed', allow: seek.sorted(), vary };
+    return vary === null ? UNKNOWN : { kind: 'unknown', vary };
   };
 }
 
-class AllowedMethods {
+/** What one search has seen on its way. */
+class Search {
+  readonly fields: FieldSource | null;
+  /** Of routes that would match but for the method. */
   methods: string[] = [];
+  vary: string[] | null = null;
+
+  constructor(fields: FieldSource | null) {
+    this.fields = fields;
+  }
 
   sorted(): string[] {
     return [...new Set(this.methods)].sort();
+  }
+
+  dependsOn(names: readonly string[]): void {
+    this.vary = [...new Set([...(this.vary ?? []), ...names])];
   }
 }
 
@@ -81,7 +132,7 @@ function emptyNode<R>(): TemplateNode<R> {
 }
 
 function emptyEntry<R>(): Entry<R> {
-  return { byMethod: new Map(), anyMethod: null };
+  return { byMethod: new Map(), anyMethod: null, conditional: null, vary: [] };
 }
 
 function entryOf<R>(table: Table<R>, match: PathMatch): Entry<R> {
@@ -116,7 +167,24 @@ function childOf<R>(node: TemplateNode<R>, segment: string): TemplateNode<R> {
   return child;
 }
 
-function addMethods<R extends Routable>(entry: Entry<R>, route: R): void {
+function addRoute<R extends Routable>(entry: Entry<R>, route: R): void {
+  const { conditions } = route;
+  if (conditions.length === 0) {
+    addMethods(entry, route);
+    return;
+  }
+  const key = conditionsKey(conditions);
+  const known = entry.conditional ?? [];
+  const same = known.find((each) => each.key === key);
+  const group = same ?? { key, conditions, byMethod: new Map(), anyMethod: null };
+  addMethods(group, route);
+  if (same !== undefined) return;
+  // Sorting is stable: with as many conditions, the first in the file goes first.
+  entry.conditional = [...known, group].sort((a, b) => b.conditions.length - a.conditions.length);
+  entry.vary = [...new Set([...entry.vary, ...conditions.map(fieldOfCondition)])];
+}
+
+function addMethods<R extends Routable>(entry: Methods<R>, route: R): void {
   if (route.methods === null) {
     entry.anyMethod ??= route;
     return;
@@ -126,15 +194,15 @@ function addMethods<R extends Routable>(entry: Entry<R>, route: R): void {
   }
 }
 
-function search<R>(table: Table<R>, method: string, path: string, allow: AllowedMethods): R | undefined {
+function search<R>(table: Table<R>, method: string, path: string, seek: Search): R | undefined {
   const exact = table.exact.get(path);
-  const route = exact && pick(exact, method, allow);
+  const route = exact && pick(exact, method, seek);
   if (route !== undefined) return route;
   if (table.hasTemplates) {
-    const templated = searchTemplates(table.templates, path, 1, method, allow);
+    const templated = searchTemplates(table.templates, path, 1, method, seek);
     if (templated !== undefined) return templated;
   }
-  return table.prefixes.size === 0 ? undefined : searchPrefixes(table.prefixes, path, method, allow);
+  return table.prefixes.size === 0 ? undefined : searchPrefixes(table.prefixes, path, method, seek);
 }
 
 /** Literal segments before parameters, left to right, with a way back. */
@@ -143,7 +211,7 @@ function searchTemplates<R>(
   path: string,
   start: number,
   method: string,
-  allow: AllowedMethods,
+  seek: Search,
 ): R | undefined {
   const slash = path.indexOf('/', start);
   const end = slash < 0 ? path.length : slash;
@@ -151,13 +219,13 @@ function searchTemplates<R>(
   const parameter = end > start ? node.parameter : null;
   if (slash < 0) {
     return (
-      (literal?.entry ? pick(literal.entry, method, allow) : undefined) ??
-      (parameter?.entry ? pick(parameter.entry, method, allow) : undefined)
+      (literal?.entry ? pick(literal.entry, method, seek) : undefined) ??
+      (parameter?.entry ? pick(parameter.entry, method, seek) : undefined)
     );
   }
   return (
-    (literal && searchTemplates(literal, path, end + 1, method, allow)) ??
-    (parameter ? searchTemplates(parameter, path, end + 1, method, allow) : undefined)
+    (literal && searchTemplates(literal, path, end + 1, method, seek)) ??
+    (parameter ? searchTemplates(parameter, path, end + 1, method, seek) : undefined)
   );
 }
 
@@ -166,25 +234,56 @@ function searchPrefixes<R>(
   prefixes: Map<string, Entry<R>>,
   path: string,
   method: string,
-  allow: AllowedMethods,
+  seek: Search,
 ): R | undefined {
   for (let end = path.length; end >= 0; end = end === 0 ? -1 : path.lastIndexOf('/', end - 1)) {
     const entry = prefixes.get(path.slice(0, end));
-    const route = entry && pick(entry, method, allow);
+    const route = entry && pick(entry, method, seek);
     if (route !== undefined) return route;
   }
   return undefined;
 }
 
-function pick<R>(entry: Entry<R>, method: string, allow: AllowedMethods): R | undefined {
+function pick<R>(entry: Entry<R>, method: string, seek: Search): R | undefined {
+  if (entry.conditional === null) return pickMethod(entry, method, seek);
+  return pickConditional(entry, entry.conditional, method, seek);
+}
+
+function pickConditional<R>(
+  entry: Entry<R>,
+  conditional: readonly ConditionalRoutes<R>[],
+  method: string,
+  seek: Search,
+): R | undefined {
+  seek.dependsOn(entry.vary);
+  const { fields } = seek;
+  if (fields === null) {
+    const plain = pickMethod(entry, method, seek);
+    if (plain !== undefined) return plain;
+  }
+  for (const group of conditional) {
+    if (fields !== null && !group.conditions.every((each) => holds(each, fields))) continue;
+    const route = pickMethod(group, method, seek);
+    if (route !== undefined) return route;
+  }
+  return fields === null ? undefined : pickMethod(entry, method, seek);
+}
+
+function holds(condition: RouteCondition, { headers }: FieldSource): boolean {
+  const name = fieldOfCondition(condition);
+  const sent = Object.hasOwn(headers, name) ? headers[name] : undefined;
+  return conditionHolds(condition, typeof sent === 'object' ? sent.join(', ') : sent);
+}
+
+function pickMethod<R>(routes: Methods<R>, method: string, seek: Search): R | undefined {
   const route =
-    entry.byMethod.get(method) ??
-    (method === 'HEAD' ? entry.byMethod.get('GET') : undefined) ??
-    entry.anyMethod ??
+    routes.byMethod.get(method) ??
+    (method === 'HEAD' ? routes.byMethod.get('GET') : undefined) ??
+    routes.anyMethod ??
     undefined;
   if (route === undefined) {
-    for (const allowed of entry.byMethod.keys()) allow.methods.push(allowed);
-    if (entry.byMethod.has('GET')) allow.methods.push('HEAD');
+    for (const allowed of routes.byMethod.keys()) seek.methods.push(allowed);
+    if (routes.byMethod.has('GET')) seek.methods.push('HEAD');
   }
   return route;
 }

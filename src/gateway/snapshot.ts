@@ -8,6 +8,7 @@ import type { GatewayConfig, Route } from '../config/gateway-model.ts';
 import type { FallbackPolicy } from '../config/policies/fallback.ts';
 import type { IdempotencyPolicy } from '../config/policies/idempotency.ts';
 import type { Balancer } from '../core/policy/balancer.ts';
+import type { LifecyclePolicy } from '../core/policy/lifecycle.ts';
 import type { OutlierWatch } from '../core/policy/outlier.ts';
 import type { RetryBudget } from '../core/policy/retry-budget.ts';
 import type { BreakerTable, VersionBreakers } from './breakers.ts';
@@ -18,6 +19,7 @@ import type { SplitSlot } from './held-split.ts';
 import type { KeyCounts } from './idempotency-metrics.ts';
 import type { CompiledAuth } from './identity/compile-auth.ts';
 import type { Verifiers } from './identity/identity-providers.ts';
+import type { LifecycleCounts } from './lifecycle-metrics.ts';
 import type { ClientSeries, GatewayMetrics, RetryCounts, ServerSeries } from './metrics.ts';
 import type { Recorder, VersionCounter } from './recorder.ts';
 import type { CompiledLimits } from './route-limits.ts';
@@ -80,6 +82,7 @@ export interface CompiledRoute
     | 'quotas'
     | 'concurrency'
     | 'idempotency'
+    | 'lifecycle'
     | 'transform'
   > {
   /** What logs and metrics call the path: the template or prefix, never the path itself. */
@@ -97,6 +100,8 @@ export interface CompiledRoute
   /** Null: it caches nothing. */
   readonly cache: CompiledCache | null;
   readonly idempotency: { readonly policy: IdempotencyPolicy; readonly counts: KeyCounts } | null;
+  /** Null: it is here to stay. */
+  readonly lifecycle: { readonly policy: LifecyclePolicy; readonly counts: LifecycleCounts } | null;
   /** Null: requests and responses pass as they are. */
   readonly transform: CompiledTransform | null;
   /** Null: every Upgrade is refused. */

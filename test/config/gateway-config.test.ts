@@ -53,7 +53,7 @@ function route(text: string, name: string): Route {
   return found;
 }
 
-const CASES = [...readCases('gateway'), ...readCases('identity')];
+const CASES = [...readCases('gateway'), ...readCases('identity'), ...readCases('observe')];
 
 describe('loadGatewayConfig', () => {
   it.each(CASES)('finds $title', (bad) => {
@@ -128,6 +128,7 @@ routes: [{ name: a, match: { path: / }, service: a }]
           methods: null,
           host: null,
           path: { kind: 'exact', path: '/' },
+          conditions: [],
           service: 'a',
           timeout: { connectMs: 1000, responseMs: 10_000, idleMs: 60_000, totalMs: 15_000 },
           retry: {
@@ -149,6 +150,7 @@ routes: [{ name: a, match: { path: / }, service: a }]
           idempotency: null,
           ip: null,
           upgrade: null,
+          lifecycle: null,
           transform: null,
         },
       ],

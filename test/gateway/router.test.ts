@@ -13,11 +13,11 @@ function route(
   methods: readonly string[] | null = null,
   host: string | null = null,
 ): Named {
-  return { name, methods, host, path: { kind, path } };
+  return { name, methods, host, path: { kind, path }, conditions: [] };
 }
 
 function found(routes: readonly Named[], method: string, path: string, host = 'any.test'): unknown {
-  const result = compileRouter(routes)(method, host, path);
+  const result = compileRouter(routes)(method, host, path, { headers: {} });
   return result.kind === 'found' ? result.route.name : result;
 }
 
@@ -82,18 +82,20 @@ describe('compileRouter', () => {
     expect(found(both, 'DELETE', '/a')).toEqual({
       kind: 'method-not-allowed',
       allow: ['GET', 'HEAD', 'POST'],
+      vary: null,
     });
   });
 
   it('knows no route for what nothing matches, whatever its name', () => {
     for (const path of ['/', '/ab', '/__proto__', '/constructor', '/a/b']) {
-      expect(found([route('a', 'exact', '/a')], 'GET', path)).toEqual({ kind: 'unknown' });
+      expect(found([route('a', 'exact', '/a')], 'GET', path)).toEqual({ kind: 'unknown', vary: null });
     }
   });
 
   it('does not take an empty segment for a parameter', () => {
     expect(found([route('order', 'template', '/orders/{id}')], 'GET', '/orders/')).toEqual({
       kind: 'unknown',
+      vary: null,
     });
   });
 });

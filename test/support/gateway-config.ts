@@ -17,6 +17,7 @@ export function routeOf(service: string, changes: Partial<Route> = {}): Route {
     methods: null,
     host: null,
     path: { kind: 'prefix', path: '/' },
+    conditions: [],
     service,
     timeout: { connectMs: 1_000, responseMs: 2_000, idleMs: 2_000, totalMs: 5_000 },
     retry: null,
@@ -32,6 +33,7 @@ export function routeOf(service: string, changes: Partial<Route> = {}): Route {
     idempotency: null,
     ip: null,
     upgrade: null,
+    lifecycle: null,
     transform: null,
     ...changes,
   };

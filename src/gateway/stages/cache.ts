@@ -45,9 +45,10 @@ function begin(exchange: Exchange, compiled: CompiledCache): CacheRun {
   const facts = requestFacts(upstreamFields, policy.clientDirectives, compiled.ownCookies);
   const resource = resourceKey(route?.service.name ?? '', facts.origin, path, compiled.queryKey(query));
   const chosen = varyKey(policy.headers, (name) => fieldOf(upstreamFields, name));
-  // Where more than the URL decides what the upstream is asked for, that is part of the key.
+  // Where more than the URL decides what the upstream is asked for, or which route asks, that is part of the key.
   const asked = route?.transform?.rewrite?.ofMoreThanPath === true ? `\n${exchange.upstreamTarget}` : '';
-  const selector = `${version?.name}\n${chosen}${asked}`;
+  const chosenBy = route !== null && route.conditions.length > 0 ? `\n${route.name}` : '';
+  const selector = `${version?.name}\n${chosen}${asked}${chosenBy}`;
   const run = new CacheRun(runtime.cache, compiled, facts, resource, selector, false);
   exchange.cacheRun = run;
   return run;

@@ -16,7 +16,7 @@ export function answerPreflight(exchange: Exchange): boolean {
   const { origin } = headers;
   const method = headers['access-control-request-method'];
   if (origin === undefined || method === undefined || method === '') return false;
-  const found = exchange.snapshot.find(method, hostName(exchange.authority), exchange.path);
+  const found = exchange.snapshot.find(method, hostName(exchange.authority), exchange.path, null);
   const cors = found.kind === 'found' ? found.route.transform?.cors : undefined;
   if (found.kind !== 'found' || cors == null) return false;
   exchange.route = found.route;

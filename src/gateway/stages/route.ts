@@ -1,5 +1,5 @@
 /**
- * Finds the route and holds the request to its size limit. Knows no versions.
+ * Finds the route and holds the request to its size limit; tells caches what the choice depended on. Knows no versions.
  * @module
  */
 
@@ -11,7 +11,12 @@ import { answerPreflight } from './preflight.ts';
 
 export function route(exchange: Exchange): boolean {
   if (exchange.method === 'OPTIONS' && answerPreflight(exchange)) return false;
-  const result = exchange.snapshot.find(exchange.method, hostName(exchange.authority), exchange.path);
+  const { method, authority, path, request } = exchange;
+  const result = exchange.snapshot.find(method, hostName(authority), path, request);
+  if (result.vary !== null) {
+    exchange.addedFields ??= [];
+    exchange.addedFields.push('Vary', result.vary.join(', '));
+  }
   switch (result.kind) {
     case 'unknown':
       replyProblem(exchange, 'ROUTE_UNKNOWN', '');

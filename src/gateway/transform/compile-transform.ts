@@ -5,6 +5,8 @@
  */
 
 import type { Route } from '../../config/gateway-model.ts';
+import type { TransformPolicy } from '../../config/policies/transform.ts';
+import { isLifecycleField, lifecycleFields } from '../../core/policy/lifecycle.ts';
 import { type CorsPolicy, corsFields } from '../../core/policy/transform/cors.ts';
 import { compileCompress } from './compress-body.ts';
 import { fieldsWithout, withVary } from './field-list.ts';
@@ -13,10 +15,24 @@ import { compileJson } from './json-body.ts';
 import { compileRewrite } from './rewrite.ts';
 import type { CompiledTransform, FieldEditor, TransformSubject } from './transform-model.ts';
 
+const UNCHANGED: TransformPolicy = {
+  cors: null,
+  headers: null,
+  rewrite: null,
+  json: null,
+  status: null,
+  compress: null,
+};
+
 export function compileTransform(route: Route): CompiledTransform | null {
-  const policy = route.transform;
-  if (policy === null) return null;
+  const { lifecycle } = route;
+  if (route.transform === null && lifecycle === null) return null;
+  const policy = route.transform ?? UNCHANGED;
   const responseFields: FieldEditor[] = [];
+  if (lifecycle !== null) {
+    const announced = lifecycleFields(lifecycle);
+    responseFields.push((_exchange, fields) => [...fieldsWithout(fields, isLifecycleField), ...announced]);
+  }
   const edits = compileHeaderEdits(policy.headers?.response, route.path);
   if (edits !== null) responseFields.push(edits);
   const { cors } = policy;
