@@ -11,6 +11,7 @@ import type { GatewayConfig, Route, Service } from './gateway-model.ts';
 import { checkPolicyFields, completePolicy, mergePolicy, resolvePolicies } from './gateway-policies.ts';
 import { checkRouteReferences, createDuplicateCheck, readPathMatch } from './gateway-routes.ts';
 import { type GatewayYaml, gatewaySchema, type StickySource } from './gateway-schema.ts';
+import { logDestination, logRules } from './policies/access-log.ts';
 import { checkHealth, completeHealth } from './policies/health.ts';
 import { checkIdempotencyCallers } from './policies/idempotency.ts';
 import {
@@ -69,10 +70,8 @@ function buildConfig(source: YamlSource, yaml: GatewayYaml, options: LoadOptions
     listeners: buildListeners(source, yaml, options.certificateFiles ?? false),
     admin: yaml.admin ?? { address: DEFAULT_ADMIN },
     trustedProxies: yaml.trustedProxies ?? [],
-    accessLog:
-      typeof yaml.accessLog === 'string'
-        ? { kind: yaml.accessLog }
-        : { kind: 'file', path: yaml.accessLog.file },
+    accessLog: logDestination(yaml.accessLog),
+    logRules: logRules(yaml.accessLog),
     drainMs: yaml.drain ?? DEFAULT_DRAIN_MS,
     cacheBytes: yaml.cache?.bytes ?? DEFAULT_CACHE_BYTES,
     jwt: completeJwtProviders(yaml.identity?.jwt ?? {}),

@@ -7,9 +7,11 @@
 import type { BalanceKind } from '../core/policy/balancer.ts';
 import type { FreshnessLimits } from '../core/policy/cache/freshness.ts';
 import type { LifecyclePolicy } from '../core/policy/lifecycle.ts';
+import type { LogRules } from '../core/policy/log-sampling.ts';
 import type { OutlierLimits } from '../core/policy/outlier.ts';
 import type { RouteCondition } from '../core/policy/route-condition.ts';
 import type { RetryOutcome, StickySource } from './gateway-schema.ts';
+import type { LogDestination } from './policies/access-log.ts';
 import type { BreakerPolicy } from './policies/breaker.ts';
 import type { ConcurrencyPolicy } from './policies/concurrency.ts';
 import type { FallbackPolicy, HedgePolicy } from './policies/fallback.ts';
@@ -33,7 +35,8 @@ export interface GatewayConfig {
   readonly listeners: readonly ListenerConfig[];
   readonly admin: { readonly address: ListenAddress };
   readonly trustedProxies: readonly string[];
-  readonly accessLog: { readonly kind: 'stdout' | 'off' } | { readonly kind: 'file'; readonly path: string };
+  readonly accessLog: LogDestination;
+  readonly logRules: LogRules;
   readonly drainMs: number;
   readonly jwt: Readonly<Record<string, JwtProvider>>;
   readonly introspection: Readonly<Record<string, IntrospectionProvider>>;

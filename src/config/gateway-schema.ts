@@ -5,6 +5,7 @@
  */
 
 import * as z from 'zod';
+import { accessLogField } from './policies/access-log.ts';
 import { breakerField } from './policies/breaker-schema.ts';
 import { cacheBudget, cacheField } from './policies/cache-schema.ts';
 import { concurrencyField } from './policies/concurrency-schema.ts';
@@ -199,9 +200,7 @@ export const gatewaySchema = z.strictObject({
   trustedProxies: z.array(z.string()).optional().meta({
     description: 'Addresses or CIDR ranges whose X-Forwarded-* fields are believed. Default: none.',
   }),
-  accessLog: z
-    .union([z.literal('stdout'), z.literal('off'), z.strictObject({ file: z.string().min(1) })])
-    .default('stdout'),
+  accessLog: accessLogField,
   drain: duration(0, HOUR)
     .optional()
     .meta({ description: 'On SIGTERM, time that requests in flight get to end. Default 30s.' }),

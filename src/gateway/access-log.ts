@@ -19,6 +19,10 @@ export interface AccessLog {
   readonly enabled: boolean;
   /** Lines that were dropped because the destination was too slow or failed. */
   readonly dropped: number;
+  /** Lines on disk, or handed to it. */
+  readonly written: number;
+  /** Requests that the sampling left out; counted by whoever decides that. */
+  sampledOut: number;
   /** One line with its newline. */
   write(line: string): void;
   /** Writes what is left, within `timeoutMs`. */
@@ -29,7 +33,14 @@ export interface AccessLog {
 export function openAccessLog(destination: GatewayConfig['accessLog']): AccessLog {
   switch (destination.kind) {
     case 'off':
-      return { enabled: false, dropped: 0, write: () => {}, close: () => Promise.resolve() };
+      return {
+        enabled: false,
+        dropped: 0,
+        written: 0,
+        sampledOut: 0,
+        write: () => {},
+        close: () => Promise.resolve(),
+      };
     case 'stdout':
       return new FileLog(STDOUT, false);
     case 'file':
@@ -40,6 +51,8 @@ export function openAccessLog(destination: GatewayConfig['accessLog']): AccessLo
 class FileLog implements AccessLog {
   readonly enabled = true;
   dropped = 0;
+  written = 0;
+  sampledOut = 0;
   readonly #fd: number;
   readonly #owned: boolean;
   #text = '';
@@ -105,7 +118,7 @@ class FileLog implements AccessLog {
       else if (written < bytes.length) {
         this.#writeAll(bytes.subarray(written), lines);
         return;
-      }
+      } else this.written += lines;
       this.#writing = false;
       if (this.#text.length >= FLUSH_LENGTH || this.#closed) this.#flush();
     });

@@ -9,9 +9,11 @@ import type { AddressInfo } from 'node:net';
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import type { ListenAddress } from '../config/primitives.ts';
 import { FULL_BP } from '../core/domain/weight.ts';
+import type { AccessLog } from './access-log.ts';
 import type { CacheStore } from './cache/cache-store.ts';
 import type { Listener } from './listeners/listener.ts';
 import { registerListeners } from './listeners/listener-gauges.ts';
+import { watchLoopDelay } from './loop-delay.ts';
 import type { GatewayMetrics } from './metrics.ts';
 import type { Snapshot } from './snapshot.ts';
 import type { AppliedSplit } from './split-table.ts';
@@ -23,7 +25,7 @@ export interface AdminFacts {
   readonly splits: () => readonly AppliedSplit[];
   /** Empty: ready; else why not. */
   readonly notReady: () => string;
-  readonly droppedLogLines: () => number;
+  readonly accessLog: AccessLog;
   readonly droppedSummaries: () => number;
   readonly inFlight: () => number;
   readonly channelConnected: () => boolean;
@@ -65,6 +67,7 @@ export async function openAdmin(address: ListenAddress, facts: AdminFacts): Prom
     });
   });
   server.on('error', () => {});
+  const endLoopDelay = watchLoopDelay(registry, () => performance.now());
   const bound = server.address() as AddressInfo; // Listening on TCP, so neither null nor a path.
   return {
     address: { host: bound.address, port: bound.port },
@@ -72,6 +75,7 @@ export async function openAdmin(address: ListenAddress, facts: AdminFacts): Prom
       new Promise((resolve) => {
         server.close(() => resolve());
         server.closeAllConnections();
+        endLoopDelay();
         registry.clear();
       }),
   };
@@ -151,7 +155,15 @@ function createRegistry(facts: AdminFacts): Registry {
     () => facts.cacheStore()?.evictions ?? 0,
   );
   gauge('sluice_requests_in_flight', 'Requests that have not ended.', registers, facts.inFlight);
-  counter('sluice_access_log_dropped_total', 'Access-log lines dropped.', registers, facts.droppedLogLines);
+  const { accessLog } = facts;
+  counter('sluice_access_log_dropped_total', 'Access-log lines dropped.', registers, () => accessLog.dropped);
+  counter('sluice_access_log_written_total', 'Access-log lines written.', registers, () => accessLog.written);
+  counter(
+    'sluice_access_log_sampled_out_total',
+    'Requests without a line in the access log because of its sampling.',
+    registers,
+    () => accessLog.sampledOut,
+  );
   counter(
     'sluice_telemetry_dropped_total',
     'Telemetry summaries dropped.',

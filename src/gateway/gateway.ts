@@ -131,7 +131,7 @@ class RunningGateway implements Gateway {
       metrics: this.#metrics,
       splits: () => splits.snapshot(),
       notReady: () => (this.#draining !== null ? 'draining' : ''),
-      droppedLogLines: () => accessLog.dropped,
+      accessLog,
       droppedSummaries: () => recorder.dropped,
       inFlight: () => this.#inFlight,
       channelConnected: () => splits.connected,

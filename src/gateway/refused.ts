@@ -4,9 +4,12 @@
  * @module
  */
 
+import { lineWeight } from '../core/policy/log-sampling.ts';
+import { REDACTED } from './access-line.ts';
 import type { Runtime } from './exchange.ts';
 import { GATEWAY_ERRORS, type GatewayErrorCode } from './gateway-errors.ts';
 import { isoTime } from './iso-time.ts';
+import { randomFraction } from './random-ids.ts';
 
 export interface Refusal {
   /** Upper case; empty when there was none to be read. */
@@ -23,9 +26,18 @@ export function recordRefusal({ snapshot, accessLog, clock }: Runtime, refusal: 
   const status = refusal.answered ? GATEWAY_ERRORS[code].status : 0;
   snapshot.unrouted.observe('', method, status, 0);
   if (!accessLog.enabled) return;
+  const { logRules } = snapshot.config;
+  const failed = status === 0;
+  const weight = lineWeight(logRules, { failed, durationMs: 0 }, logRules.share < 1 ? randomFraction() : 0);
+  if (weight === 0) {
+    accessLog.sampledOut += 1;
+    return;
+  }
+  const shown = (name: string, value: string): string => (logRules.redacted.has(name) ? REDACTED : value);
   accessLog.write(
     `{"time":"${isoTime(clock.nowMs())}","method":"${method}","route":"","path":"","status":${status}` +
       `,"duration_ms":0,"service":"","version":"","forced":false,"endpoint":"","attempts":0,"sticky":""` +
-      `,"request_id":"${requestId}","trace_id":"","client_ip":"${clientIp}","bytes":0,"error":"${code}"}\n`,
+      `,"request_id":"${shown('request_id', requestId)}","trace_id":"","client_ip":"${shown('client_ip', clientIp)}"` +
+      `,"bytes":0${weight === 1 ? '' : `,"stands_for":${weight}`},"error":"${code}"}\n`,
   );
 }

@@ -61,6 +61,11 @@ export function registerUpstreams(registry: Registry, snapshot: () => Snapshot |
     targets(({ endpoint }) => endpoint.pool.stats.connected),
   );
   gauge(
+    'sluice_endpoint_connections_free',
+    'Open connections to an endpoint that can take an attempt at once.',
+    targets(({ endpoint }) => endpoint.pool.stats.free),
+  );
+  gauge(
     'sluice_endpoint_attempts_queued',
     'Attempts that wait for a connection to an endpoint.',
     targets(({ endpoint }) => endpoint.pool.stats.pending),

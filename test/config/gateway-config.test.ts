@@ -91,6 +91,7 @@ routes: [{ name: a, match: { path: / }, service: a }]
       admin: { address: { host: '127.0.0.1', port: 9090 } },
       trustedProxies: [],
       accessLog: { kind: 'stdout' },
+      logRules: { share: 1, errors: true, slowMs: null, redacted: new Set() },
       drainMs: 30_000,
       cacheBytes: 67_108_864,
       jwt: {},

@@ -103,6 +103,7 @@ export function gatewayConfigOf(
     admin: { address: ANY_PORT },
     trustedProxies: [],
     accessLog: { kind: 'off' },
+    logRules: { share: 1, errors: true, slowMs: null, redacted: new Set() },
     drainMs: 2_000,
     cacheBytes: 16_777_216,
     jwt: {},

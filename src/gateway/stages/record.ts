@@ -4,8 +4,8 @@
  * @module
  */
 
+import { logExchange } from '../access-line.ts';
 import type { Exchange, RunningTunnel } from '../exchange.ts';
-import { isoTime } from '../iso-time.ts';
 import { OUTCOME, type OutcomeIndex, outcomeOfStatus } from '../recorder.ts';
 
 export function record(exchange: Exchange): void {
@@ -34,9 +34,7 @@ export function record(exchange: Exchange): void {
   } else {
     noteTunnel(exchange, exchange.tunnel);
   }
-  if (runtime.accessLog.enabled) {
-    runtime.accessLog.write(accessLine(exchange, sentStatus(exchange), durationMs));
-  }
+  logExchange(exchange, sentStatus(exchange), durationMs);
   runtime.onRecorded(exchange);
 }
 
@@ -86,49 +84,4 @@ function letGo({ attempt, rival, hold }: Exchange): void {
 function responseOutcome(exchange: Exchange, complete: boolean, status: number): OutcomeIndex {
   if (complete) return outcomeOfStatus(status);
   return exchange.errorCode === 'RESPONSE_BROKEN_OFF' ? OUTCOME.reset : OUTCOME.clientAborted;
-}
-
-/** Only what a client can choose freely is escaped; ids, addresses and names have safe alphabets. */
-function accessLine(exchange: Exchange, status: number, durationMs: number): string {
-  const { route, version, attempt, runtime } = exchange;
-  return (
-    `{"time":"${isoTime(runtime.clock.nowMs())}","method":${quoted(exchange.method)}` +
-    `,"route":${quoted(route?.name ?? '')},"path":${quoted(route?.pattern ?? '')},"status":${status}` +
-    `,"duration_ms":${Math.round(durationMs * 1000) / 1000},"service":"${route?.service.name ?? ''}"` +
-    `,"version":"${version?.name ?? ''}","forced":${exchange.forced}` +
-    `,"endpoint":"${attempt?.target.endpoint.origin ?? ''}","attempts":${exchange.attempts}` +
-    `,"sticky":${quoted(exchange.stickySource)},"request_id":"${exchange.requestId}"` +
-    `,"trace_id":"${exchange.traceId}","client_ip":"${exchange.clientIp}","bytes":${exchange.bytesOut}` +
-    `${breakerField(exchange)}${cacheField(exchange)}${exchange.limited === '' ? '' : `,"limit":"${exchange.limited}"`}` +
-    `${exchange.keyOutcome === '' ? '' : `,"idempotency":"${exchange.keyOutcome}"`}` +
-    `${outcomeFields(exchange.outcomes)},"error":"${exchange.errorCode}"}\n`
-  );
-}
-
-/** Only on routes with a breaker: `refused`, or its state. */
-function breakerField({ route, version, attempt, standIn, errorCode }: Exchange): string {
-  const breakers = version === null ? undefined : route?.breakers?.get(version);
-  if (breakers === undefined) return '';
-  if (errorCode === 'BREAKER_OPEN') return ',"breaker":"refused"';
-  return attempt === null || standIn !== null ? '' : `,"breaker":"${breakers.of(attempt.target).state}"`;
-}
-
-/** Only on routes that cache. */
-function cacheField({ cacheRun }: Exchange): string {
-  return cacheRun === null ? '' : `,"cache":"${cacheRun.outcome}"`;
-}
-
-/** What policies noted. */
-function outcomeFields(outcomes: readonly string[] | null): string {
-  if (outcomes === null) return '';
-  let fields = '';
-  for (let i = 0; i + 1 < outcomes.length; i += 2)
-    fields += `,"${outcomes[i]}":${quoted(outcomes[i + 1] ?? '')}`;
-  return fields;
-}
-
-const SAFE_TEXT = /^[\w./:{}*@ -]*$/;
-
-function quoted(text: string): string {
-  return SAFE_TEXT.test(text) ? `"${text}"` : JSON.stringify(text);
 }

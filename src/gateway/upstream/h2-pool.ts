@@ -42,7 +42,8 @@ export class H2Pool implements UpstreamPool {
   }
 
   get stats(): PoolStats {
-    return { connected: this.#carriers.size, pending: this.#waiting.length };
+    const free = [...this.#carriers].filter(hasRoom).length;
+    return { connected: this.#carriers.size, free, pending: this.#waiting.length };
   }
 
   dispatch(request: UpstreamRequest, handler: Dispatcher.DispatchHandler): void {
@@ -83,12 +84,7 @@ export class H2Pool implements UpstreamPool {
   }
 
   #free(): Carrier | undefined {
-    for (const carrier of this.#carriers) {
-      const { session, exchanges } = carrier;
-      if (session.closed || session.destroyed) continue;
-      const limit = Math.min(MAX_H2_STREAMS, session.remoteSettings?.maxConcurrentStreams ?? MAX_H2_STREAMS);
-      if (exchanges.size < limit) return carrier;
-    }
+    for (const carrier of this.#carriers) if (hasRoom(carrier)) return carrier;
     return undefined;
   }
 
@@ -212,4 +208,11 @@ export class H2Pool implements UpstreamPool {
     }
     if (this.#carriers.size === 0 && this.#connecting === null) this.#onIdle?.();
   }
+}
+
+function hasRoom({ session, exchanges }: Carrier): boolean {
+  if (session.closed || session.destroyed) return false;
+  return (
+    exchanges.size < Math.min(MAX_H2_STREAMS, session.remoteSettings?.maxConcurrentStreams ?? MAX_H2_STREAMS)
+  );
 }

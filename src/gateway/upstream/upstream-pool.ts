@@ -13,6 +13,8 @@ export type UpstreamRequest = Dispatcher.DispatchOptions & { readonly servername
 export interface PoolStats {
   /** Open connections. */
   readonly connected: number;
+  /** Open ones that could take a request at once. */
+  readonly free: number;
   /** Requests that wait for one. */
   readonly pending: number;
 }

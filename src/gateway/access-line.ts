@@ -1,0 +1,82 @@
+/**
+ * One line of the access log: which requests get one, and what is in it. Never the query nor the path itself, only
+ * the route's pattern: both may hold what nobody should keep. Knows exchanges, not where lines go.
+ * @module
+ */
+
+import { lineWeight } from '../core/policy/log-sampling.ts';
+import type { Exchange } from './exchange.ts';
+import { isoTime } from './iso-time.ts';
+import { randomFraction } from './random-ids.ts';
+
+export const REDACTED = '[redacted]';
+
+/** Writes the line of an exchange that has ended, unless it is not among those to be logged. */
+export function logExchange(exchange: Exchange, status: number, durationMs: number): void {
+  const { accessLog } = exchange.runtime;
+  if (!accessLog.enabled) return;
+  const { logRules } = exchange.snapshot.config;
+  const { errorCode } = exchange;
+  const failed = status >= 500 || status === 0 || BROKEN.has(errorCode);
+  const weight = lineWeight(logRules, { failed, durationMs }, logRules.share < 1 ? randomFraction() : 0);
+  if (weight === 0) accessLog.sampledOut += 1;
+  else accessLog.write(accessLine(exchange, status, durationMs, logRules.redacted, weight));
+}
+
+const BROKEN: ReadonlySet<string> = new Set(['CLIENT_ABORTED', 'RESPONSE_BROKEN_OFF']);
+
+/** Only what a client can choose freely is escaped; ids, addresses and names have safe alphabets. */
+function accessLine(
+  exchange: Exchange,
+  status: number,
+  durationMs: number,
+  redacted: ReadonlySet<string>,
+  weight: number,
+): string {
+  const { route, version, attempt, runtime } = exchange;
+  const shown = (name: string, value: string): string => (redacted.has(name) ? REDACTED : value);
+  return (
+    `{"time":"${isoTime(runtime.clock.nowMs())}","method":${quoted(exchange.method)}` +
+    `,"route":${quoted(route?.name ?? '')},"path":${quoted(route?.pattern ?? '')},"status":${status}` +
+    `,"duration_ms":${Math.round(durationMs * 1000) / 1000},"service":"${route?.service.name ?? ''}"` +
+    `,"version":"${version?.name ?? ''}","forced":${exchange.forced}` +
+    `,"endpoint":"${shown('endpoint', attempt?.target.endpoint.origin ?? '')}","attempts":${exchange.attempts}` +
+    `,"sticky":${quoted(exchange.stickySource)},"request_id":"${shown('request_id', exchange.requestId)}"` +
+    `,"trace_id":"${shown('trace_id', exchange.traceId)}","client_ip":"${shown('client_ip', exchange.clientIp)}"` +
+    `,"bytes":${exchange.bytesOut}` +
+    `${breakerField(exchange)}${cacheField(exchange)}${exchange.limited === '' ? '' : `,"limit":"${exchange.limited}"`}` +
+    `${exchange.keyOutcome === '' ? '' : `,"idempotency":"${exchange.keyOutcome}"`}` +
+    `${outcomeFields(exchange.outcomes, redacted)}${weight === 1 ? '' : `,"stands_for":${weight}`}` +
+    `,"error":"${exchange.errorCode}"}\n`
+  );
+}
+
+/** Only on routes with a breaker: `refused`, or its state. */
+function breakerField({ route, version, attempt, standIn, errorCode }: Exchange): string {
+  const breakers = version === null ? undefined : route?.breakers?.get(version);
+  if (breakers === undefined) return '';
+  if (errorCode === 'BREAKER_OPEN') return ',"breaker":"refused"';
+  return attempt === null || standIn !== null ? '' : `,"breaker":"${breakers.of(attempt.target).state}"`;
+}
+
+/** Only on routes that cache. */
+function cacheField({ cacheRun }: Exchange): string {
+  return cacheRun === null ? '' : `,"cache":"${cacheRun.outcome}"`;
+}
+
+/** What policies noted. */
+function outcomeFields(outcomes: readonly string[] | null, redacted: ReadonlySet<string>): string {
+  if (outcomes === null) return '';
+  let fields = '';
+  for (let i = 0; i + 1 < outcomes.length; i += 2) {
+    const name = outcomes[i] ?? '';
+    fields += `,"${name}":${quoted(redacted.has(name) ? REDACTED : (outcomes[i + 1] ?? ''))}`;
+  }
+  return fields;
+}
+
+const SAFE_TEXT = /^[\w./:{}*@ -]*$/;
+
+function quoted(text: string): string {
+  return SAFE_TEXT.test(text) ? `"${text}"` : JSON.stringify(text);
+}
