@@ -8,6 +8,7 @@ import { randomUUID } from 'node:crypto';
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import type { ListenAddress } from '../config/primitives.ts';
 import { SluiceError } from '../core/domain/errors.ts';
+import type { RolloutView } from '../core/view/rollout-view.ts';
 import type { Control } from '../ports/control.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { type ApiToken, createAccess } from './access.ts';
@@ -54,7 +55,7 @@ export async function startControlApi(options: ControlApiOptions): Promise<Contr
   });
   const ending = new AbortController();
   const check = createAccess(options);
-  addErrorHandling(app, logger);
+  addErrorHandling(app, control, logger);
   app.addHook('onRequest', async (request, reply) => {
     reply.headers({
       'x-request-id': request.id,
@@ -100,11 +101,21 @@ function refuseForeignTarget(target: string): void {
   throw new SluiceError('BAD_REQUEST', { detail: 'the request target must be a path of this server' });
 }
 
-function addErrorHandling(app: FastifyInstance, logger: Logger): void {
+/** A look needs no lease: when its holder is gone, what it wrote last is better than nothing. */
+async function storedView(control: Control, request: FastifyRequest): Promise<RolloutView | null> {
+  const { name } = request.params as { name?: string };
+  const looks = request.method === 'GET' && request.routeOptions.url === '/api/v1/rollouts/:name';
+  const asked = request.headers[HOP_HEADER] === undefined;
+  return looks && asked && name !== undefined ? control.storedView(name) : null;
+}
+
+function addErrorHandling(app: FastifyInstance, control: Control, logger: Logger): void {
   app.setErrorHandler(async (error, request, reply) => {
     if (error instanceof SluiceError && error.code === 'HELD_ELSEWHERE') {
       const passedOn = await passOn(error, request, reply);
       if (passedOn) return reply;
+      const stored = await storedView(control, request);
+      if (stored) return reply.send(stored);
     }
     return sendProblem(error, request, reply, logger);
   });

@@ -36,7 +36,7 @@ export async function up(flags: UpFlags, io: ProcessIo): Promise<void> {
     sayGateway(proxy, io);
     io.say(`control API  ${running.api.url}`);
     io.say(`rollouts     ${Object.keys(project.plans).join(', ') || 'none declared'}`);
-    io.say(`next         rollout start ${Object.keys(project.plans)[0] ?? '<name>'}`);
+    io.say(`next         npx rollout start ${Object.keys(project.plans)[0] ?? '<name>'}`);
     return gatewayLife(proxy, io);
   });
 }

@@ -38,7 +38,7 @@ export function createControl(context: OperatorContext, sessions: SessionTable):
       ({ service }) => service === record.service,
     );
     const supersededBy = latest && latest.rollout !== record.rollout ? latest.rollout : null;
-    unseen.sighting = { ...unseen.sighting, supersededBy };
+    unseen.sighting = { ...unseen.sighting, supersededBy, unseen: isActive(record.state) };
     const view = viewOf(unseen, clock.nowMs());
     unseen.close();
     return view;
@@ -60,6 +60,10 @@ export function createControl(context: OperatorContext, sessions: SessionTable):
       // Only the holder of the lease has seen the evidence.
       if (isActive(record.state) && !sessionOf(record)) await sessions.lease(record.service);
       return recordedView(record);
+    },
+    async storedView(rollout) {
+      const record = await backend.store.load(rollout);
+      return record ? recordedView(record) : projectDeclared(await catalog.plan(rollout), clock.nowMs());
     },
     act: (request) => act(context, sessions, request),
     async traffic(rollout) {
@@ -204,7 +208,7 @@ function inputOf(action: Exclude<Action, { kind: 'start' | 'retry' }>, request: 
   const { actor } = request;
   switch (action.kind) {
     case 'pause':
-      return { kind: 'pause', actor, reason: action.reason ?? `paused by ${actor.name}` };
+      return { kind: 'pause', actor, reason: action.reason ?? 'paused by hand' };
     case 'resume':
       return { kind: 'resume', actor };
     case 'promote':
@@ -212,15 +216,15 @@ function inputOf(action: Exclude<Action, { kind: 'start' | 'retry' }>, request: 
         kind: 'promote',
         actor,
         full: action.full,
-        reason: action.reason ?? promoteReason(action.full, actor.name),
+        reason: action.reason ?? promoteReason(action.full),
       };
     case 'abort':
       return { kind: 'abort', actor, reason: action.reason };
     case 'undo':
-      return { kind: 'undo', actor, reason: action.reason ?? `undone by ${actor.name}` };
+      return { kind: 'undo', actor, reason: action.reason ?? 'undone by hand' };
   }
 }
 
-function promoteReason(full: boolean, name: string): string {
-  return full ? `promoted in full by ${name}` : `promoted by ${name}`;
+function promoteReason(full: boolean): string {
+  return full ? 'promoted in full by hand' : 'promoted by hand';
 }

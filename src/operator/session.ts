@@ -53,6 +53,7 @@ const NOTHING_SEEN: Sighting = {
   totalRequests: 0,
   closed: null,
   supersededBy: null,
+  unseen: false,
 };
 
 export function openSession(

@@ -56,6 +56,8 @@ export interface Control {
   /** Declared and recorded rollouts, by name. */
   list(): Promise<readonly RolloutView[]>;
   view(rollout: string): Promise<RolloutView>;
+  /** As the store has it, whoever looks after it: for when that operator does not answer. */
+  storedView(rollout: string): Promise<RolloutView>;
   act(request: ActRequest): Promise<RolloutView>;
   /** Of the rollout's service; null when there is too little. */
   traffic(rollout: string): Promise<MeasuredTraffic | null>;

@@ -303,6 +303,16 @@ describe('a service that another operator holds', () => {
     }
   });
 
+  it('answers a look from the store when the contact is away: a leader that has died holds its lease a while', async () => {
+    control.failNext = new SluiceError('HELD_ELSEWHERE', { data: { contact: 'http://127.0.0.1:1' } });
+    expect(await call('GET', '/api/v1/rollouts/orders-v2')).toMatchObject({
+      status: 200,
+      json: { rollout: 'orders-v2' },
+    });
+    control.failNext = new SluiceError('HELD_ELSEWHERE', { data: { contact: 'http://127.0.0.1:1' } });
+    expect((await call('GET', '/api/v1/rollouts/orders-v2/runs')).status).toBe(503);
+  });
+
   it('is 503 when the contact is away, missing, or would send the request round in a circle', async () => {
     for (const data of [{ contact: 'http://127.0.0.1:1' }, { contact: 'not a url' }, {}]) {
       control.failNext = new SluiceError('HELD_ELSEWHERE', { data });

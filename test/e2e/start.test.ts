@@ -142,6 +142,12 @@ describe('a process that cannot start', () => {
     expect(ended.stderr).toContain('Name a folder that this user may write with --state-dir.');
   });
 
+  it('because its state folder cannot be made says so, and does not try for ever', async () => {
+    const ended = await run(['up', '--api', '127.0.0.1:0', '--state-dir', '/proc/sluice/state']);
+    expect(ended.code).toBe(1);
+    expect(ended.stderr).toContain('cannot keep state in /proc/sluice/state: it cannot be created there');
+  });
+
   it('because Redis refuses its password says so', async () => {
     const redis = await startRedis({ password: 'right' });
     const wrong = await run(['operator', '--open-loopback', '--api', '127.0.0.1:0'], {

@@ -62,6 +62,10 @@ export class ScriptedControl implements Control {
     return (this.#events.get(rollout) ?? []).filter((e) => e.sequence > afterSequence).slice(0, limit);
   }
 
+  async storedView(rollout: string): Promise<RolloutView> {
+    return this.#viewOf(rollout);
+  }
+
   subscribe(listener: (change: RolloutChange) => void, signal: AbortSignal): void {
     this.#listeners.add(listener);
     signal.addEventListener('abort', () => this.#listeners.delete(listener), { once: true });

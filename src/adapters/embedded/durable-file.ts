@@ -4,7 +4,7 @@
  * @module
  */
 
-import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
+import { mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { SluiceError } from '../../core/domain/errors.ts';
 
@@ -51,8 +51,41 @@ export async function syncDirectory(path: string): Promise<void> {
 
 /** Creates a directory with its parents, durable in the parent that existed. */
 export async function makeDirectory(path: string): Promise<void> {
-  const first = await mkdir(path, { recursive: true, mode: 0o700 });
-  if (first !== undefined) await syncDirectory(dirname(first));
+  if (await makeOne(path)) await syncDirectory(dirname(path));
+}
+
+/**
+ * True: it was created, after its parents. Not by `recursive`, which never ends where a parent refuses new entries by
+ * ENOENT, as in /proc.
+ */
+async function makeOne(path: string): Promise<boolean> {
+  try {
+    await mkdir(path, { mode: 0o700 });
+    return true;
+  } catch (error) {
+    if (isMissing(error) && dirname(path) !== path && (await makeParent(path))) {
+      await mkdir(path, { mode: 0o700 });
+      return true;
+    }
+    if (await isDirectory(path)) return false;
+    throw error;
+  }
+}
+
+/** False: the parent is there, so that it is not what was missing. */
+async function makeParent(path: string): Promise<boolean> {
+  const parent = dirname(path);
+  if (await isDirectory(parent)) return false;
+  await makeDirectory(parent);
+  return true;
+}
+
+async function isDirectory(path: string): Promise<boolean> {
+  try {
+    return (await stat(path)).isDirectory();
+  } catch {
+    return false;
+  }
 }
 
 /** The content of a file, or null when there is none. */

@@ -26,6 +26,8 @@ export interface Sighting {
   readonly totalRequests: number;
   /** A rollout that was started on the service since; null when this one says what is served. */
   readonly supersededBy: string | null;
+  /** The operator that looks after it cannot be asked: this is what it wrote last. */
+  readonly unseen: boolean;
   /** Why the schedule holds the rollout back; null when it does not. */
   readonly closed: string | null;
 }
@@ -165,6 +167,9 @@ function sentence(record: RolloutRecord, sighting: Sighting): string {
   if (sighting.supersededBy) {
     const ended = `${state.phase} at step ${state.step + 1}`;
     return `Ended (${ended}); ${sighting.supersededBy} was started on ${plan.service} since.`;
+  }
+  if (sighting.unseen && isActive(state)) {
+    return `Its operator does not answer: this is what it wrote last, at step ${state.step + 1}. Another one takes over within seconds.`;
   }
   switch (state.phase) {
     case 'holding':

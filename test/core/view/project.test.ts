@@ -18,6 +18,7 @@ function sighting(changes: Partial<Sighting> = {}): Sighting {
     totalRequests: 1000,
     closed: null,
     supersededBy: null,
+    unseen: false,
     ...changes,
   };
 }
