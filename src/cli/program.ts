@@ -13,6 +13,7 @@ import type { VerbRunner } from './verb-runner.ts';
 import { registerAbort } from './verbs/abort.ts';
 import { registerCompletion } from './verbs/completion.ts';
 import { registerEvents } from './verbs/events.ts';
+import { registerExplain } from './verbs/explain.ts';
 import { registerHistory } from './verbs/history.ts';
 import { registerLint } from './verbs/lint.ts';
 import { registerList } from './verbs/list.ts';
@@ -67,7 +68,7 @@ export function createProgram(io: CliIo): Command {
   for (const register of [registerPromote, registerPause, registerResume, registerAbort]) {
     register(program, run);
   }
-  for (const register of [registerRetry, registerUndo, registerHistory, registerEvents]) {
+  for (const register of [registerRetry, registerUndo, registerHistory, registerEvents, registerExplain]) {
     register(program, run);
   }
   program.commandsGroup('Offline:');

@@ -151,3 +151,37 @@ describe('list, history, events', () => {
     expect(run.stderr.split('\n')[0]).toMatch(/^orders-v2 HOLDING: /);
   });
 });
+
+describe('explain', () => {
+  it('shows the decision with its numbers, and by --event another one', async () => {
+    control().put(holdingView());
+    const { checks } = holdingView();
+    const told = control().move('orders-v2', 'aborted', { phase: 'aborted' });
+    const last = told.events.at(-1);
+    if (!last) throw new Error('the script records events');
+    control().put({ ...told, events: [...told.events.slice(0, -1), { ...last, evidence: checks }] });
+    const run = await cli(['explain', 'orders-v2']);
+    expect([run.code, run.stderr]).toEqual([0, '']);
+    expect(run.stdout).toContain('orders-v2 run 2: aborted at step 3');
+    expect(run.stdout).toMatch(/✗ p95 > \+50%: fail, over 5m\n {4}canary {5}v2 {2}287ms of 2,410 requests\n/);
+    expect(run.stdout).toMatch(
+      /evidence {3}2700 that it is worse, 100 aborts; 0\.1 that it keeps the limit, 100 proves it/,
+    );
+    expect(run.stdout).toMatch(/canary {5}v2 {2}0\.25%, 6 of 2,410 \(95%: 0\.\d+% to 0\.\d+%\)/);
+    expect(JSON.parse((await cli(['explain', 'orders-v2', '--json'])).stdout).checks).toHaveLength(
+      checks.length,
+    );
+    const number = String(holdingView().events[0]?.sequence);
+    const first = await cli(['explain', 'orders-v2', '--event', number]);
+    expect(first.stdout).toContain('It rests on no check');
+    expect((await cli(['explain', 'orders-v2', '--event', '99'])).code).toBe(1);
+    expect((await cli(['explain', 'orders-v2', '--event', 'x'])).code).toBe(2);
+  });
+
+  it('has nothing to explain before anything was decided', async () => {
+    expect(await cli(['explain', 'orders-v2'])).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('orders-v2 has decided nothing yet'),
+    });
+  });
+});

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Evidence, Rule } from '../domain/rule.ts';
+import type { Condition, Evidence, Rule } from '../domain/rule.ts';
 import { binFrom } from './histogram.ts';
 import { countFrom } from './second.ts';
 import type { SlidingWindow } from './sliding-window.ts';
@@ -30,6 +30,7 @@ export function evidenceOf(rule: Rule, window: SlidingWindow): Evidence | null {
         windowMs: rule.overMs,
         canary: { bad: canary.sums.bad, total: canary.sums.total },
         baseline: total > 0 ? { bad, total } : null,
+        ...rateLimit(condition, total > 0 ? bad / total : null),
       };
     }
     case 'quantile-ratio':
@@ -45,11 +46,26 @@ export function evidenceOf(rule: Rule, window: SlidingWindow): Evidence | null {
         quantile: condition.quantile,
         canary: { total: canaryTotal, valueMs: quantileMs(canary) },
         baseline: baselineTotal > 0 ? { total: baselineTotal, valueMs: quantileMs(baseline) } : null,
+        ...latencyLimit(condition, baselineTotal > 0 ? quantileMs(baseline) : null),
       };
     }
     case 'promql':
       return null;
   }
+}
+
+/** What a rule allows the canary, given the baseline's rate. */
+export function rateLimit(condition: Condition, baseline: number | null): { readonly limit?: number } {
+  if (condition.kind === 'rate-limit') return { limit: condition.limit };
+  return condition.kind === 'rate-ratio' && baseline !== null ? { limit: condition.factor * baseline } : {};
+}
+
+/** What a rule allows the canary, given the baseline's quantile in milliseconds. */
+export function latencyLimit(condition: Condition, baselineMs: number | null): { readonly limitMs?: number } {
+  if (condition.kind === 'quantile-limit') return { limitMs: condition.limitMs };
+  return condition.kind === 'quantile-ratio' && baselineMs !== null
+    ? { limitMs: condition.factor * baselineMs }
+    : {};
 }
 
 /** Whether a part of the window, down to a sixteenth, breaks the limit clearly, though the whole may not yet. */

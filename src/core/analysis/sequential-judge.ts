@@ -12,7 +12,7 @@ import type { Plan } from '../domain/plan.ts';
 import type { Check, Evidence, NoEvidenceCause, Proof, Rule, Verdict } from '../domain/rule.ts';
 import { FULL_BP } from '../domain/weight.ts';
 import { assess, formatEvidence } from './assess.ts';
-import { breaksClearly, evidenceOf } from './breach.ts';
+import { breaksClearly, evidenceOf, latencyLimit, rateLimit } from './breach.ts';
 import { type BetLimits, capAt, total } from './e-value.ts';
 import { addFailures, clusterSize, NO_FAILURES } from './failure-clusters.ts';
 import type { Judge, JudgeInput, JudgeMemory, JudgeOutput, RuleMemory, RuleSample } from './judge.ts';
@@ -273,12 +273,16 @@ function evidenceOfSample(rule: Rule, sample: RuleSample): Evidence {
     case 'none':
     case 'scalar':
       return sample;
-    case 'rate':
-      return { kind: 'rate', windowMs: rule.overMs, canary: sample.canary, baseline: sample.baseline };
+    case 'rate': {
+      const { canary, baseline } = sample;
+      const limit = rateLimit(rule.condition, baseline && baseline.bad / baseline.total);
+      return { kind: 'rate', windowMs: rule.overMs, canary, baseline, ...limit };
+    }
     case 'quantile': {
       const quantile = 'quantile' in rule.condition ? rule.condition.quantile : 0;
       const { canary, baseline } = sample;
-      return { kind: 'quantile', windowMs: rule.overMs, quantile, canary, baseline };
+      const limit = latencyLimit(rule.condition, baseline?.valueMs ?? null);
+      return { kind: 'quantile', windowMs: rule.overMs, quantile, canary, baseline, ...limit };
     }
   }
 }

@@ -81,6 +81,8 @@ export type Evidence =
       readonly windowMs: number;
       readonly canary: RateArm;
       readonly baseline: RateArm | null;
+      /** The rate that the rule allows the canary, 0–1; left out where nothing says. */
+      readonly limit?: number;
     }
   | {
       readonly kind: 'quantile';
@@ -88,6 +90,8 @@ export type Evidence =
       readonly quantile: number;
       readonly canary: QuantileArm;
       readonly baseline: QuantileArm | null;
+      /** What the rule allows the canary, milliseconds; left out where nothing says. */
+      readonly limitMs?: number;
     }
   | { readonly kind: 'scalar'; readonly query: string; readonly value: number; readonly sampledAtMs: number }
   | { readonly kind: 'none'; readonly cause: NoEvidenceCause; readonly detail?: string };
