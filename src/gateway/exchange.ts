@@ -17,6 +17,7 @@ import type { AccessLog } from './access-log.ts';
 import type { Alarm } from './alarm.ts';
 import type { CacheRun } from './cache/cache-run.ts';
 import type { HttpCache } from './cache/http-cache.ts';
+import type { ClientRequest, ClientResponse } from './client.ts';
 import type { DeadlineWheel } from './deadlines.ts';
 import type { GatewayErrorCode } from './gateway-errors.ts';
 import type { KeyOutcome } from './idempotency-metrics.ts';
@@ -101,9 +102,16 @@ export interface RunningAttempt {
   resume(): void;
 }
 
+/** Of either protocol. */
+export interface ExchangeResponse extends ClientResponse {
+  exchange: Exchange | null;
+  /** The client asks to change protocols. */
+  readonly upgrade: HeldSocket | null;
+}
+
 export class Exchange {
-  readonly request: IncomingMessage;
-  readonly response: GatewayResponse;
+  readonly request: ClientRequest;
+  readonly response: ExchangeResponse;
   readonly runtime: Runtime;
   /** The configuration that this request lives by, whatever is reloaded meanwhile. */
   readonly snapshot: Snapshot;
@@ -212,8 +220,8 @@ export class Exchange {
 
   constructor(
     runtime: Runtime,
-    request: IncomingMessage,
-    response: GatewayResponse,
+    request: ClientRequest,
+    response: ExchangeResponse,
     startedMs: number,
     snapshot: Snapshot = runtime.snapshot,
   ) {

@@ -4,7 +4,6 @@
  * @module
  */
 
-import type { IncomingMessage } from 'node:http';
 import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { GatewayConfig } from '../config/gateway-model.ts';
@@ -13,10 +12,11 @@ import type { ListenAddress } from '../config/primitives.ts';
 import { listenFailure } from '../core/domain/start-failure.ts';
 import { openAccessLog } from './access-log.ts';
 import { type AdminListener, openAdmin } from './admin.ts';
+import type { ClientRequest } from './client.ts';
 import { compileSnapshot } from './compile-snapshot.ts';
 import { restartReason, splitServices } from './config-change.ts';
 import { DeadlineWheel } from './deadlines.ts';
-import { Exchange, type GatewayResponse, type Runtime } from './exchange.ts';
+import { Exchange, type ExchangeResponse, type Runtime } from './exchange.ts';
 import { type GatewayOptions, monotonicMs, openParts, openRuntime } from './gateway-parts.ts';
 import { IdentityProviders } from './identity/identity-providers.ts';
 import { FIRST_WEIGHTS_MS, IDLE_GRACE_MS, LAST_ACCEPTED_MS, LOG_FLUSH_MS } from './limits.ts';
@@ -171,7 +171,7 @@ class RunningGateway implements Gateway {
   }
 
   /** `listener`: its index in the configuration. */
-  #onRequest(request: IncomingMessage, response: GatewayResponse, listener: number): void {
+  #onRequest(request: ClientRequest, response: ExchangeResponse, listener: number): void {
     const runtime = this.#runtime;
     if (this.#early !== null || runtime === null) {
       this.#early?.push([request, response, listener]);
@@ -287,6 +287,6 @@ class RunningGateway implements Gateway {
   }
 }
 
-function onResponseClose(this: GatewayResponse): void {
+function onResponseClose(this: ExchangeResponse): void {
   if (this.exchange !== null) record(this.exchange);
 }

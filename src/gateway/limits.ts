@@ -70,6 +70,15 @@ export const MAX_H2_STREAMS = 100;
 export const H2_WINDOW_BYTES = 131_072;
 /** A session without requests is closed after this. */
 export const H2_IDLE_MS = 60_000;
+/** Requests under way on one HTTP/2 connection of a client. */
+export const MAX_H2_CLIENT_STREAMS = 128;
+/** Bytes of one request body over HTTP/2 that a client may send ahead. */
+export const H2_CLIENT_WINDOW_BYTES = 65_535;
+/** What Node may hold for one HTTP/2 connection of a client, megabytes. */
+export const MAX_H2_SESSION_MB = 8;
+/** Requests that a client may call off on one HTTP/2 connection at once, and then per second. */
+export const H2_RESET_BURST = 100;
+export const H2_RESETS_PER_SECOND = 20;
 /** After an answer that did not come, its session has this long to show that it is alive. */
 export const H2_PING_MS = 2_000;
 /** Time that an issuer gets for its keys. */

@@ -83,6 +83,7 @@ routes: [{ name: a, match: { path: / }, service: a }]
           address: { host: '::', port: 8080 },
           tls: null,
           hsts: null,
+          http2: false,
           redirectPort: null,
           ip: null,
           limits: DEFAULT_LISTENER_LIMITS,

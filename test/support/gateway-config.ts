@@ -83,6 +83,7 @@ export function listenerOf(changes: Partial<ListenerConfig> = {}): ListenerConfi
     address: ANY_PORT,
     tls: null,
     hsts: null,
+    http2: false,
     redirectPort: null,
     ip: null,
     limits: DEFAULT_LISTENER_LIMITS,

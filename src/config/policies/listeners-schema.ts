@@ -114,6 +114,10 @@ export const listenerShape = z.strictObject({
     })
     .optional()
     .meta({ description: 'Requests over plain http are sent to https (308), to 443 or another port.' }),
+  http2: z.boolean().optional().meta({
+    description:
+      'Speaks HTTP/2 beside HTTP/1.1: over TLS by ALPN, else to clients that know it. Default false.',
+  }),
   ip: ipField,
   limits: limits.optional().meta({ description: 'What one client may take of the listener.' }),
 });

@@ -63,6 +63,8 @@ export interface ListenerConfig {
   readonly tls: ListenerTls | null;
   /** Value of Strict-Transport-Security; null: none is sent. */
   readonly hsts: string | null;
+  /** Over TLS by ALPN, else by prior knowledge; HTTP/1.1 is spoken beside it. */
+  readonly http2: boolean;
   /** Port of https that plain requests are sent to; null: they are served. */
   readonly redirectPort: number | null;
   /** Null: clients from everywhere. */
@@ -74,11 +76,12 @@ const DEFAULT_HSTS_MS = 365 * 86_400_000;
 const HTTPS_PORT = 443;
 
 export function completeListener(written: ListenerYaml, configPath: string): ListenerConfig {
-  const { address, tls, hsts, redirect, ip, limits } = written;
+  const { address, tls, hsts, http2, redirect, ip, limits } = written;
   return {
     address,
     tls: tls ? completeTls(tls, configPath) : null,
     hsts: completeHsts(hsts),
+    http2: http2 ?? false,
     redirectPort: redirect === undefined ? null : redirect === 'https' ? HTTPS_PORT : redirect.port,
     ip: completeIp(ip),
     limits: completeLimits(limits ?? {}),

@@ -4,10 +4,15 @@
  * @module
  */
 
+import { IncomingMessage } from 'node:http';
+import { Socket } from 'node:net';
 import { Exchange, GatewayResponse } from '../exchange.ts';
 import { CacheRun } from './cache-run.ts';
 import { withConditions } from './request-facts.ts';
 import type { StoredResponse } from './stored-response.ts';
+
+/** No request either: a response of Node's wants to know its method. */
+const NOBODY = new IncomingMessage(new Socket());
 
 /** A response that nobody receives: what is written is gone, the end closes it. */
 class NoClient extends GatewayResponse {
@@ -47,7 +52,7 @@ export function renewInBackground(exchange: Exchange, run: CacheRun, stored: Sto
   const renewal = new Exchange(
     runtime,
     exchange.request,
-    new NoClient(exchange.request),
+    new NoClient(NOBODY),
     runtime.monotonicMs(),
     exchange.snapshot,
   );

@@ -11,13 +11,15 @@ import type { Duplex } from 'node:stream';
 import type { ListenerConfig, ListenerLimits, ListenerTls } from '../../config/policies/listeners.ts';
 import type { ListenAddress } from '../../config/primitives.ts';
 import type { Logger } from '../../telemetry/logger.ts';
-import { GatewayResponse } from '../exchange.ts';
+import type { ClientRequest } from '../client.ts';
+import { type ExchangeResponse, GatewayResponse } from '../exchange.ts';
+import { H2Sessions } from '../http2/h2-sessions.ts';
 import { CONNECTIONS_CHECK_MS } from '../limits.ts';
 import { acceptUpgrade } from '../upgrade/accept-upgrade.ts';
 import { type CertificateState, ListenerCertificates } from './certificates.ts';
 import { type OnRefused, refuseNonRequests } from './refusals.ts';
 
-export type RequestHandler = (request: IncomingMessage, response: GatewayResponse) => void;
+export type RequestHandler = (request: ClientRequest, response: ExchangeResponse) => void;
 
 export interface BoundAddress extends ListenAddress {
   /** It speaks https. */
@@ -65,7 +67,8 @@ export async function openListener(
       tls === null || certificates === null
         ? createServer(httpOptions(config), handle)
         : createSecure(config, tls, certificates, handle);
-    const listener = new OpenListener(server, certificates);
+    const sessions = config.http2 ? new H2Sessions(server, config, handle) : null;
+    const listener = new OpenListener(server, certificates, sessions);
     // Node would drop further fields in silence; the admit stage refuses them, the size limit bounds them.
     server.maxHeadersCount = 0;
     listener.use(config);
@@ -119,7 +122,7 @@ function createSecure(
       ...httpOptions(config),
       ...certificates.defaultOptions(),
       SNICallback: (host, done) => done(null, certificates.contextFor(host)),
-      ALPNProtocols: ['http/1.1'],
+      ALPNProtocols: config.http2 ? ['h2', 'http/1.1'] : ['http/1.1'],
       handshakeTimeout: headTimeout(config.limits, tls),
       requestCert: clientCertificates !== null,
       // Where a certificate is optional, a bad one is refused by a stage, with a reason.
@@ -136,6 +139,8 @@ function createSecure(
 class OpenListener implements Listener {
   readonly #server: GatewayServer;
   readonly #certificates: ListenerCertificates | null;
+  /** Null: HTTP/2 is not spoken. */
+  readonly #sessions: H2Sessions | null;
   /** Every accepted connection, also those that are still shaking hands. */
   readonly #sockets = new Set<Socket>();
   #closed: Promise<void> | null = null;
@@ -144,8 +149,9 @@ class OpenListener implements Listener {
   address: BoundAddress = { host: '', port: 0, secure: false };
   readonly facts: ListenerFacts;
 
-  constructor(server: GatewayServer, certificates: ListenerCertificates | null) {
+  constructor(server: GatewayServer, certificates: ListenerCertificates | null, sessions: H2Sessions | null) {
     this.#server = server;
+    this.#sessions = sessions;
     this.#certificates = certificates;
     const failed = (): number => this.#failedHandshakes;
     this.facts = {
@@ -198,6 +204,7 @@ class OpenListener implements Listener {
   }
 
   stopAccepting(): void {
+    this.#sessions?.goAway();
     // Node's own close() would also cut idle connections, on which a request may just be on its way.
     this.#closed ??= new Promise((resolve) => NetServer.prototype.close.call(this.#server, () => resolve()));
   }

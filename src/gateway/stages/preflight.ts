@@ -26,7 +26,13 @@ export function answerPreflight(exchange: Exchange): boolean {
   const { response } = exchange;
   if (exchange.runtime.draining || exchange.bodyLength !== 0) response.shouldKeepAlive = false;
   // A refusal is the same answer without permission: the browser tells its user why.
-  response.writeHead(204, ['X-Request-ID', exchange.requestId, 'Vary', VARY, ...(permitted ?? [])]);
+  response.writeHead(204, 'No Content', [
+    'X-Request-ID',
+    exchange.requestId,
+    'Vary',
+    VARY,
+    ...(permitted ?? []),
+  ]);
   response.end();
   return true;
 }

@@ -4,14 +4,14 @@
  * @module
  */
 
-import type { IncomingMessage } from 'node:http';
+import type { IncomingHttpHeaders } from 'node:http';
 import type { Transform } from 'node:stream';
 import type { StatusPolicy } from '../../config/policies/json-map.ts';
 import type { CorsPolicy } from '../../core/policy/transform/cors.ts';
 
 /** The part of an exchange that transformations read; an `Exchange` is one. */
 export interface TransformSubject {
-  readonly request: IncomingMessage;
+  readonly request: { readonly headers: IncomingHttpHeaders };
   readonly method: string;
   readonly path: string;
   readonly query: string;

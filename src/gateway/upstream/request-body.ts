@@ -4,8 +4,8 @@
  * @module
  */
 
-import type { IncomingMessage } from 'node:http';
 import type { Readable } from 'node:stream';
+import type { BodySource } from '../client.ts';
 
 /** Bytes that wait for the upstream before the client is told to wait. */
 const HIGH_WATER_BYTES = 131_072;
@@ -14,7 +14,7 @@ const HIGH_WATER_BYTES = 131_072;
 export type BodyFailure = 'too-large' | 'too-slow' | 'aborted';
 
 export interface RequestBodyOptions {
-  readonly source: IncomingMessage;
+  readonly source: BodySource;
   /** Bytes; more is a failure. */
   readonly limit: number;
   /** Bodies up to this many bytes can be read again from the start. */

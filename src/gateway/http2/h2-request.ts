@@ -1,0 +1,85 @@
+/**
+ * An HTTP/2 request in the terms of HTTP/1.1 (RFC 9113 §8.3), so that one set of rules admits both. Knows the stream;
+ * decides nothing.
+ * @module
+ */
+
+import { constants, type IncomingHttpHeaders, type ServerHttp2Stream } from 'node:http2';
+import type { Socket } from 'node:net';
+import type { ClientRequest } from '../client.ts';
+
+export class H2Request implements ClientRequest {
+  readonly #stream: ServerHttp2Stream;
+  readonly method: string;
+  readonly url: string;
+  readonly httpVersionMajor = 1;
+  readonly httpVersionMinor = 1;
+  readonly rawHeaders: string[] = [];
+  readonly headers: IncomingHttpHeaders = Object.create(null);
+  readonly socket: Socket;
+
+  /** `raw`: name, value, name, value … as received. `bodyless`: the stream ended with its fields. */
+  constructor(
+    stream: ServerHttp2Stream,
+    headers: IncomingHttpHeaders,
+    raw: readonly string[],
+    socket: Socket,
+    bodyless: boolean,
+  ) {
+    this.#stream = stream;
+    this.socket = socket;
+    this.method = String(headers[constants.HTTP2_HEADER_METHOD] ?? '');
+    this.url = String(headers[constants.HTTP2_HEADER_PATH] ?? '');
+    const authority = headers[constants.HTTP2_HEADER_AUTHORITY];
+    // A Host field that says the same is no second one.
+    const host = authority === undefined || headers.host === authority ? headers.host : undefined;
+    if (authority !== undefined) this.rawHeaders.push('Host', String(authority));
+    for (const [name, value] of Object.entries(headers)) {
+      if (!name.startsWith(':')) this.headers[name] = value;
+    }
+    this.headers.host = authority === undefined ? headers.host : String(authority);
+    for (let i = 0; i + 1 < raw.length; i += 2) {
+      const name = raw[i] ?? '';
+      const sameHost = name === 'host' && authority !== undefined && host !== undefined;
+      // Cookies may come in crumbs (RFC 9113 §8.2.3), which only HTTP/2 knows.
+      if (name.startsWith(':') || name === 'cookie' || sameHost) continue;
+      this.rawHeaders.push(name, raw[i + 1] ?? '');
+    }
+    if (headers.cookie !== undefined) this.rawHeaders.push('cookie', headers.cookie);
+    if (!bodyless && headers['content-length'] === undefined)
+      this.rawHeaders.push('Transfer-Encoding', 'chunked');
+  }
+
+  get complete(): boolean {
+    return this.#stream.readableEnded;
+  }
+
+  get destroyed(): boolean {
+    return this.#stream.destroyed;
+  }
+
+  get readableFlowing(): boolean | null {
+    return this.#stream.readableFlowing;
+  }
+
+  isPaused(): boolean {
+    return this.#stream.isPaused();
+  }
+
+  pause(): void {
+    this.#stream.pause();
+  }
+
+  resume(): void {
+    this.#stream.resume();
+  }
+
+  destroy(): void {
+    this.#stream.close(constants.NGHTTP2_CANCEL);
+  }
+
+  on(event: 'data' | 'end' | 'error' | 'close', listener: (piece: Buffer) => void): this {
+    this.#stream.on(event, listener);
+    return this;
+  }
+}

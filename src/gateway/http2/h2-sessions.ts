@@ -1,0 +1,149 @@
+/**
+ * HTTP/2 connections of clients: tells them from HTTP/1.1 (by ALPN, or by the first bytes), hands their requests on,
+ * bounds what one of them may do, and says goodbye. Knows no requests' meaning.
+ * @module
+ */
+
+import {
+  constants,
+  type IncomingHttpHeaders,
+  performServerHandshake,
+  type ServerHttp2Session,
+  type ServerHttp2Stream,
+} from 'node:http2';
+import type { Server, Socket } from 'node:net';
+import { TLSSocket } from 'node:tls';
+import type { ListenerConfig } from '../../config/policies/listeners.ts';
+import type { ClientRequest } from '../client.ts';
+import type { ExchangeResponse } from '../exchange.ts';
+import {
+  H2_CLIENT_WINDOW_BYTES,
+  H2_RESET_BURST,
+  H2_RESETS_PER_SECOND,
+  MAX_H2_CLIENT_STREAMS,
+  MAX_H2_SESSION_MB,
+} from '../limits.ts';
+import { H2Request } from './h2-request.ts';
+import { H2Response } from './h2-response.ts';
+
+/** First bytes of a client that knows that HTTP/2 is spoken (RFC 9113 §3.4); no method begins like this. */
+const PREFACE = Buffer.from('PRI * HTTP/2.0');
+const DECISIVE_BYTES = 4;
+
+type Handle = (request: ClientRequest, response: ExchangeResponse) => void;
+
+export class H2Sessions {
+  readonly #handle: Handle;
+  readonly #config: ListenerConfig;
+  readonly #sessions = new Set<ServerHttp2Session>();
+  #leaving = false;
+
+  /** Takes the connections of `server` that speak HTTP/2; the others are its own as before. */
+  constructor(server: Server, config: ListenerConfig, handle: Handle) {
+    this.#handle = handle;
+    this.#config = config;
+    const event = config.tls === null ? 'connection' : 'secureConnection';
+    const http1 = server.listeners(event);
+    server.removeAllListeners(event);
+    const toHttp1 = (socket: Socket): void => {
+      for (const listener of http1) listener.call(server, socket);
+    };
+    server.on(event, (socket: Socket) => {
+      if (!(socket instanceof TLSSocket)) this.#tell(socket, toHttp1);
+      else if (socket.alpnProtocol === 'h2') this.#serve(socket);
+      else toHttp1(socket);
+    });
+  }
+
+  /** Tells all clients to open no more requests here; those under way go on. */
+  goAway(): void {
+    this.#leaving = true;
+    for (const session of this.#sessions) session.close();
+  }
+
+  #tell(socket: Socket, toHttp1: (socket: Socket) => void): void {
+    let start = Buffer.alloc(0);
+    const cut = (): void => {
+      socket.destroy();
+    };
+    const timer = setTimeout(cut, this.#config.limits.headersTimeoutMs);
+    const forget = (): void => clearTimeout(timer);
+    const onData = (piece: Buffer): void => {
+      start = Buffer.concat([start, piece]);
+      const same = start.subarray(0, PREFACE.length).equals(PREFACE.subarray(0, start.length));
+      if (same && start.length < DECISIVE_BYTES) return;
+      clearTimeout(timer);
+      socket.pause();
+      socket.off('data', onData).off('error', cut).off('close', forget);
+      socket.unshift(start);
+      if (same) this.#serve(socket);
+      else {
+        toHttp1(socket);
+        socket.resume();
+      }
+    };
+    socket.on('data', onData).on('error', cut).on('close', forget);
+  }
+
+  #serve(socket: Socket): void {
+    const { limits } = this.#config;
+    const session = performServerHandshake(socket, {
+      maxHeaderListPairs: limits.maxHeaders + 8,
+      maxSessionMemory: MAX_H2_SESSION_MB,
+      settings: {
+        maxConcurrentStreams: MAX_H2_CLIENT_STREAMS,
+        maxHeaderListSize: limits.maxHeaderBytes,
+        initialWindowSize: H2_CLIENT_WINDOW_BYTES,
+        enableConnectProtocol: false,
+      },
+    });
+    this.#sessions.add(session);
+    let open = 0;
+    const resets = new ResetAllowance(performance.now());
+    session.on('error', () => session.destroy());
+    session.on('close', () => this.#sessions.delete(session));
+    // Until the first request as short as a request head may take, then as long as an idle connection may live.
+    session.setTimeout(limits.headersTimeoutMs, () => {
+      if (open === 0) session.close();
+    });
+    const onStream = (
+      stream: ServerHttp2Stream,
+      headers: IncomingHttpHeaders,
+      flags: number,
+      raw: unknown,
+    ): void => {
+      if (open === 0) session.setTimeout(limits.keepAliveMs);
+      open += 1;
+      const bodyless = (flags & constants.NGHTTP2_FLAG_END_STREAM) !== 0;
+      const request = new H2Request(stream, headers, Array.isArray(raw) ? raw : [], socket, bodyless);
+      const response = new H2Response(stream, socket, request.method === 'HEAD');
+      response.once('close', () => {
+        open -= 1;
+        if (!response.writableFinished && !resets.take(performance.now())) {
+          session.goaway(constants.NGHTTP2_ENHANCE_YOUR_CALM);
+          session.destroy();
+        }
+      });
+      this.#handle(request, response);
+    };
+    session.on('stream', onStream);
+    if (this.#leaving) session.close();
+  }
+}
+
+/** Requests that a client may call off: as many as people do, not as many as make work for nothing (CVE-2023-44487). */
+class ResetAllowance {
+  #left = H2_RESET_BURST;
+  #atMs: number;
+
+  constructor(nowMs: number) {
+    this.#atMs = nowMs;
+  }
+
+  take(nowMs: number): boolean {
+    this.#left = Math.min(H2_RESET_BURST, this.#left + ((nowMs - this.#atMs) / 1000) * H2_RESETS_PER_SECOND);
+    this.#atMs = nowMs;
+    this.#left -= 1;
+    return this.#left >= 0;
+  }
+}
