@@ -5,6 +5,7 @@
  */
 
 import { BlockList, isIP } from 'node:net';
+import { elementsFromRight } from '../core/policy/forwarded-elements.ts';
 import { MAX_FORWARDED_HOPS } from './limits.ts';
 
 export type TrustCheck = (address: string) => boolean;
@@ -67,6 +68,43 @@ function addressOfHop(text: string): string | undefined {
   const hop = text.trim();
   if (isIP(hop) !== 0) return plainAddress(hop);
   const match = /^(?:\[([0-9A-Fa-f:.]+)\]|([0-9.]+))(?::\d{1,5})?$/.exec(hop);
+  const address = match?.[1] ?? match?.[2];
+  return address !== undefined && isIP(address) !== 0 ? plainAddress(address) : undefined;
+}
+
+/** What a `Forwarded` field of a trusted peer says. */
+export interface ForwardedChain {
+  /** The part of it that is well-formed: what may go to the upstream. */
+  readonly field: string;
+  /** The addresses at its right end as X-Forwarded-For has them, up to the first hop without one. */
+  readonly addresses: string;
+  /** Of the element of the client; empty where it does not say. */
+  readonly proto: string;
+  readonly host: string;
+}
+
+/** `isTrusted` finds the element that speaks of the client: the first from the right that is no trusted proxy's. */
+export function readForwarded(field: string, isTrusted: TrustCheck): ForwardedChain {
+  const elements = elementsFromRight(field, MAX_FORWARDED_HOPS);
+  const addresses: string[] = [];
+  let proto = '';
+  let host = '';
+  for (const element of elements) {
+    const address = addressOfNode(element.for);
+    if (address === undefined) break;
+    if (addresses.every(isTrusted)) {
+      proto = element.proto;
+      host = element.host;
+    }
+    addresses.push(address);
+  }
+  const chain = elements.map(({ text }) => text).reverse();
+  return { field: chain.join(', '), addresses: addresses.reverse().join(', '), proto, host };
+}
+
+/** RFC 7239 §6; undefined for `unknown` and for obfuscated identifiers, which name no address. */
+function addressOfNode(node: string): string | undefined {
+  const match = /^(?:\[([0-9A-Fa-f:.]+)\]|([0-9.]+))(?::(?:\d{1,5}|_[\w.-]+))?$/.exec(node);
   const address = match?.[1] ?? match?.[2];
   return address !== undefined && isIP(address) !== 0 ? plainAddress(address) : undefined;
 }

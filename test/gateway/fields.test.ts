@@ -93,6 +93,28 @@ describe('request fields', () => {
     });
   });
 
+  it('of a trusted peer that writes Forwarded only are believed, and told in both ways', async () => {
+    const gateway = await start({ trustedProxies: ['127.0.0.0/8'] });
+    const field = 'for="[2001:db8::7]:443";proto=https;host=www.test';
+    expect(await received(gateway, `Connection: close\r\nForwarded: for="6, ${field}\r\n`)).toMatchObject({
+      'x-forwarded-for': '2001:db8::7, 127.0.0.1',
+      'x-forwarded-proto': 'https',
+      'x-forwarded-host': 'www.test',
+      forwarded: `${field}, for=127.0.0.1;host="shop.test:8080";proto=http`,
+    });
+  });
+
+  it('X-Forwarded-For wins over Forwarded', async () => {
+    const gateway = await start({ trustedProxies: ['127.0.0.0/8'] });
+    const both =
+      'Connection: close\r\nForwarded: for=6.6.6.6;proto=https;host=evil.test\r\nX-Forwarded-For: 203.0.113.7\r\n';
+    expect(await received(gateway, both)).toMatchObject({
+      'x-forwarded-for': '203.0.113.7, 127.0.0.1',
+      'x-forwarded-proto': 'http',
+      'x-forwarded-host': 'shop.test:8080',
+    });
+  });
+
   it('carry a sound request id on, and get a new one instead of an unsound one', async () => {
     const gateway = await start();
     const sound = await call(gateway, '/', { headers: { 'x-request-id': 'abc-DEF_12345' } });

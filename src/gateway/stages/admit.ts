@@ -7,7 +7,7 @@
 import { DEFAULT_LISTENER_LIMITS } from '../../config/policies/listeners.ts';
 import type { Exchange } from '../exchange.ts';
 import { KIND, mayBeNominated, requestKind } from '../field-kinds.ts';
-import { clientAddress, forwardedElement, plainAddress } from '../forwarded.ts';
+import { clientAddress, forwardedElement, plainAddress, readForwarded } from '../forwarded.ts';
 import type { GatewayErrorCode } from '../gateway-errors.ts';
 import { replyProblem } from '../problem.ts';
 import { isSoundAuthority, parseTarget } from '../request-target.ts';
@@ -77,6 +77,7 @@ export function admit(exchange: Exchange): boolean {
   exchange.requestId = found.requestId;
   exchange.incomingTraceparent = found.traceparents === 1 ? found.traceparent : '';
   exchange.incomingTracestate = found.tracestate;
+  if (trusted && found.forwarded !== '') believeForwarded(exchange, found);
   exchange.clientIp =
     trusted && found.forwardedFor !== ''
       ? clientAddress(peer, found.forwardedFor, exchange.snapshot.isTrusted)
@@ -214,6 +215,16 @@ function checkFraming(exchange: Exchange, found: Found): boolean {
   if (found.contentLength === null) return true;
   exchange.bodyLength = Number(found.contentLength);
   return /^\d{1,15}$/.test(found.contentLength);
+}
+
+/** X-Forwarded-For wins: most proxies write that field, and pass on the Forwarded of a client untouched. */
+function believeForwarded(exchange: Exchange, found: Found): void {
+  const chain = readForwarded(found.forwarded, exchange.snapshot.isTrusted);
+  found.forwarded = chain.field;
+  if (found.forwardedFor !== '') return;
+  found.forwardedFor = chain.addresses;
+  if (found.forwardedProto === '' && /^https?$/i.test(chain.proto)) found.forwardedProto = chain.proto;
+  if (found.forwardedHost === '' && isSoundAuthority(chain.host)) found.forwardedHost = chain.host;
 }
 
 /** Tells the upstream about this hop; what an untrusted peer said about earlier ones is dropped. */
