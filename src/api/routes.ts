@@ -36,6 +36,7 @@ const eventsQuery = z.strictObject({
   after: z.coerce.number().int().min(0).default(0),
   limit: z.coerce.number().int().min(1).max(1000).default(100),
 });
+const recordingQuery = z.strictObject({ run: z.coerce.number().int().min(1).optional() });
 const streamQuery = z.strictObject({
   rollouts: z
     .string()
@@ -58,6 +59,15 @@ function registerReads(app: FastifyInstance, { control, access }: RouteContext):
   app.get('/api/v1/rollouts/:name/events', viewer, async (request) => {
     const { after, limit } = parse(eventsQuery, request.query);
     return { events: await control.events(rolloutOf(request), after, limit) };
+  });
+  app.get('/api/v1/rollouts/:name/recording', viewer, async (request, reply) => {
+    const { run } = parse(recordingQuery, request.query);
+    const rollout = rolloutOf(request);
+    const text = await control.recording(rollout, run ?? null);
+    if (text === null) {
+      throw new SluiceError('RUN_UNKNOWN', { detail: `this operator has no recording of ${rollout}` });
+    }
+    return reply.type('application/jsonl').send(text);
   });
   app.get('/api/v1/rollouts/:name/traffic', viewer, async (request) => ({
     traffic: await control.traffic(rolloutOf(request)),

@@ -6,8 +6,9 @@
 
 import { createHash, randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
 import { openEmbedded } from '../adapters/embedded/open-embedded.ts';
+import { createFileRecordings } from '../adapters/embedded/recordings.ts';
 import { createLogNotifier } from '../adapters/log/log-notifier.ts';
 import { createPrometheusSource } from '../adapters/prometheus/prometheus-source.ts';
 import { openRedis } from '../adapters/redis/open-redis.ts';
@@ -69,6 +70,8 @@ export interface OperatorOptions {
   /** Callers on a loopback address act as admin without a token. A reverse proxy on this machine is one too. */
   readonly loopbackWithoutToken: boolean;
   readonly env: Readonly<Record<string, string | undefined>>;
+  /** Recordings of runs are kept below it. */
+  readonly stateDir: string;
 }
 
 /** Starts an operator with its control API. */
@@ -76,6 +79,9 @@ export async function startOperatorWithApi(options: OperatorOptions): Promise<Ru
   const { config, paths, backend, logger, env } = options;
   const reveal = (secret: Secret, what: string): string => revealSecret(secret, what, config, env);
   let contact = '';
+  const recordings = createFileRecordings(join(options.stateDir, 'recordings'), (error) =>
+    logger.warn({ err: error }, 'runs cannot be recorded'),
+  );
   const operator = createOperator({
     backend,
     catalog: createFileCatalog(paths),
@@ -89,6 +95,7 @@ export async function startOperatorWithApi(options: OperatorOptions): Promise<Ru
         })
       : null,
     metricsIntervalMs: config.prometheus?.intervalMs ?? 10_000,
+    recordings,
     gates: webhookGates,
     notifiers: Object.entries(config.notifiers).map(([name, notifier]) =>
       createNotifier(name, notifier, reveal, logger),
@@ -130,6 +137,7 @@ export async function startOperatorWithApi(options: OperatorOptions): Promise<Ru
     async close() {
       await api.close();
       await operator.close();
+      await recordings.close();
     },
   };
 }

@@ -118,6 +118,7 @@ function operatorOptions(flags: UpFlags, project: Project, paths: ProjectPaths, 
     address: flags.api === undefined ? null : parseAddress(flags.api),
     advertiseUrl: flags.advertiseUrl ?? null,
     env: io.env,
+    stateDir: flags.stateDir,
   };
 }
 

@@ -82,6 +82,15 @@ export class ControlClient {
     return events;
   }
 
+  async recording(rollout: string, run: number | null): Promise<string> {
+    const query = run === null ? '' : `?run=${run}`;
+    return this.#withinTime(async (signal) => {
+      const path = `/api/v1/rollouts/${encodeURIComponent(rollout)}/recording${query}`;
+      const answer = await this.#send(path, { headers: this.#headers(), signal });
+      return answer.text();
+    });
+  }
+
   async traffic(rollout: string): Promise<MeasuredTraffic | null> {
     const path = `/${encodeURIComponent(rollout)}/traffic`;
     const { traffic } = await this.#json<{ traffic: MeasuredTraffic | null }>('GET', path, trafficShape);

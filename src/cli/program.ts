@@ -20,6 +20,8 @@ import { registerList } from './verbs/list.ts';
 import { registerPause } from './verbs/pause.ts';
 import { registerPlan } from './verbs/plan.ts';
 import { registerPromote } from './verbs/promote.ts';
+import { registerRecording } from './verbs/recording.ts';
+import { registerReplay } from './verbs/replay.ts';
 import { registerResume } from './verbs/resume.ts';
 import { registerRetry } from './verbs/retry.ts';
 import { registerSchema } from './verbs/schema.ts';
@@ -68,11 +70,19 @@ export function createProgram(io: CliIo): Command {
   for (const register of [registerPromote, registerPause, registerResume, registerAbort]) {
     register(program, run);
   }
-  for (const register of [registerRetry, registerUndo, registerHistory, registerEvents, registerExplain]) {
+  for (const register of [
+    registerRetry,
+    registerUndo,
+    registerHistory,
+    registerEvents,
+    registerExplain,
+    registerRecording,
+  ]) {
     register(program, run);
   }
   program.commandsGroup('Offline:');
-  for (const register of [registerLint, registerSchema, registerCompletion]) register(program, run);
+  for (const register of [registerReplay, registerLint, registerSchema, registerCompletion])
+    register(program, run);
   return program;
 }
 

@@ -16,7 +16,7 @@ import type { Action, ActRequest, Control } from '../ports/control.ts';
 import { commit } from './commit.ts';
 import { measureTraffic } from './measured-traffic.ts';
 import type { OperatorContext } from './operator-context.ts';
-import { openSession, type Session, viewOf } from './session.ts';
+import { openSession, recordFrame, type Session, viewOf } from './session.ts';
 import { latestByService, type SessionTable } from './session-table.ts';
 import { planOf, startRun } from './start-run.ts';
 import { publish } from './tick.ts';
@@ -61,6 +61,7 @@ export function createControl(context: OperatorContext, sessions: SessionTable):
       if (isActive(record.state) && !sessionOf(record)) await sessions.lease(record.service);
       return recordedView(record);
     },
+    recording: async (rollout, run) => (await context.recordings?.read(rollout, run)) ?? null,
     async storedView(rollout) {
       const record = await backend.store.load(rollout);
       return record ? recordedView(record) : projectDeclared(await catalog.plan(rollout), clock.nowMs());
@@ -179,6 +180,9 @@ async function decideAndCommit(
   // An abort of what is aborted: nothing to write down, but gateways hear it again.
   if (decision.transitions.length > 0) {
     await commit(context, session, { state: decision.state, memory }, decision.transitions);
+  }
+  if (input.kind !== 'tick') {
+    recordFrame(context, session, { kind: 'command', atMs: nowMs, input, transitions: decision.transitions });
   }
   sessions.announce(session);
   await publish(context, session, nowMs);

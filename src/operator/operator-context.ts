@@ -12,6 +12,7 @@ import type { GateCaller } from '../ports/gate-caller.ts';
 import type { MetricSource } from '../ports/metric-source.ts';
 import type { Notifier } from '../ports/notifier.ts';
 import type { PlanCatalog } from '../ports/plan-catalog.ts';
+import type { Recordings } from '../ports/recordings.ts';
 import type { Logger } from '../telemetry/logger.ts';
 
 export interface OperatorContext {
@@ -22,6 +23,8 @@ export interface OperatorContext {
   readonly metrics: MetricSource | null;
   /** Between two questions to the metric source, milliseconds. */
   readonly metricsIntervalMs: number;
+  /** Null: nothing is recorded. */
+  readonly recordings: Recordings | null;
   readonly gates: GateCaller;
   readonly notifiers: readonly Notifier[];
   readonly clock: Clock;

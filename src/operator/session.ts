@@ -8,6 +8,7 @@ import type { EvidenceGap } from '../core/analysis/evidence-gap.ts';
 import type { Judge } from '../core/analysis/judge.ts';
 import type { RolloutEvent } from '../core/domain/rollout-event.ts';
 import type { Check } from '../core/domain/rule.ts';
+import { type Frame, frameLine, headLine } from '../core/rollout/recording.ts';
 import { isActive, type RolloutRecord } from '../core/rollout/state.ts';
 import { project, type Sighting } from '../core/view/project.ts';
 import type { RolloutView } from '../core/view/rollout-view.ts';
@@ -37,6 +38,8 @@ export interface Session {
   savedAtMs: number;
   /** Whether the end of the run has reached every live gateway. */
   settled: boolean;
+  /** Its first look is still to be recorded, with what the session found in the store. */
+  begins: boolean;
   /** Sequence of the newest event that listeners were told of. */
   announcedSequence: number;
   /** Nothing may be written through it any more. */
@@ -83,6 +86,7 @@ export function openSession(
     recent: plan.abort.map(() => []),
     savedAtMs: context.clock.nowMs(),
     settled: false,
+    begins: true,
     announcedSequence: record.lastSequence,
     closed: false,
     close() {
@@ -117,6 +121,17 @@ function canaryValue(check: Check): number | null {
     case 'none':
       return null;
   }
+}
+
+/** Adds what was looked at and decided to the run's recording. */
+export function recordFrame(context: OperatorContext, session: Session, frame: Frame): void {
+  const { rollout, run, startedAtMs, plan } = session.record;
+  context.recordings?.append(
+    rollout,
+    run,
+    () => headLine({ rollout, run, startedAtMs, plan }),
+    frameLine(frame),
+  );
 }
 
 export function viewOf(session: Session, nowMs: number): RolloutView {

@@ -16,7 +16,7 @@ import { commit } from './commit.ts';
 import type { Collected } from './evidence-collector.ts';
 import type { OperatorContext } from './operator-context.ts';
 import { type Reconciled, reconcile } from './reconcile.ts';
-import { rememberChecks, type Session } from './session.ts';
+import { recordFrame, rememberChecks, type Session } from './session.ts';
 
 /** Progress within a step is written this often: a crash costs at most so much of it, never a step. */
 const SAVE_EVERY_MS = 5_000;
@@ -52,11 +52,14 @@ async function judgeAndDecide(
   session.sampler.poke(nowMs);
   for (const second of collected.recalled) session.judge.recall(second);
   for (const second of collected.seconds) session.judge.add(second);
+  const samples = session.sampler.samples(nowMs);
+  const stale = isStale(collected.silentMs);
+  const found = session.begins ? { state, memory: session.record.memory } : null;
   const judged = session.judge.check({
     step: state.step,
     weightBp: step.weightBp,
-    stale: isStale(collected.silentMs),
-    samples: session.sampler.samples(nowMs),
+    stale,
+    samples,
     nowMs,
   });
   session.gap = evidenceGap({
@@ -75,15 +78,14 @@ async function judgeAndDecide(
     closed,
   };
 
-  const observation = {
-    checks: judged.checks,
+  const observed = {
     noEvidence: session.gap,
     applied: served.applied,
     canaryRequests: collected.canaryRequests,
     gate: session.gate.poke(session.record, nowMs),
-    proven: judged.proven,
     mayAdvance: closed === null,
   };
+  const observation = { ...observed, checks: judged.checks, proven: judged.proven };
   const decision = decide(plan, state, { kind: 'tick', observation }, nowMs);
   if (!decision.ok) throw new SluiceError(decision.code, { detail: decision.detail });
   const next = { state: decision.state, memory: session.judge.memory };
@@ -92,6 +94,18 @@ async function judgeAndDecide(
   } else {
     session.record = { ...session.record, ...next };
   }
+  // After the commit: what was not written down was not decided.
+  const { recalled, seconds } = collected;
+  recordFrame(context, session, {
+    kind: 'look',
+    atMs: nowMs,
+    begins: found,
+    recalled,
+    seconds,
+    look: { ...observed, stale, samples },
+    transitions: decision.transitions,
+  });
+  session.begins = false;
   return decision.transitions.length > 0;
 }
 

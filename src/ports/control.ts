@@ -59,6 +59,8 @@ export interface Control {
   /** As the store has it, whoever looks after it: for when that operator does not answer. */
   storedView(rollout: string): Promise<RolloutView>;
   act(request: ActRequest): Promise<RolloutView>;
+  /** Text of a run's recording (null: of its newest run); null when this operator has none. */
+  recording(rollout: string, run: number | null): Promise<string | null>;
   /** Of the rollout's service; null when there is too little. */
   traffic(rollout: string): Promise<MeasuredTraffic | null>;
   /** Recorded events after a sequence, oldest first. */

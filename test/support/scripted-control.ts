@@ -62,6 +62,14 @@ export class ScriptedControl implements Control {
     return (this.#events.get(rollout) ?? []).filter((e) => e.sequence > afterSequence).slice(0, limit);
   }
 
+  /** By rollout. */
+  readonly recordings = new Map<string, string>();
+
+  async recording(rollout: string): Promise<string | null> {
+    this.#viewOf(rollout);
+    return this.recordings.get(rollout) ?? null;
+  }
+
   async storedView(rollout: string): Promise<RolloutView> {
     return this.#viewOf(rollout);
   }

@@ -57,6 +57,7 @@ export function contextOf(
     metrics: null,
     metricsIntervalMs: 1_000,
     gates: { ask: async () => ({ answer: 'wait', detail: 'nobody is asked in this test' }) },
+    recordings: null,
     notifiers: [],
     clock,
     digest: (text) => createHash('sha256').update(text).digest('hex'),

@@ -1,0 +1,153 @@
+/**
+ * Recordings: everything that a run's decisions were made from, as one JSON line per look. Writing and reading them;
+ * `replay.ts` decides again from them. Pure: a line in, a line out.
+ * @module
+ */
+
+import type { JudgeMemory, RuleSample } from '../analysis/judge.ts';
+import { type ArmSecond, QUIET_ARM, type Second } from '../analysis/second.ts';
+import type { Plan } from '../domain/plan.ts';
+import type { Transition } from '../domain/rollout-event.ts';
+import type { Observation, RolloutInput } from './decision.ts';
+import type { RolloutState } from './state.ts';
+
+export const RECORDING_FORMAT = 'sluice-recording/1';
+
+/** The first line. */
+export interface RecordingHead {
+  readonly format: typeof RECORDING_FORMAT;
+  readonly rollout: string;
+  readonly run: number;
+  readonly startedAtMs: number;
+  readonly plan: Plan;
+}
+
+/** What an operator saw at one look, apart from the judge's checks, which follow from the seconds. */
+export interface RecordedLook extends Omit<Observation, 'checks' | 'proven'> {
+  readonly stale: boolean;
+  readonly samples: readonly (RuleSample | null)[];
+}
+
+export type Frame = {
+  /** Operator's clock, epoch milliseconds. */
+  readonly atMs: number;
+  /** What was decided. */
+  readonly transitions: readonly Transition[];
+} & (
+  | {
+      readonly kind: 'look';
+      /** Where a session began: what it found in the store. Null within one. */
+      readonly begins: { readonly state: RolloutState; readonly memory: JudgeMemory } | null;
+      readonly recalled: readonly Second[];
+      readonly seconds: readonly Second[];
+      readonly look: RecordedLook;
+    }
+  | { readonly kind: 'command'; readonly input: Exclude<RolloutInput, { kind: 'tick' }> }
+);
+
+type ArmWire = 0 | readonly number[];
+type SecondWire = readonly [startMs: number, canary: ArmWire, baseline: ArmWire];
+
+/** Defaults are left out: most looks are a time and a second. */
+interface FrameWire {
+  readonly t: number;
+  readonly b?: { readonly state: RolloutState; readonly memory: JudgeMemory };
+  readonly r?: readonly SecondWire[];
+  readonly s?: readonly SecondWire[];
+  readonly l?: Partial<RecordedLook>;
+  readonly c?: Exclude<RolloutInput, { kind: 'tick' }>;
+  readonly x?: readonly Transition[];
+}
+
+export function headLine(head: Omit<RecordingHead, 'format'>): string {
+  return JSON.stringify({ format: RECORDING_FORMAT, ...head });
+}
+
+export function frameLine(frame: Frame): string {
+  const decided = frame.transitions.length > 0 ? { x: frame.transitions } : {};
+  if (frame.kind === 'command') return JSON.stringify({ t: frame.atMs, c: frame.input, ...decided });
+  const { begins, recalled, seconds } = frame;
+  const look = toLookWire(frame.look);
+  const wire: FrameWire = {
+    t: frame.atMs,
+    ...(begins && { b: begins }),
+    ...(recalled.length > 0 && { r: recalled.map(toSecondWire) }),
+    ...(seconds.length > 0 && { s: seconds.map(toSecondWire) }),
+    ...(Object.keys(look).length > 0 && { l: look }),
+    ...decided,
+  };
+  return JSON.stringify(wire);
+}
+
+/** Throws an Error that says what is wrong with the line. */
+export function readHead(line: string): RecordingHead {
+  const head = parse(line) as Partial<RecordingHead> | null;
+  if (head?.format === RECORDING_FORMAT && head.plan) return head as RecordingHead;
+  throw new Error(`the first line is not the head of a recording (${RECORDING_FORMAT})`);
+}
+
+/** Throws an Error that says what is wrong with the line. */
+export function readFrame(line: string): Frame {
+  const wire = parse(line) as FrameWire | null;
+  if (wire === null || typeof wire.t !== 'number') throw new Error('not a frame of a recording');
+  const common = { atMs: wire.t, transitions: wire.x ?? [] };
+  if (wire.c) return { ...common, kind: 'command', input: wire.c };
+  return {
+    ...common,
+    kind: 'look',
+    begins: wire.b ?? null,
+    recalled: (wire.r ?? []).map(fromSecondWire),
+    seconds: (wire.s ?? []).map(fromSecondWire),
+    look: { ...USUAL_LOOK, ...wire.l },
+  };
+}
+
+const USUAL_LOOK: RecordedLook = {
+  stale: false,
+  samples: [],
+  noEvidence: null,
+  applied: true,
+  canaryRequests: 0,
+  gate: null,
+  mayAdvance: true,
+};
+
+function toLookWire(look: RecordedLook): Partial<RecordedLook> {
+  const { stale, samples, noEvidence, applied, canaryRequests, gate, mayAdvance } = look;
+  return {
+    ...(stale && { stale }),
+    ...(samples.some((sample) => sample !== null) && { samples }),
+    ...(noEvidence && { noEvidence }),
+    ...(!applied && { applied }),
+    ...(canaryRequests > 0 && { canaryRequests }),
+    ...(gate && { gate }),
+    ...(!mayAdvance && { mayAdvance }),
+  };
+}
+
+function toSecondWire({ startMs, canary, baseline }: Second): SecondWire {
+  return [startMs, toArmWire(canary), toArmWire(baseline)];
+}
+
+function toArmWire({ total, bad, distinctBad, seen, latencyUs }: ArmSecond): ArmWire {
+  if (seen === 0 && latencyUs.length === 0) return 0;
+  return [total, bad, distinctBad, seen, ...latencyUs];
+}
+
+function fromSecondWire([startMs, canary, baseline]: SecondWire): Second {
+  return { startMs, canary: fromArmWire(canary), baseline: fromArmWire(baseline) };
+}
+
+function fromArmWire(wire: ArmWire): ArmSecond {
+  if (wire === 0) return QUIET_ARM;
+  const [total = 0, bad = 0, distinctBad = 0, seen = 0, ...latencyUs] = wire;
+  return { total, bad, distinctBad, seen, latencyUs };
+}
+
+function parse(line: string): unknown {
+  try {
+    return JSON.parse(line);
+  } catch {
+    return null;
+  }
+}

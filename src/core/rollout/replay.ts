@@ -1,0 +1,88 @@
+/**
+ * Decides a recorded run again, look by look: with its own plan to show that the decisions follow from the record, or
+ * with another one to show what it would have done with the same traffic. Knows no files.
+ * @module
+ */
+
+import { createSequentialJudge, emptyMemory } from '../analysis/sequential-judge.ts';
+import type { Plan } from '../domain/plan.ts';
+import type { Actor, Transition } from '../domain/rollout-event.ts';
+import { decide } from './decide.ts';
+import type { RolloutInput } from './decision.ts';
+import type { Frame, RecordingHead } from './recording.ts';
+import { canaryWeightBp, isActive, type RolloutState } from './state.ts';
+import { begin } from './transitions.ts';
+
+export interface Decided {
+  readonly atMs: number;
+  readonly transition: Transition;
+}
+
+const REPLAYED: Actor = { kind: 'operator', name: 'replay' };
+
+export class Replay {
+  readonly #plan: Plan;
+  readonly #own: boolean;
+  #judge: ReturnType<typeof createSequentialJudge>;
+  state: RolloutState;
+  /** What was decided when it happened, without commands of people. */
+  readonly recorded: Decided[] = [];
+  /** What is decided now. */
+  readonly decided: Decided[] = [];
+  looks = 0;
+  seconds = 0;
+
+  /** `plan` null: the recorded one. */
+  constructor(head: RecordingHead, plan: Plan | null) {
+    this.#own = plan === null;
+    this.#plan = plan ?? head.plan;
+    this.#judge = createSequentialJudge(this.#plan, emptyMemory(this.#plan));
+    this.state = begin(this.#plan, REPLAYED, null, head.startedAtMs).state;
+  }
+
+  add(frame: Frame): void {
+    for (const transition of frame.transitions) this.recorded.push({ atMs: frame.atMs, transition });
+    if (frame.kind === 'command') this.#apply(frame.input, frame.atMs);
+    else this.#look(frame);
+  }
+
+  #look({ begins, recalled, seconds, look, atMs }: Extract<Frame, { kind: 'look' }>): void {
+    // Under its own plan a session goes on with what it found; another plan has a history of its own.
+    if (begins && this.#own) {
+      this.state = begins.state;
+      this.#judge = createSequentialJudge(this.#plan, begins.memory);
+    }
+    for (const second of recalled) this.#judge.recall(second);
+    for (const second of seconds) this.#judge.add(second);
+    this.looks += 1;
+    this.seconds += seconds.length;
+    if (!isActive(this.state)) return;
+    const judged = this.#judge.check({
+      step: this.state.step,
+      weightBp: canaryWeightBp(this.#plan, this.state),
+      stale: look.stale,
+      samples: this.#own && look.samples.length > 0 ? look.samples : this.#plan.abort.map(() => null),
+      nowMs: atMs,
+    });
+    const { stale: _, samples: __, ...observed } = look;
+    const observation = { ...observed, checks: judged.checks, proven: judged.proven };
+    this.#apply({ kind: 'tick', observation }, atMs);
+  }
+
+  /** A command that does not fit the state that another plan has led to does nothing. */
+  #apply(input: RolloutInput, atMs: number): void {
+    const decision = decide(this.#plan, this.state, input, atMs);
+    if (!decision.ok) return;
+    this.state = decision.state;
+    for (const transition of decision.transitions) this.decided.push({ atMs, transition });
+  }
+}
+
+/** The first decision that differs, as its index; null when both are the same. */
+export function firstDifference(recorded: readonly Decided[], decided: readonly Decided[]): number | null {
+  const length = Math.max(recorded.length, decided.length);
+  for (let at = 0; at < length; at += 1) {
+    if (JSON.stringify(recorded[at]) !== JSON.stringify(decided[at])) return at;
+  }
+  return null;
+}

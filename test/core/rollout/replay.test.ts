@@ -1,0 +1,100 @@
+/** Runs of the real operator, recorded and decided again. */
+
+import { describe, expect, it } from 'vitest';
+import type { Plan } from '../../../src/core/domain/plan.ts';
+import { readFrame, readHead } from '../../../src/core/rollout/recording.ts';
+import { firstDifference, Replay } from '../../../src/core/rollout/replay.ts';
+import { type RecordedRun, type RunScript, recordRun } from '../../support/recorded-run.ts';
+import { plan, RULE } from './plans.ts';
+
+const healthy = { v1: { ok: 190, bad: 1 }, v2: { ok: 20 } };
+const failing = { v1: { ok: 190, bad: 1 }, v2: { ok: 10, bad: 10 } };
+const waver = (second: number) => ({
+  v1: { ok: 190, bad: second % 3, latencyMs: 40 + (second % 7) },
+  v2: { ok: 20, bad: second % 11 === 0 ? 1 : 0, latencyMs: 42 + (second % 9) },
+});
+
+const SLOWER = {
+  ...RULE,
+  text: 'p95 > +50%',
+  condition: { kind: 'quantile-ratio', quantile: 0.95, factor: 1.5 },
+} as const;
+const both: Plan = plan({ abort: [RULE, SLOWER] });
+
+const SCRIPTS: readonly [string, RunScript, string][] = [
+  ['a healthy run', { plan: both, traffic: () => healthy }, 'promoted'],
+  ['a wavering one', { plan: both, traffic: waver }, 'promoted'],
+  ['one by proof', { plan: plan({ advance: 'proven' }), traffic: () => healthy }, 'promoted'],
+  ['an abort', { plan: both, traffic: (second) => (second < 15 ? healthy : failing) }, 'aborted'],
+  [
+    'one that people paused, resumed and promoted',
+    {
+      plan: both,
+      traffic: waver,
+      commands: {
+        5: { kind: 'pause', reason: 'lunch' },
+        20: { kind: 'resume' },
+        24: { kind: 'promote', full: false, reason: null },
+      },
+    },
+    'promoted',
+  ],
+  [
+    'one that several operators looked after',
+    { plan: both, traffic: (second) => (second < 30 ? waver(second) : failing), deaths: [7, 8, 19] },
+    'aborted',
+  ],
+  [
+    'one whose traffic stopped for a while',
+    { plan: both, traffic: (second) => (second > 8 && second < 20 ? {} : healthy) },
+    'promoted',
+  ],
+];
+
+function replayed({ lines }: RecordedRun, other: Plan | null = null): Replay {
+  const replay = new Replay(readHead(lines[0] ?? ''), other);
+  for (const line of lines.slice(1)) replay.add(readFrame(line));
+  return replay;
+}
+
+describe('a recorded run', () => {
+  it.each(SCRIPTS)('%s is decided again exactly as it was', async (_what, script, phase) => {
+    const run = await recordRun(script);
+    const replay = replayed(run);
+    expect(run.state.phase).toBe(phase);
+    expect(replay.recorded.length).toBe(run.events.length - 1);
+    expect(firstDifference(replay.recorded, replay.decided)).toBeNull();
+    expect(replay.state).toEqual(run.state);
+  });
+
+  it('is told apart from one that something was changed in', async () => {
+    const run = await recordRun(SCRIPTS[3]?.[1] as RunScript);
+    const lines = run.lines.map((line) => line.replace('[20,10,10,20', '[20,0,0,20'));
+    expect(lines).not.toEqual(run.lines);
+    const replay = replayed({ ...run, lines });
+    expect(firstDifference(replay.recorded, replay.decided)).not.toBeNull();
+  });
+
+  it('shows what another plan would have done with the same traffic', async () => {
+    const run = await recordRun(SCRIPTS[3]?.[1] as RunScript);
+    const lenient = {
+      ...RULE,
+      text: '5xx > 1000x',
+      condition: { kind: 'rate-ratio', factor: 1000 },
+    } as const;
+    expect(replayed(run, plan({ abort: [lenient] })).state.phase).not.toBe('aborted');
+    const slow = { weightBp: 100, holdMs: 3_600_000, minHoldMs: 0, requests: 0, gate: null };
+    const steady = replayed(run, { ...both, steps: [slow, { ...slow, weightBp: 10_000 }] });
+    expect(steady.state).toMatchObject({ phase: 'aborted', step: 0 });
+  });
+});
+
+describe('a line that is no part of a recording', () => {
+  it.each(['', '{}', '{"format":"other"}', 'not json'])('%j is no head', (line) => {
+    expect(() => readHead(line)).toThrow(/not the head of a recording/);
+  });
+
+  it.each(['', '[]', '{"s":[]}'])('%j is no frame', (line) => {
+    expect(() => readFrame(line)).toThrow(/not a frame/);
+  });
+});

@@ -1,0 +1,101 @@
+/**
+ * A whole run in process, recorded: an operator's real ticks and commands on the embedded backend, with a clock that
+ * moves by half seconds. Knows scenarios; expects nothing.
+ * @module
+ */
+
+import type { Plan } from '../../src/core/domain/plan.ts';
+import { isActive, type RolloutState } from '../../src/core/rollout/state.ts';
+import { createControl } from '../../src/operator/control.ts';
+import type { OperatorContext } from '../../src/operator/operator-context.ts';
+import { createSessionTable } from '../../src/operator/session-table.ts';
+import type { Action } from '../../src/ports/control.ts';
+import type { Recordings } from '../../src/ports/recordings.ts';
+import type { ArmSecond } from '../core/analysis/summaries.ts';
+import { catalogOf, contextOf, MovedClock, memoryBackend, ReportingGateway } from './sluice-operator.ts';
+
+export interface RunScript {
+  readonly plan: Plan;
+  /** What the versions do in each second from 1. */
+  readonly traffic: (second: number) => Readonly<Record<string, ArmSecond>>;
+  /** Commands by the second before which they are given. */
+  readonly commands?: Readonly<Record<number, Action>>;
+  /** Seconds before which the operator dies and another one takes over. */
+  readonly deaths?: readonly number[];
+  readonly maxSeconds?: number;
+}
+
+export interface RecordedRun {
+  readonly lines: readonly string[];
+  readonly state: RolloutState;
+  /** Types of the events on record. */
+  readonly events: readonly string[];
+}
+
+class MemoryRecordings implements Recordings {
+  readonly lines: string[] = [];
+
+  append(_rollout: string, _run: number, head: () => string, line: string): void {
+    if (this.lines.length === 0) this.lines.push(head());
+    this.lines.push(line);
+  }
+
+  async read(): Promise<string | null> {
+    return this.lines.length === 0 ? null : `${this.lines.join('\n')}\n`;
+  }
+
+  async close(): Promise<void> {}
+}
+
+export async function recordRun(script: RunScript): Promise<RecordedRun> {
+  const { plan, traffic, commands = {}, deaths = [], maxSeconds = 600 } = script;
+  const clock = new MovedClock();
+  const backend = await memoryBackend(clock);
+  const gateway = new ReportingGateway(backend, clock);
+  const recordings = new MemoryRecordings();
+  const actor = { kind: 'user', name: 'ada' } as const;
+  const request = (action: Action) => ({
+    rollout: plan.rollout,
+    action,
+    actor,
+    expectStep: null,
+    expectRun: null,
+  });
+  const operate = (number: number) => {
+    const holder = `operator-${number}`;
+    const context: OperatorContext = contextOf(backend, clock, {
+      holder,
+      recordings,
+      catalog: catalogOf(plan),
+    });
+    const sessions = createSessionTable(context);
+    return { holder, sessions, control: createControl(context, sessions) };
+  };
+  let operator = operate(1);
+  await operator.control.act(request({ kind: 'start', source: null, message: null, dryRun: false }));
+  for (let second = 1; second <= maxSeconds; second += 1) {
+    if (deaths.includes(second)) {
+      await backend.leases.release(plan.service, operator.holder);
+      operator = operate(second);
+      const epoch = await operator.sessions.lease(plan.service);
+      const record = await backend.store.load(plan.rollout);
+      if (record) await operator.sessions.adopt(record, epoch);
+    }
+    const command = commands[second];
+    if (command) await operator.control.act(request(command));
+    clock.advance(500);
+    const session = operator.sessions.get(plan.service);
+    if (session) await operator.sessions.tickNow(session);
+    clock.advance(500);
+    await gateway.second(traffic(second));
+    if (session) await operator.sessions.tickNow(session);
+    await operator.sessions.lease(plan.service);
+    const record = await backend.store.load(plan.rollout);
+    if (record && !isActive(record.state)) break;
+  }
+  const record = await backend.store.load(plan.rollout);
+  const events = await backend.store.events(plan.rollout, 0, 1_000);
+  await backend.close();
+  if (!record) throw new Error('the run was never recorded');
+  return { lines: recordings.lines, state: record.state, events: events.map(({ type }) => type) };
+}
