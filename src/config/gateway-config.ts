@@ -12,6 +12,7 @@ import { checkPolicyFields, completePolicy, mergePolicy, resolvePolicies } from 
 import { checkRouteReferences, createDuplicateCheck, readPathMatch } from './gateway-routes.ts';
 import { type GatewayYaml, gatewaySchema, type StickySource } from './gateway-schema.ts';
 import { logDestination, logRules } from './policies/access-log.ts';
+import { checkRouteAdaptive } from './policies/adaptive.ts';
 import { checkHealth, completeHealth } from './policies/health.ts';
 import { checkIdempotencyCallers } from './policies/idempotency.ts';
 import {
@@ -180,6 +181,7 @@ function buildRoutes(source: YamlSource, yaml: GatewayYaml): readonly Route[] {
       ...policy.quotas.map(({ key }) => key),
       policy.concurrency?.perKey?.key ?? [],
     ]);
+    checkRouteAdaptive(source, ['routes', index], route.name, policy.auth !== null, policy.adaptive);
     checkIdempotencyCallers(source, ['routes', index], route.name, policy.auth !== null, policy.idempotency);
     checkRouteTransform(source, ['routes', index], {
       name: route.name,

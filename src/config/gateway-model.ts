@@ -12,6 +12,7 @@ import type { OutlierLimits } from '../core/policy/outlier.ts';
 import type { RouteCondition } from '../core/policy/route-condition.ts';
 import type { RetryOutcome, StickySource } from './gateway-schema.ts';
 import type { LogDestination } from './policies/access-log.ts';
+import type { AdaptivePolicy } from './policies/adaptive.ts';
 import type { BreakerPolicy } from './policies/breaker.ts';
 import type { ConcurrencyPolicy } from './policies/concurrency.ts';
 import type { FallbackPolicy, HedgePolicy } from './policies/fallback.ts';
@@ -107,6 +108,8 @@ export interface Route extends RouteLimits {
   readonly maxBodyBytes: number;
   /** Null: no cap. */
   readonly concurrency: ConcurrencyPolicy | null;
+  /** Null: versions get whatever comes. */
+  readonly adaptive: AdaptivePolicy | null;
   /** Null: keys are passed on and mean nothing here. */
   readonly idempotency: IdempotencyPolicy | null;
   /** Null: clients from everywhere. */

@@ -7,6 +7,7 @@
 import { suggestion } from './edit-distance.ts';
 import type { RetryPolicy, Route } from './gateway-model.ts';
 import type { GatewayYaml } from './gateway-schema.ts';
+import { checkAdaptive, completeAdaptive, mergeAdaptive } from './policies/adaptive.ts';
 import { checkBreaker, completeBreaker, mergeBreaker } from './policies/breaker.ts';
 import { checkCache, completeCache, mergeCache } from './policies/cache.ts';
 import { checkConcurrency, completeConcurrency, mergeConcurrency } from './policies/concurrency.ts';
@@ -95,6 +96,7 @@ const MERGES: { readonly [K in keyof Required<PolicyFields>]: Merge<K> } = {
   rateLimits: mergeLimits,
   quotas: mergeLimits,
   concurrency: mergeConcurrency,
+  adaptive: mergeAdaptive,
   idempotency: mergeIdempotency,
   ip: mergeIp,
   upgrade: replace,
@@ -149,6 +151,7 @@ export function completePolicy(fields: PolicyFields): RoutePolicy {
     maxBodyBytes: maxBodyBytes ?? DEFAULT_MAX_BODY_BYTES,
     ...completeLimits(fields),
     concurrency: completeConcurrency(fields.concurrency),
+    adaptive: completeAdaptive(fields.adaptive),
     idempotency: completeIdempotency(fields.idempotency),
     ip: completeIp(fields.ip),
     upgrade: completeUpgrade(fields.upgrade),
@@ -183,6 +186,7 @@ export function checkPolicyFields(
   checkLimitFields(source, path, written);
   checkTransform(source, path, written);
   checkConcurrency(source, path, written.concurrency);
+  checkAdaptive(source, path, written.adaptive);
   checkIp(source, path, written.ip);
   checkAuth(source, path, written.auth, providers);
   const backoff = written.retry ? written.retry.backoff : undefined;

@@ -6,6 +6,7 @@
 
 import * as z from 'zod';
 import { accessLogField } from './policies/access-log.ts';
+import { adaptiveField } from './policies/adaptive-schema.ts';
 import { breakerField } from './policies/breaker-schema.ts';
 import { cacheBudget, cacheField } from './policies/cache-schema.ts';
 import { concurrencyField } from './policies/concurrency-schema.ts';
@@ -151,6 +152,7 @@ const policyFields = {
     .meta({ description: 'Larger request bodies get 413. Default 10 MiB.' }),
   ...limitFields,
   concurrency: concurrencyField,
+  adaptive: adaptiveField,
   idempotency: idempotencyField,
   ip: ipField,
   upgrade: upgradeField,

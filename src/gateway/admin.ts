@@ -10,6 +10,7 @@ import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import type { ListenAddress } from '../config/primitives.ts';
 import { FULL_BP } from '../core/domain/weight.ts';
 import type { AccessLog } from './access-log.ts';
+import { registerAdaptive } from './adaptive-gauges.ts';
 import type { CacheStore } from './cache/cache-store.ts';
 import type { Listener } from './listeners/listener.ts';
 import { registerListeners } from './listeners/listener-gauges.ts';
@@ -130,6 +131,7 @@ function createRegistry(facts: AdminFacts): Registry {
     },
   });
   registerUpstreams(registry, facts.snapshot);
+  registerAdaptive(registry, facts.snapshot);
   registerDiscovery(registry, facts.discovery);
   registerListeners(registry, facts.listeners);
   gauge(

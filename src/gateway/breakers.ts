@@ -6,6 +6,7 @@
 
 import { Breaker, type BreakerLimits, type BreakerOutcome } from '../core/policy/breaker.ts';
 import type { BalanceTarget } from '../core/policy/target-state.ts';
+import type { AttemptPass } from './attempt-pass.ts';
 
 /** A breaker and what it stands before. */
 export interface RouteBreaker {
@@ -98,7 +99,7 @@ export function retryAfterS(breaker: Breaker, nowMs: number): string {
 }
 
 /** One admitted attempt. The response head settles it, so that a long stream does not keep a probe waiting. */
-export class BreakerPass {
+export class BreakerPass implements AttemptPass {
   readonly #breaker: Breaker;
   readonly #ticket: number;
   readonly #startedMs: number;

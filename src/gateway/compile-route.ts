@@ -5,15 +5,18 @@
  */
 
 import type { CachePolicy, GatewayConfig, Route } from '../config/gateway-model.ts';
+import type { AdaptivePolicy } from '../config/policies/adaptive.ts';
 import type { BreakerPolicy } from '../config/policies/breaker.ts';
 import type { FallbackPolicy } from '../config/policies/fallback.ts';
 import { compileQueryKey } from '../core/policy/cache/cache-key.ts';
+import { compilePriority, type VersionLimiter } from './adaptive.ts';
 import type { VersionBreakers } from './breakers.ts';
 import type { CompiledCache } from './cache/cache-run.ts';
 import { compileAuth } from './identity/compile-auth.ts';
 import { type GatewayMetrics, ServerSeries } from './metrics.ts';
 import { compileLimits } from './route-limits.ts';
 import type {
+  CompiledAdaptive,
   CompiledFallback,
   CompiledRoute,
   CompiledService,
@@ -28,6 +31,7 @@ export function compileRoute(
   services: ReadonlyMap<string, CompiledService>,
   parts: SnapshotParts,
   breakerOf: (policy: BreakerPolicy, version: ServiceVersion) => VersionBreakers,
+  limiterOf: (policy: AdaptivePolicy, version: ServiceVersion) => VersionLimiter,
 ): CompiledRoute {
   const service = services.get(route.service);
   if (service === undefined) throw new Error(`route ${route.name} names no service: ${route.service}`);
@@ -48,6 +52,7 @@ export function compileRoute(
         : new Map([...service.versions.values()].map((each) => [each, breakerOf(breaker, each)])),
     fallback: route.fallback === null ? null : compileFallback(route.fallback, services),
     concurrency: parts.concurrency.compile(route.concurrency, route.name, service.name, pattern),
+    adaptive: route.adaptive === null ? null : compileAdaptive(route.adaptive, service, limiterOf),
     idempotency:
       route.idempotency === null
         ? null
@@ -64,6 +69,18 @@ export function compileRoute(
     transform: compileTransform(route),
     tunnels: route.upgrade === null ? null : parts.metrics.tunnels.counts(service.name, pattern),
     series: new ServerSeries(parts.metrics, service.name, pattern),
+  };
+}
+
+function compileAdaptive(
+  policy: AdaptivePolicy,
+  service: CompiledService,
+  limiterOf: (policy: AdaptivePolicy, version: ServiceVersion) => VersionLimiter,
+): CompiledAdaptive {
+  return {
+    waitMs: policy.waitMs,
+    priorityOf: compilePriority(policy.priority),
+    limiters: new Map([...service.versions.values()].map((each) => [each, limiterOf(policy, each)])),
   };
 }
 

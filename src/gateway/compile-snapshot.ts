@@ -5,6 +5,8 @@
  */
 
 import type { GatewayConfig } from '../config/gateway-model.ts';
+import type { BreakerPolicy } from '../config/policies/breaker.ts';
+import { adoptLimiter, type VersionLimiter } from './adaptive.ts';
 import { adoptBreaker, breakerKey, type RouteBreaker, VersionBreakers } from './breakers.ts';
 import { compileRoute } from './compile-route.ts';
 import { compileService } from './compile-service.ts';
@@ -12,7 +14,7 @@ import { compileTrust } from './forwarded.ts';
 import { identityFields } from './identity/forwarded-identity.ts';
 import { ServerSeries } from './metrics.ts';
 import { compileRouter } from './router.ts';
-import type { CompiledService, Snapshot, SnapshotParts } from './snapshot.ts';
+import type { CompiledService, ServiceVersion, Snapshot, SnapshotParts } from './snapshot.ts';
 import type { TargetSet } from './upstream/target-set.ts';
 
 /**
@@ -45,9 +47,15 @@ function compile(
     services.set(service.name, compileService(service, config, parts, used));
   }
   const breakers = new Map<string, RouteBreaker>();
-  const routes = config.routes.map((route) =>
-    compileRoute(route, config, services, parts, ({ per, ...limits }, version) => {
-      const place = { service: route.service, route: route.name, version: version.name };
+  const limiters = new Map<string, VersionLimiter>();
+  const routes = config.routes.map((route) => {
+    const placeOf = ({ name }: ServiceVersion) => ({
+      service: route.service,
+      route: route.name,
+      version: name,
+    });
+    const breakerOf = ({ per, ...limits }: BreakerPolicy, version: ServiceVersion) => {
+      const place = placeOf(version);
       return new VersionBreakers(per, {
         targets: () => version.balancer.targets,
         adopt: (endpoint) => adoptBreaker(previous?.breakers, breakers, { ...place, endpoint }, limits),
@@ -55,8 +63,11 @@ function compile(
           breakers.delete(breakerKey({ ...place, endpoint }));
         },
       });
-    }),
-  );
+    };
+    return compileRoute(route, config, services, parts, breakerOf, ({ limits }, version) =>
+      adoptLimiter(previous?.limiters, limiters, placeOf(version), limits),
+    );
+  });
   return {
     config,
     find: compileRouter(routes),
@@ -67,6 +78,7 @@ function compile(
     superseded: false,
     targetSets: used,
     breakers,
+    limiters,
     monotonicMs: parts.upstreams.monotonicMs,
     services,
   };

@@ -14,6 +14,7 @@ import type { Clock } from '../ports/clock.ts';
 import type { SharedState } from '../ports/shared-state.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { AccessLog } from './access-log.ts';
+import type { VersionLimiter } from './adaptive.ts';
 import type { Alarm } from './alarm.ts';
 import type { CacheRun } from './cache/cache-run.ts';
 import type { HttpCache } from './cache/http-cache.ts';
@@ -196,7 +197,9 @@ export class Exchange {
   rival: RunningAttempt | null = null;
   /** Version of the service that is asked instead, once the route's own has failed for good. */
   standIn: ServiceVersion | null = null;
-  /** Armed between attempts, and while the client is slow to take the end of the response. */
+  /** Where the request waits for its turn; null: nowhere. */
+  limiter: VersionLimiter | null = null;
+  /** Armed before and between attempts, and while the client is slow to take the end of the response. */
   alarm: Alarm | null = null;
   attempts = 0;
   /** Where attempts have failed; null before a first retry. */

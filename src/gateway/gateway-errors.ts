@@ -96,6 +96,11 @@ export const GATEWAY_ERRORS = {
     title: 'The service is failing and gets a moment to recover; try again later',
     close: false,
   },
+  OVERLOADED: {
+    status: 503,
+    title: 'The service has as many requests as it can answer; try again later',
+    close: false,
+  },
   NO_ENDPOINT: { status: 503, title: 'The service has no endpoint at the moment', close: false },
   UPSTREAM_TIMEOUT: { status: 504, title: 'The upstream did not answer in time', close: false },
   NOT_CACHED: { status: 504, title: 'There is no stored response, and only one was asked for', close: false },

@@ -96,7 +96,7 @@ export class VersionCounter {
   readonly attempts = new TrafficCounter();
   readonly responses = new TrafficCounter();
   forced = 0;
-  /** Requests that a breaker refused. */
+  /** Requests that were refused before an attempt: by a breaker, an adaptive limit, for want of an endpoint. */
   refused = 0;
   /** Attempts without an answer. */
   readonly running = new RunningAges();

@@ -11,6 +11,8 @@ import type { Balancer } from '../core/policy/balancer.ts';
 import type { LifecyclePolicy } from '../core/policy/lifecycle.ts';
 import type { OutlierWatch } from '../core/policy/outlier.ts';
 import type { RetryBudget } from '../core/policy/retry-budget.ts';
+import type { Priority } from '../core/policy/waiting-room.ts';
+import type { LimiterTable, VersionLimiter } from './adaptive.ts';
 import type { BreakerTable, VersionBreakers } from './breakers.ts';
 import type { CompiledCache } from './cache/cache-run.ts';
 import type { CompiledConcurrency, ConcurrencyTable } from './concurrency.ts';
@@ -25,7 +27,7 @@ import type { Recorder, VersionCounter } from './recorder.ts';
 import type { CompiledLimits } from './route-limits.ts';
 import type { Router } from './router.ts';
 import type { SplitTable } from './split-table.ts';
-import type { StickyRead } from './sticky.ts';
+import type { StickyRead, StickySubject } from './sticky.ts';
 import type { CompiledTransform } from './transform/transform-model.ts';
 import type { TunnelCounts } from './upgrade/tunnel-metrics.ts';
 import type { Target } from './upstream/target.ts';
@@ -70,6 +72,12 @@ export interface CompiledFallback {
     | { readonly kind: 'service'; readonly service: CompiledService };
 }
 
+export interface CompiledAdaptive {
+  readonly waitMs: number;
+  readonly priorityOf: (subject: StickySubject) => Priority;
+  readonly limiters: ReadonlyMap<ServiceVersion, VersionLimiter>;
+}
+
 export interface CompiledRoute
   extends Omit<
     Route,
@@ -81,6 +89,7 @@ export interface CompiledRoute
     | 'rateLimits'
     | 'quotas'
     | 'concurrency'
+    | 'adaptive'
     | 'idempotency'
     | 'lifecycle'
     | 'transform'
@@ -97,6 +106,8 @@ export interface CompiledRoute
   /** Null: none. */
   readonly limits: CompiledLimits | null;
   readonly concurrency: CompiledConcurrency | null;
+  /** Null: versions get whatever comes. */
+  readonly adaptive: CompiledAdaptive | null;
   /** Null: it caches nothing. */
   readonly cache: CompiledCache | null;
   readonly idempotency: { readonly policy: IdempotencyPolicy; readonly counts: KeyCounts } | null;
@@ -122,6 +133,7 @@ export interface Snapshot {
   superseded: boolean;
   readonly targetSets: readonly TargetSet[];
   readonly breakers: BreakerTable;
+  readonly limiters: LimiterTable;
   readonly monotonicMs: () => number;
   readonly services: ReadonlyMap<string, CompiledService>;
 }

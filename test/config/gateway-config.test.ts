@@ -149,6 +149,7 @@ routes: [{ name: a, match: { path: / }, service: a }]
           rateLimits: [],
           quotas: [],
           concurrency: null,
+          adaptive: null,
           idempotency: null,
           ip: null,
           upgrade: null,

@@ -30,6 +30,7 @@ export function routeOf(service: string, changes: Partial<Route> = {}): Route {
     rateLimits: [],
     quotas: [],
     concurrency: null,
+    adaptive: null,
     idempotency: null,
     ip: null,
     upgrade: null,

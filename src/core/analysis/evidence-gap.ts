@@ -61,7 +61,7 @@ export function evidenceGap(input: GapInput): EvidenceGap | null {
     const refused = sumRefused(buckets, version);
     if (refused === 0) continue;
     const since = `in the last ${formatDuration(quietMs)}`;
-    const detail = `${refused} requests for ${version} were not sent ${since}: a circuit breaker refused them, or no endpoint was known`;
+    const detail = `${refused} requests for ${version} were not sent ${since}: a circuit breaker or an adaptive limit refused them, or no endpoint was known`;
     return { cause: 'breaker-open', detail };
   }
   if (sumArm(buckets, plan.canary).seen === 0) {

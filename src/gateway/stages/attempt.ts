@@ -7,6 +7,7 @@
 import type { Breaker } from '../../core/policy/breaker.ts';
 import { isIdempotent } from '../../core/policy/retry.ts';
 import { formatTraceParent } from '../../telemetry/trace-context.ts';
+import { hasTurn, takePlace } from '../adaptive-turn.ts';
 import { Alarm } from '../alarm.ts';
 import { type BreakerPass, retryAfterS } from '../breakers.ts';
 import { chooseTarget } from '../choose-target.ts';
@@ -18,13 +19,16 @@ import { replyProblem } from '../problem.ts';
 import { randomHex16 } from '../random-ids.ts';
 import { failureOfStatus, failureOfTrouble, retryDelay, takeRetry } from '../retries.ts';
 import { watchSender } from '../slow-sender.ts';
-import type { ServiceVersion } from '../snapshot.ts';
+import type { CompiledRoute, ServiceVersion } from '../snapshot.ts';
 import { openTunnel } from '../upgrade/open-tunnel.ts';
 import { Attempt } from '../upstream/attempt.ts';
 import type { AttemptSink, AttemptTrouble } from '../upstream/attempt-sink.ts';
 import { type BodyFailure, RequestBody } from '../upstream/request-body.ts';
 import type { Target } from '../upstream/target.ts';
 import { relayEnd, relayInterim, relayPiece } from './relay.ts';
+
+/** A place is free as soon as any attempt has its head; nobody can say when that is. */
+const OVERLOADED_RETRY_S = '1';
 
 export function attempt(exchange: Exchange): boolean {
   const { route, runtime, bodyLength } = exchange;
@@ -180,6 +184,18 @@ function start(exchange: Exchange, nowMs: number): void {
   const { route } = exchange;
   const version = exchange.standIn ?? exchange.version;
   if (route === null || version === null) throw new Error('attempt runs after assign');
+  if (route.adaptive === null) {
+    tryOnce(exchange, route, version, nowMs);
+    return;
+  }
+  const turn = {
+    go: () => tryOnce(exchange, route, version, exchange.runtime.monotonicMs()),
+    refuse: () => refuse(exchange, 'breaker', 'OVERLOADED', ['Retry-After', OVERLOADED_RETRY_S]),
+  };
+  if (hasTurn(exchange, version, nowMs, turn)) tryOnce(exchange, route, version, nowMs);
+}
+
+function tryOnce(exchange: Exchange, route: CompiledRoute, version: ServiceVersion, nowMs: number): void {
   const admitted = chooseTarget(exchange, version, nowMs);
   if (admitted.target === null) {
     if (admitted.refusedBy === null) refuse(exchange, 'connect', 'NO_ENDPOINT', []);
@@ -206,7 +222,7 @@ function launch(
     exchange.traceFlags,
   );
   const current = new Attempt(exchange, exchange.route, version, target, sink, nowMs);
-  current.pass = pass;
+  current.pass = takePlace(exchange, version, pass, nowMs);
   exchange.attempt = current;
   current.send();
 }

@@ -7,7 +7,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { type Dispatcher, errors } from 'undici';
-import type { BreakerPass } from '../breakers.ts';
+import { type AttemptPass, passOutcome } from '../attempt-pass.ts';
 import { Deadline } from '../deadlines.ts';
 import type { Exchange } from '../exchange.ts';
 import { MAX_DISCARD_BYTES, MAX_INTERIM_RESPONSES } from '../limits.ts';
@@ -39,8 +39,8 @@ export class Attempt extends Deadline implements Dispatcher.DispatchHandler {
   /** Null until the body has ended. */
   trailers: IncomingHttpHeaders | null = null;
   bytes = 0;
-  /** Null: no circuit breaker watches this attempt. */
-  pass: BreakerPass | null = null;
+  /** Null: neither circuit breaker nor adaptive limit watches this attempt. */
+  pass: AttemptPass | null = null;
   #controller: Dispatcher.DispatchController | null = null;
   #interim = 0;
   readonly times: AttemptClock;
@@ -292,7 +292,7 @@ export class Attempt extends Deadline implements Dispatcher.DispatchHandler {
     this.target.state.inFlight -= 1;
     const { monotonicMs } = this.exchange.runtime;
     const nowMs = monotonicMs();
-    if (this.pass !== null) this.pass.settle(outcome === OUTCOME.clientAborted ? 'neutral' : 'failed', nowMs);
+    if (this.pass !== null) this.pass.settle(passOutcome(outcome), nowMs);
     const mediaType = this.field('content-type');
     const latencyMs = this.times.latency(outcome === OUTCOME.clientAborted, mediaType, nowMs);
     countAttempt(this, outcome, timed, latencyMs, nowMs);
