@@ -44,7 +44,7 @@ export interface VersionSummary {
   /** Requests that a match override sent here. In neither count above: testers are not a random sample. */
   readonly forced: number;
   /**
-   * Requests that a circuit breaker refused to send here, or for which no endpoint was known: in `responses` (their clients got an answer), not in
+   * Requests that a circuit breaker or an adaptive limit refused to send here, or for which no endpoint was known: in `responses` (their clients got an answer), not in
    * `attempts` (the version was not asked). While there are any, what is left in `attempts` is a remnant chosen
    * by the version's own failures. Left out when 0.
    */
