@@ -19,9 +19,9 @@ export function splitServices(config: GatewayConfig): SplitService[] {
 }
 
 /** What a listening socket is opened with. */
-function fixedPart({ address, tls, limits }: ListenerConfig): unknown {
+function fixedPart({ address, tls, http2, proxyProtocol, limits }: ListenerConfig): unknown {
   const client = tls?.clientCertificates ?? null;
-  return [address, tls?.minVersion, client?.required, limits.maxHeaderBytes];
+  return [address, tls?.minVersion, client?.required, http2, proxyProtocol !== null, limits.maxHeaderBytes];
 }
 
 /** Says what cannot change while running, or undefined when the change can be applied at once. */

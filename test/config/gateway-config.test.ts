@@ -84,6 +84,7 @@ routes: [{ name: a, match: { path: / }, service: a }]
           tls: null,
           hsts: null,
           http2: false,
+          proxyProtocol: null,
           redirectPort: null,
           ip: null,
           limits: DEFAULT_LISTENER_LIMITS,

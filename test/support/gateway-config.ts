@@ -87,6 +87,7 @@ export function listenerOf(changes: Partial<ListenerConfig> = {}): ListenerConfi
     http2: false,
     redirectPort: null,
     ip: null,
+    proxyProtocol: null,
     limits: DEFAULT_LISTENER_LIMITS,
     ...changes,
   };

@@ -15,7 +15,7 @@ export interface IpPolicy {
   readonly deny: readonly string[];
 }
 
-const ranges = z.array(z.string().min(1)).min(1).max(10_000);
+export const ranges = z.array(z.string().min(1)).min(1).max(10_000);
 
 const ip = z.strictObject({
   allow: ranges.optional().meta({ description: 'Only these addresses and CIDR ranges. Default: all.' }),

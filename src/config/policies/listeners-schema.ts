@@ -6,7 +6,7 @@
 
 import * as z from 'zod';
 import { duration, listenAddress } from '../primitives.ts';
-import { ipField } from './ip.ts';
+import { ipField, ranges } from './ip.ts';
 
 const MINUTE = 60_000;
 const DAY = 86_400_000;
@@ -101,6 +101,13 @@ const limits = z.strictObject({
     .meta({ description: 'How long a body may fall behind that speed. Default 5s.' }),
 });
 
+const proxyProtocol = z.strictObject({
+  from: ranges.meta({
+    description: 'Addresses and CIDR ranges of the balancers; connections from elsewhere are closed.',
+  }),
+  timeout: duration(10, MINUTE).optional().meta({ description: 'Until the header is there. Default 5s.' }),
+});
+
 export const listenerShape = z.strictObject({
   address: listenAddress,
   tls: tls.optional().meta({ description: 'Speaks https. Default: plain http.' }),
@@ -119,6 +126,10 @@ export const listenerShape = z.strictObject({
       'Speaks HTTP/2 beside HTTP/1.1: over TLS by ALPN, else to clients that know it. Default false.',
   }),
   ip: ipField,
+  proxyProtocol: proxyProtocol.optional().meta({
+    description:
+      'Every connection starts with a PROXY header (version 1 or 2) that names the client. Default: none does.',
+  }),
   limits: limits.optional().meta({ description: 'What one client may take of the listener.' }),
 });
 

@@ -9,7 +9,7 @@ import type { CertificateAllowList } from '../../core/policy/certificate-names.t
 import { checkAuthorityFile, checkCertificateFiles, type FileFinding } from '../certificate-files.ts';
 import type { ListenAddress } from '../primitives.ts';
 import type { Path, YamlSource } from '../yaml-source.ts';
-import { checkIp, completeIp, type IpPolicy } from './ip.ts';
+import { checkIp, checkRanges, completeIp, type IpPolicy } from './ip.ts';
 import type { ListenerYaml } from './listeners-schema.ts';
 
 /** PEM files, by absolute path. */
@@ -57,6 +57,13 @@ export const DEFAULT_LISTENER_LIMITS: ListenerLimits = {
   graceMs: 5_000,
 };
 
+/** The PROXY protocol, as a listener wants it. */
+export interface ProxyProtocol {
+  /** Who may, and has to, send a header. */
+  readonly from: readonly string[];
+  readonly timeoutMs: number;
+}
+
 export interface ListenerConfig {
   readonly address: ListenAddress;
   /** Null: plain http. */
@@ -69,14 +76,17 @@ export interface ListenerConfig {
   readonly redirectPort: number | null;
   /** Null: clients from everywhere. */
   readonly ip: IpPolicy | null;
+  /** Null: connections start with a request or TLS. */
+  readonly proxyProtocol: ProxyProtocol | null;
   readonly limits: ListenerLimits;
 }
 
 const DEFAULT_HSTS_MS = 365 * 86_400_000;
 const HTTPS_PORT = 443;
+const DEFAULT_PROXY_HEADER_MS = 5_000;
 
 export function completeListener(written: ListenerYaml, configPath: string): ListenerConfig {
-  const { address, tls, hsts, http2, redirect, ip, limits } = written;
+  const { address, tls, hsts, http2, redirect, ip, proxyProtocol, limits } = written;
   return {
     address,
     tls: tls ? completeTls(tls, configPath) : null,
@@ -84,6 +94,9 @@ export function completeListener(written: ListenerYaml, configPath: string): Lis
     http2: http2 ?? false,
     redirectPort: redirect === undefined ? null : redirect === 'https' ? HTTPS_PORT : redirect.port,
     ip: completeIp(ip),
+    proxyProtocol: proxyProtocol
+      ? { from: proxyProtocol.from, timeoutMs: proxyProtocol.timeout ?? DEFAULT_PROXY_HEADER_MS }
+      : null,
     limits: completeLimits(limits ?? {}),
   };
 }
@@ -136,6 +149,7 @@ export function checkListener(
 ): void {
   const { findings } = source;
   checkIp(source, path, written.ip);
+  checkRanges(source, [...path, 'proxyProtocol', 'from'], written.proxyProtocol?.from ?? []);
   if (written.hsts && !written.tls) {
     findings.error(
       source.keyRange([...path, 'hsts']),

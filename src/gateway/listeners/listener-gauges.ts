@@ -54,6 +54,23 @@ export function registerListeners(registry: Registry, listeners: () => readonly 
     registers,
     collect: totals(listeners, ({ facts }) => facts.dropped()),
   });
+  registerRefusedProxies(registry, listeners);
+}
+
+function registerRefusedProxies(registry: Registry, listeners: () => readonly Listener[]): void {
+  new Counter({
+    name: 'sluice_listener_refused_connections_total',
+    help: 'Connections closed because they did not start with a sound PROXY header of a known balancer.',
+    labelNames: ['listener', 'reason'],
+    registers: [registry],
+    collect() {
+      this.reset();
+      for (const each of listeners()) {
+        for (const [reason, count] of Object.entries(each.facts.refusedProxies ?? {}))
+          this.inc({ listener: labelOf(each), reason }, count);
+      }
+    },
+  });
 }
 
 function totals(listeners: () => readonly Listener[], read: (listener: Listener) => number) {

@@ -17,6 +17,7 @@ import { H2Sessions } from '../http2/h2-sessions.ts';
 import { CONNECTIONS_CHECK_MS } from '../limits.ts';
 import { acceptUpgrade } from '../upgrade/accept-upgrade.ts';
 import { type CertificateState, ListenerCertificates } from './certificates.ts';
+import { ProxyProtocolDoor, type ProxyRefusal } from './proxy-protocol.ts';
 import { type OnRefused, refuseNonRequests } from './refusals.ts';
 
 export type RequestHandler = (request: ClientRequest, response: ExchangeResponse) => void;
@@ -48,6 +49,8 @@ export interface ListenerFacts {
   readonly connections: () => number;
   /** Connections beyond the limit. */
   readonly dropped: () => number;
+  /** Connections without the PROXY header that they have to start with; null: they start without. */
+  readonly refusedProxies: Readonly<Record<ProxyRefusal, number>> | null;
 }
 
 type PlainServer = Server<typeof IncomingMessage, typeof GatewayResponse>;
@@ -68,7 +71,9 @@ export async function openListener(
         ? createServer(httpOptions(config), handle)
         : createSecure(config, tls, certificates, handle);
     const sessions = config.http2 ? new H2Sessions(server, config, handle) : null;
-    const listener = new OpenListener(server, certificates, sessions);
+    // Last, so that it comes first.
+    const door = config.proxyProtocol && new ProxyProtocolDoor(server, config.proxyProtocol);
+    const listener = new OpenListener(server, certificates, sessions, door);
     // Node would drop further fields in silence; the admit stage refuses them, the size limit bounds them.
     server.maxHeadersCount = 0;
     listener.use(config);
@@ -141,6 +146,8 @@ class OpenListener implements Listener {
   readonly #certificates: ListenerCertificates | null;
   /** Null: HTTP/2 is not spoken. */
   readonly #sessions: H2Sessions | null;
+  /** Null: connections start without a PROXY header. */
+  readonly #door: ProxyProtocolDoor | null;
   /** Every accepted connection, also those that are still shaking hands. */
   readonly #sockets = new Set<Socket>();
   #closed: Promise<void> | null = null;
@@ -149,10 +156,16 @@ class OpenListener implements Listener {
   address: BoundAddress = { host: '', port: 0, secure: false };
   readonly facts: ListenerFacts;
 
-  constructor(server: GatewayServer, certificates: ListenerCertificates | null, sessions: H2Sessions | null) {
+  constructor(
+    server: GatewayServer,
+    certificates: ListenerCertificates | null,
+    sessions: H2Sessions | null,
+    door: ProxyProtocolDoor | null,
+  ) {
     this.#server = server;
     this.#sessions = sessions;
     this.#certificates = certificates;
+    this.#door = door;
     const failed = (): number => this.#failedHandshakes;
     this.facts = {
       certificates: () => certificates?.states() ?? [],
@@ -161,6 +174,7 @@ class OpenListener implements Listener {
       },
       connections: () => this.#sockets.size,
       dropped: () => this.#dropped,
+      refusedProxies: door?.refused ?? null,
     };
     server.on('connection', (socket: Socket) => {
       this.#sockets.add(socket);
@@ -194,12 +208,13 @@ class OpenListener implements Listener {
     if (tls !== null) await this.#certificates?.prepare(tls);
   }
 
-  use({ tls, limits }: ListenerConfig): void {
+  use({ tls, proxyProtocol, limits }: ListenerConfig): void {
     const server = this.#server;
     server.maxConnections = limits.maxConnections;
     server.headersTimeout = headTimeout(limits, tls);
     server.requestTimeout = limits.requestTimeoutMs;
     server.keepAliveTimeout = limits.keepAliveMs;
+    if (proxyProtocol !== null) this.#door?.use(proxyProtocol);
     if (tls !== null) this.#certificates?.use(tls);
   }
 

@@ -8,12 +8,12 @@ import type { EventEmitter } from 'node:events';
 import type { IncomingMessage } from 'node:http';
 import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { plainAddress } from '../forwarded.ts';
 import type { GatewayErrorCode } from '../gateway-errors.ts';
 import { replyProblemOnSocket } from '../problem.ts';
 import { randomHex32 } from '../random-ids.ts';
 import type { Refusal } from '../refused.ts';
 import { owesResponse } from '../upgrade/accept-upgrade.ts';
+import { peerAddressOf } from './proxy-protocol.ts';
 
 export type OnRefused = (refusal: Refusal) => void;
 
@@ -52,7 +52,7 @@ function refuse(
   if (request !== null || code !== 'REQUEST_TIMEOUT' || (peer?.bytesRead ?? 0) > 0) {
     onRefused({
       method: request?.method ?? '',
-      clientIp: plainAddress(peer?.remoteAddress ?? ''),
+      clientIp: peer === null ? '' : peerAddressOf(peer),
       requestId,
       code,
       answered,

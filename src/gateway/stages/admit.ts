@@ -7,8 +7,9 @@
 import { DEFAULT_LISTENER_LIMITS } from '../../config/policies/listeners.ts';
 import type { Exchange } from '../exchange.ts';
 import { KIND, mayBeNominated, requestKind } from '../field-kinds.ts';
-import { clientAddress, forwardedElement, plainAddress, readForwarded } from '../forwarded.ts';
+import { clientAddress, forwardedElement, readForwarded } from '../forwarded.ts';
 import type { GatewayErrorCode } from '../gateway-errors.ts';
+import { peerAddressOf } from '../listeners/proxy-protocol.ts';
 import { replyProblem } from '../problem.ts';
 import { isSoundAuthority, parseTarget } from '../request-target.ts';
 import { admitUpgrade } from '../upgrade/upgrade-rules.ts';
@@ -48,7 +49,7 @@ export function admit(exchange: Exchange): boolean {
   if ((request.url?.length ?? 0) > maxUriLength) {
     return refuse(exchange, 'URI_TOO_LONG', `The limit is ${maxUriLength} bytes.`);
   }
-  const peer = plainAddress(request.socket.remoteAddress ?? '');
+  const peer = peerAddressOf(request.socket);
   const trusted = exchange.snapshot.isTrusted(peer);
   const found = sortFields(exchange, raw, trusted);
   if (found.connection !== '' && !applyConnection(exchange, found.connection)) {
