@@ -27,6 +27,8 @@ export interface ClientRequest extends BodySource {
   readonly rawHeaders: string[];
   readonly headers: IncomingHttpHeaders;
   readonly socket: Socket;
+  /** It is a gRPC call. Left out where that cannot be (HTTP/1.1 clients get no trailers). */
+  readonly grpc?: boolean;
   /** All of the body has come. */
   readonly complete: boolean;
 }

@@ -210,6 +210,12 @@ export class Exchange {
   relaying = false;
   /** Content-Length of that response; −1 when it has none. */
   expectedBytes = -1;
+  /** It is a gRPC call. */
+  readonly grpc: boolean;
+  /** When its caller gives up, monotonic milliseconds. */
+  callDeadlineMs = Number.POSITIVE_INFINITY;
+  /** What it came to, as its upstream says; −1: not known. */
+  grpcCode = -1;
   /** Client and upstream talk to each other in another protocol. */
   tunnel: RunningTunnel | null = null;
 
@@ -231,6 +237,7 @@ export class Exchange {
     this.runtime = runtime;
     this.snapshot = snapshot;
     this.request = request;
+    this.grpc = request.grpc === true;
     this.response = response;
     this.startedMs = startedMs;
     response.exchange = this;

@@ -8,6 +8,7 @@ import { STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Exchange } from './exchange.ts';
 import { GATEWAY_ERRORS, type GatewayErrorCode } from './gateway-errors.ts';
+import { callError } from './grpc/call-status.ts';
 import { randomHex32 } from './random-ids.ts';
 import { sendOwn } from './transform/own-response.ts';
 
@@ -33,6 +34,12 @@ export function replyProblem(
   if (exchange.requestId === '') exchange.requestId = randomHex32();
   const kind = GATEWAY_ERRORS[code];
   if (kind.close || exchange.runtime.draining || hasUnreadBody(exchange)) response.shouldKeepAlive = false;
+  if (exchange.grpc) {
+    const call = callError(kind.status, code, kind.title, detail);
+    const own = ['X-Request-ID', exchange.requestId, ...fields, ...(exchange.addedFields ?? NO_FIELDS)];
+    sendOwn(exchange, 200, [...call, ...own], Buffer.alloc(0));
+    return;
+  }
   const body = Buffer.from(problemText(code, detail, exchange.requestId));
   const head = [
     'Content-Type',

@@ -12,7 +12,8 @@ const LOOK_EVERY_MS = 1_000;
 
 export function watchSender(exchange: Exchange, body: RequestBody): void {
   const { runtime, listener, request } = exchange;
-  if (listener === null || listener.limits.minBytesPerSecond === 0) return;
+  // A call may be open for long without a message.
+  if (exchange.grpc || listener === null || listener.limits.minBytesPerSecond === 0) return;
   const { minBytesPerSecond, graceMs } = listener.limits;
   let before = 0;
   let lookedMs = runtime.monotonicMs();

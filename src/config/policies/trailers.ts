@@ -10,6 +10,11 @@ import { headerName } from '../primitives.ts';
 const NEVER =
   /^(?:age|authorization|cache-.*|cdn-cache-control|connection|content-.*|cookie|date|expect|expires|forwarded|host|keep-alive|location|max-forwards|pragma|proxy-.*|range|retry-after|set-cookie|te|trailer|transfer-encoding|upgrade|vary|via|warning|www-authenticate|x-forwarded-.*|x-request-id|if-.*|access-control-.*)$/;
 
+/** Whether a field of that name (lower case) may come after a body at all. */
+export function isTrailerName(name: string): boolean {
+  return !NEVER.test(name);
+}
+
 export const trailersField = z
   .array(
     headerName.refine((name) => !NEVER.test(name), {

@@ -6,6 +6,7 @@
 
 import { constants, type IncomingHttpHeaders, type ServerHttp2Stream } from 'node:http2';
 import type { Socket } from 'node:net';
+import { isGrpc } from '../../core/policy/grpc/status.ts';
 import type { ClientRequest } from '../client.ts';
 
 export class H2Request implements ClientRequest {
@@ -17,6 +18,7 @@ export class H2Request implements ClientRequest {
   readonly rawHeaders: string[] = [];
   readonly headers: IncomingHttpHeaders = Object.create(null);
   readonly socket: Socket;
+  readonly grpc: boolean;
 
   /** `raw`: name, value, name, value … as received. `bodyless`: the stream ended with its fields. */
   constructor(
@@ -28,6 +30,7 @@ export class H2Request implements ClientRequest {
   ) {
     this.#stream = stream;
     this.socket = socket;
+    this.grpc = isGrpc(headers['content-type']);
     this.method = String(headers[constants.HTTP2_HEADER_METHOD] ?? '');
     this.url = String(headers[constants.HTTP2_HEADER_PATH] ?? '');
     const authority = headers[constants.HTTP2_HEADER_AUTHORITY];

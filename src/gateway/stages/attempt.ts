@@ -5,6 +5,7 @@
  */
 
 import type { Breaker } from '../../core/policy/breaker.ts';
+import { parseGrpcTimeout } from '../../core/policy/grpc/status.ts';
 import { isIdempotent } from '../../core/policy/retry.ts';
 import { formatTraceParent } from '../../telemetry/trace-context.ts';
 import { hasTurn, takePlace } from '../adaptive-turn.ts';
@@ -59,7 +60,9 @@ export function attempt(exchange: Exchange): boolean {
   exchange.body = body;
   watchSender(exchange, body);
   if (exchange.expectsContinue) exchange.response.writeContinue();
-  if (bodyLength < 0 || bodyLength > EAGER_BODY_BYTES) {
+  if (exchange.grpc) exchange.callDeadlineMs = callDeadlineMs(exchange, nowMs);
+  exchange.totalDeadlineMs = exchange.callDeadlineMs;
+  if (exchange.grpc || bodyLength < 0 || bodyLength > EAGER_BODY_BYTES) {
     if (bodyLength > 0) exchange.upstreamFields.push('Content-Length', String(bodyLength));
     start(exchange, nowMs);
     return false;
@@ -71,6 +74,13 @@ export function attempt(exchange: Exchange): boolean {
     start(exchange, sinceMs);
   });
   return false;
+}
+
+/** The time that the caller gives takes the place of the route's. */
+function callDeadlineMs({ request }: Exchange, nowMs: number): number {
+  const { 'grpc-timeout': given } = request.headers;
+  const timeoutMs = parseGrpcTimeout(typeof given === 'string' ? given : undefined);
+  return timeoutMs === undefined ? Number.POSITIVE_INFINITY : nowMs + timeoutMs;
 }
 
 const sink: AttemptSink<Attempt> = {

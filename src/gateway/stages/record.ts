@@ -4,8 +4,10 @@
  * @module
  */
 
+import { httpOfGrpc } from '../../core/policy/grpc/status.ts';
 import { logExchange } from '../access-line.ts';
 import type { Exchange, RunningTunnel } from '../exchange.ts';
+import { GATEWAY_ERRORS } from '../gateway-errors.ts';
 import { OUTCOME, type OutcomeIndex, outcomeOfStatus } from '../recorder.ts';
 
 export function record(exchange: Exchange): void {
@@ -35,6 +37,7 @@ export function record(exchange: Exchange): void {
   } else {
     noteTunnel(exchange, exchange.tunnel);
   }
+  if (exchange.grpcCode >= 0) exchange.note('grpc_status', String(exchange.grpcCode));
   logExchange(exchange, sentStatus(exchange), durationMs);
   runtime.onRecorded(exchange);
 }
@@ -46,7 +49,7 @@ export function countResponse(exchange: Exchange): void {
     0,
     runtime.monotonicMs() - exchange.startedMs - (exchange.attempt?.times.flowMs ?? 0),
   );
-  const status = sentStatus(exchange);
+  const status = countedStatus(exchange);
   const series = route === null ? exchange.snapshot.unrouted : route.series;
   series.observe(version?.name ?? '', exchange.method, status, latencyMs);
   if (version === null || exchange.forced) return;
@@ -57,6 +60,15 @@ export function countResponse(exchange: Exchange): void {
 
 function sentStatus({ response }: Exchange): number {
   return response.headersSent ? response.statusCode : 0;
+}
+
+/** Of a gRPC call what it came to, in terms of HTTP. */
+function countedStatus(exchange: Exchange): number {
+  const status = sentStatus(exchange);
+  const { grpc, grpcCode, errorCode } = exchange;
+  if (!grpc || status !== 200) return status;
+  if (grpcCode >= 0) return httpOfGrpc(grpcCode);
+  return errorCode === '' ? status : GATEWAY_ERRORS[errorCode].status;
 }
 
 /** Both sides have said what they wanted, unless the upstream broke off. */

@@ -10,11 +10,13 @@ import { type Dispatcher, errors } from 'undici';
 import { type AttemptPass, passOutcome } from '../attempt-pass.ts';
 import { Deadline } from '../deadlines.ts';
 import type { Exchange } from '../exchange.ts';
+import { settleCall } from '../grpc/call-status.ts';
 import { MAX_DISCARD_BYTES, MAX_INTERIM_RESPONSES } from '../limits.ts';
 import { OUTCOME, type OutcomeIndex, outcomeOfStatus } from '../recorder.ts';
 import type { CompiledRoute, ServiceVersion } from '../snapshot.ts';
 import { AttemptClock } from './attempt-clock.ts';
 import { countAttempt } from './attempt-count.ts';
+import { attemptDueMs } from './attempt-due.ts';
 import type { AttemptPhase, AttemptSink, AttemptTrouble } from './attempt-sink.ts';
 import { isTlsFailure } from './connector.ts';
 import { fieldsFor } from './endpoint.ts';
@@ -161,7 +163,7 @@ export class Attempt extends Deadline implements Dispatcher.DispatchHandler {
       return;
     }
     this.status = status;
-    if (this.pass !== null) this.pass.settleStatus(status, this.exchange.runtime.monotonicMs());
+    if (!this.exchange.grpc) this.pass?.settleStatus(status, this.exchange.runtime.monotonicMs());
     // Both pools give buffers: undici the parser's, the HTTP/2 one in the same shape.
     this.rawFields = controller.rawHeaders as Buffer[];
     this.phase = 'streaming';
@@ -191,6 +193,8 @@ export class Attempt extends Deadline implements Dispatcher.DispatchHandler {
 
   onResponseData(_controller: Dispatcher.DispatchController, piece: Buffer): void {
     if (this.phase !== 'streaming') return;
+    // Of a call the first message is the answer: servers may send their fields long before.
+    if (this.exchange.grpc && this.bytes === 0) this.times.headMs = this.exchange.runtime.monotonicMs();
     this.bytes += piece.length;
     this.times.progressMs = this.exchange.runtime.wheel.coarseNowMs;
     this.#sink.piece(this, piece);
@@ -200,7 +204,8 @@ export class Attempt extends Deadline implements Dispatcher.DispatchHandler {
     if (this.phase === 'discarding') this.#disarm();
     if (this.phase !== 'streaming') return;
     this.trailers = trailers;
-    this.#finish(outcomeOfStatus(this.status));
+    const inTime = !this.exchange.grpc || settleCall(this, this.exchange.runtime.monotonicMs());
+    this.#finish(inTime ? outcomeOfStatus(this.status) : OUTCOME.clientAborted, true);
     this.#sink.end(this);
   }
 
@@ -228,7 +233,7 @@ export class Attempt extends Deadline implements Dispatcher.DispatchHandler {
 
   /** The armed time is the earliest that may matter: most attempts never get here, the others are armed again. */
   override expire(nowMs: number): void {
-    const dueMs = this.#dueMs();
+    const dueMs = attemptDueMs(this);
     if (dueMs > nowMs) {
       this.exchange.runtime.wheel.arm(this, dueMs);
       return;
@@ -240,6 +245,8 @@ export class Attempt extends Deadline implements Dispatcher.DispatchHandler {
       case 'waiting':
         if (this.exchange.body?.waitsForClient === true)
           this.#failWith(OUTCOME.clientAborted, 'client-stalled');
+        else if (nowMs >= this.exchange.callDeadlineMs)
+          this.#failWith(OUTCOME.clientAborted, 'timeout', true);
         else this.#failWith(OUTCOME.timeout, 'timeout');
         return;
       case 'streaming':
@@ -255,23 +262,8 @@ export class Attempt extends Deadline implements Dispatcher.DispatchHandler {
     }
   }
 
-  #dueMs(): number {
-    const { timeout } = this.route;
-    const { body, wholeBody } = this.exchange;
-    if (this.phase === 'connecting')
-      return Math.min(this.startedMs + timeout.connectMs, this.totalDeadlineMs());
-    if (this.phase !== 'waiting') {
-      return this.times.waitingSinceMs + timeout.idleMs;
-    }
-    // While a body streams up, the upstream cannot answer; its time begins when it has all of it.
-    const streams = body !== null && wholeBody === null;
-    if (streams && !body.ended) return body.progressMs + timeout.idleMs;
-    const sinceMs = streams ? Math.max(this.startedMs, body.progressMs) : this.startedMs;
-    return Math.min(sinceMs + timeout.responseMs, this.totalDeadlineMs());
-  }
-
-  #failWith(outcome: OutcomeIndex, failure: AttemptTrouble): void {
-    this.#finish(outcome);
+  #failWith(outcome: OutcomeIndex, failure: AttemptTrouble, timed?: boolean): void {
+    this.#finish(outcome, timed);
     this.#controller?.abort(ABANDONED);
     this.#sink.fail(this, failure);
   }

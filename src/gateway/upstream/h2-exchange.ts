@@ -11,6 +11,7 @@ import {
   type IncomingHttpHeaders,
 } from 'node:http2';
 import type { Dispatcher } from 'undici';
+import { isGrpc } from '../../core/policy/grpc/status.ts';
 import type { UpstreamRequest } from './upstream-pool.ts';
 
 /** Of one connection only, so HTTP/2 has no place for them (RFC 9113 §8.2.2); Host becomes `:authority`. */
@@ -180,6 +181,8 @@ function fieldsOf(request: UpstreamRequest, scheme: string, authority: string): 
     // Node takes some fields once only; combined they say the same (RFC 9110 §5.3).
     fields[name] = before === undefined ? value : `${before}${name === 'cookie' ? '; ' : ', '}${value}`;
   }
+  // What tells a gRPC server that it may answer.
+  if (isGrpc(fields['content-type'])) fields.te = 'trailers';
   if (request.body instanceof Uint8Array) fields['content-length'] = String(request.body.length);
   return fields;
 }
