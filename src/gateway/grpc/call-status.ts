@@ -11,13 +11,12 @@ import {
   httpOfGrpc,
   parseGrpcStatus,
 } from '../../core/policy/grpc/status.ts';
-import type { BreakerPass } from '../breakers.ts';
 
 interface EndedCall {
   /** 200–599, of HTTP; becomes what the call came to in its terms. */
   status: number;
   readonly trailers: IncomingHttpHeaders | null;
-  readonly pass: BreakerPass | null;
+  readonly pass: { settleStatus(status: number, nowMs: number): void } | null;
   readonly exchange: { grpcCode: number; readonly callDeadlineMs: number };
   field(name: string): string | undefined;
 }
