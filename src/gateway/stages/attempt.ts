@@ -5,7 +5,6 @@
  */
 
 import type { Breaker } from '../../core/policy/breaker.ts';
-import { parseGrpcTimeout } from '../../core/policy/grpc/status.ts';
 import { isIdempotent } from '../../core/policy/retry.ts';
 import { formatTraceParent } from '../../telemetry/trace-context.ts';
 import { hasTurn, takePlace } from '../adaptive-turn.ts';
@@ -15,6 +14,7 @@ import { chooseTarget } from '../choose-target.ts';
 import type { Exchange } from '../exchange.ts';
 import { giveUp, standIn } from '../fallback.ts';
 import type { GatewayErrorCode } from '../gateway-errors.ts';
+import { setCallDeadline } from '../grpc/call-deadline.ts';
 import { EAGER_BODY_BYTES } from '../limits.ts';
 import { replyProblem } from '../problem.ts';
 import { randomHex16 } from '../random-ids.ts';
@@ -60,8 +60,7 @@ export function attempt(exchange: Exchange): boolean {
   exchange.body = body;
   watchSender(exchange, body);
   if (exchange.expectsContinue) exchange.response.writeContinue();
-  if (exchange.grpc) exchange.callDeadlineMs = callDeadlineMs(exchange, nowMs);
-  exchange.totalDeadlineMs = exchange.callDeadlineMs;
+  if (exchange.grpc) setCallDeadline(exchange, nowMs);
   if (exchange.grpc || bodyLength < 0 || bodyLength > EAGER_BODY_BYTES) {
     if (bodyLength > 0) exchange.upstreamFields.push('Content-Length', String(bodyLength));
     start(exchange, nowMs);
@@ -74,13 +73,6 @@ export function attempt(exchange: Exchange): boolean {
     start(exchange, sinceMs);
   });
   return false;
-}
-
-/** The time that the caller gives takes the place of the route's. */
-function callDeadlineMs({ request }: Exchange, nowMs: number): number {
-  const { 'grpc-timeout': given } = request.headers;
-  const timeoutMs = parseGrpcTimeout(typeof given === 'string' ? given : undefined);
-  return timeoutMs === undefined ? Number.POSITIVE_INFINITY : nowMs + timeoutMs;
 }
 
 const sink: AttemptSink<Attempt> = {
