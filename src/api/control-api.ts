@@ -10,6 +10,7 @@ import type { ListenAddress } from '../config/primitives.ts';
 import { SluiceError } from '../core/domain/errors.ts';
 import type { RolloutView } from '../core/view/rollout-view.ts';
 import type { Control } from '../ports/control.ts';
+import type { PurgeChannel } from '../ports/purge-channel.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { type ApiToken, createAccess } from './access.ts';
 import { DEFAULT_STREAM_LIMITS, type StreamLimits } from './event-stream.ts';
@@ -19,6 +20,7 @@ import { registerRoutes } from './routes.ts';
 
 export interface ControlApiOptions {
   readonly control: Control;
+  readonly purges: PurgeChannel;
   /** Port 0 picks a free one. */
   readonly address: ListenAddress;
   readonly tokens: readonly ApiToken[];
@@ -66,6 +68,7 @@ export async function startControlApi(options: ControlApiOptions): Promise<Contr
   });
   registerRoutes(app, {
     control,
+    purges: options.purges,
     access: (request, needed) => check(request.raw, needed),
     streamLimits: { ...DEFAULT_STREAM_LIMITS, ...options.streamLimits },
     logger,

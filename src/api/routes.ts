@@ -11,13 +11,16 @@ import { SluiceError } from '../core/domain/errors.ts';
 import type { RolloutEvent } from '../core/domain/rollout-event.ts';
 import { type RunSummary, summariseRuns } from '../core/view/run-summary.ts';
 import type { Control } from '../ports/control.ts';
+import type { PurgeChannel } from '../ports/purge-channel.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Principal, Role } from './access.ts';
 import { ACTION_KINDS, MAX_SOURCE_BYTES, parse, parseAction } from './action-body.ts';
 import { type StreamLimits, serveEventStream } from './event-stream.ts';
+import { registerPurge } from './purge-route.ts';
 
 export interface RouteContext {
   readonly control: Control;
+  readonly purges: PurgeChannel;
   readonly access: (request: FastifyRequest, needed: Role) => Principal;
   readonly streamLimits: StreamLimits;
   readonly logger: Logger;
@@ -49,6 +52,7 @@ export function registerRoutes(app: FastifyInstance, context: RouteContext): voi
   app.get('/api/v1/healthz', async () => ({ status: 'ok' }));
   registerReads(app, context);
   registerActions(app, context);
+  registerPurge(app, context);
   registerStream(app, context);
 }
 

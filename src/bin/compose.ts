@@ -116,6 +116,7 @@ export async function startOperatorWithApi(options: OperatorOptions): Promise<Ru
   const { loopbackWithoutToken } = options;
   const listening = startControlApi({
     control: operator.control,
+    purges: backend.purges,
     address,
     tokens,
     loopbackWithoutToken,

@@ -46,6 +46,7 @@ export async function runGateway(options: GatewayProcessOptions): Promise<Gatewa
     channel: backend.channel,
     telemetry: backend.telemetry,
     shared: backend.shared,
+    purges: backend.purges,
     clock: systemClock,
     stateDir: join(options.stateDir, 'gateway'),
     logger,

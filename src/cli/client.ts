@@ -7,9 +7,11 @@
 import * as z from 'zod';
 import { ERRORS, type ErrorCode, SluiceError } from '../core/domain/errors.ts';
 import type { RolloutEvent } from '../core/domain/rollout-event.ts';
+import type { Purge } from '../core/policy/cache/purge.ts';
 import type { RolloutView } from '../core/view/rollout-view.ts';
 import type { RunSummary } from '../core/view/run-summary.ts';
 import type { MeasuredTraffic } from '../ports/control.ts';
+import type { PurgeReceipt } from '../ports/purge-channel.ts';
 
 export interface ClientOptions {
   /** Origin of the control API. */
@@ -51,6 +53,10 @@ const eventsShape = z.looseObject({ events: z.array(z.looseObject({ sequence: z.
 const trafficShape = z.looseObject({
   traffic: z.looseObject({ requestsPerSecond: z.number(), errorRate: z.number() }).nullable(),
 });
+const receiptShape = z.looseObject({
+  sequence: z.number(),
+  reached: z.looseObject({ gateways: z.number(), applied: z.number() }).nullable(),
+});
 const runsShape = z.looseObject({ runs: z.array(z.looseObject({ run: z.number() })) });
 
 /** All methods throw SluiceError: the server's own problems, or UNREACHABLE. */
@@ -64,20 +70,20 @@ export class ControlClient {
   }
 
   async list(): Promise<readonly RolloutView[]> {
-    const { rollouts } = await this.#json<{ rollouts: RolloutView[] }>('GET', '', listShape);
+    const { rollouts } = await this.#json<{ rollouts: RolloutView[] }>('GET', '/rollouts', listShape);
     return rollouts;
   }
 
   view(rollout: string): Promise<RolloutView> {
-    return this.#json('GET', `/${encodeURIComponent(rollout)}`, viewShape);
+    return this.#json('GET', `/rollouts/${encodeURIComponent(rollout)}`, viewShape);
   }
 
   act(rollout: string, verb: ActionVerb, body: ActionBody): Promise<RolloutView> {
-    return this.#json('POST', `/${encodeURIComponent(rollout)}/${verb}`, viewShape, body);
+    return this.#json('POST', `/rollouts/${encodeURIComponent(rollout)}/${verb}`, viewShape, body);
   }
 
   async events(rollout: string, after: number, limit: number): Promise<readonly RolloutEvent[]> {
-    const path = `/${encodeURIComponent(rollout)}/events?after=${after}&limit=${limit}`;
+    const path = `/rollouts/${encodeURIComponent(rollout)}/events?after=${after}&limit=${limit}`;
     const { events } = await this.#json<{ events: RolloutEvent[] }>('GET', path, eventsShape);
     return events;
   }
@@ -92,15 +98,19 @@ export class ControlClient {
   }
 
   async traffic(rollout: string): Promise<MeasuredTraffic | null> {
-    const path = `/${encodeURIComponent(rollout)}/traffic`;
+    const path = `/rollouts/${encodeURIComponent(rollout)}/traffic`;
     const { traffic } = await this.#json<{ traffic: MeasuredTraffic | null }>('GET', path, trafficShape);
     return traffic;
   }
 
   async runs(rollout: string): Promise<readonly RunSummary[]> {
-    const path = `/${encodeURIComponent(rollout)}/runs`;
+    const path = `/rollouts/${encodeURIComponent(rollout)}/runs`;
     const { runs } = await this.#json<{ runs: RunSummary[] }>('GET', path, runsShape);
     return runs;
+  }
+
+  purge({ by, value, service }: Purge): Promise<PurgeReceipt> {
+    return this.#json('POST', '/cache/purge', receiptShape, { [by]: value, service });
   }
 
   /** Opens the live stream; the body ends when `signal` does. */
@@ -123,10 +133,10 @@ export class ControlClient {
   }
 
   /** The cast states what the shapes check loosely: /api/v1 answers these types, in full. */
-  async #json<T>(method: 'GET' | 'POST', path: string, shape: z.ZodType, body?: ActionBody): Promise<T> {
+  async #json<T>(method: 'GET' | 'POST', path: string, shape: z.ZodType, body?: object): Promise<T> {
     const headers = this.#headers();
     const text = await this.#withinTime(async (signal) => {
-      const answer = await this.#send(`/api/v1/rollouts${path}`, {
+      const answer = await this.#send(`/api/v1${path}`, {
         method,
         headers: body ? { ...headers, 'content-type': 'application/json' } : headers,
         body: body ? JSON.stringify(body) : null,

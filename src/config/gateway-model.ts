@@ -129,6 +129,8 @@ export interface CachePolicy extends FreshnessLimits {
   /** Larger bodies are passed on and not stored. */
   readonly maxBytes: number;
   /** Whether Cache-Control of the request counts. */
+  /** Response field with tags to purge by, lower case; null: none. */
+  readonly tags: string | null;
   readonly clientDirectives: boolean;
 }
 

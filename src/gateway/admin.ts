@@ -11,7 +11,7 @@ import type { ListenAddress } from '../config/primitives.ts';
 import { FULL_BP } from '../core/domain/weight.ts';
 import type { AccessLog } from './access-log.ts';
 import { registerAdaptive } from './adaptive-gauges.ts';
-import type { CacheStore } from './cache/cache-store.ts';
+import type { HttpCache } from './cache/http-cache.ts';
 import type { Listener } from './listeners/listener.ts';
 import { registerListeners } from './listeners/listener-gauges.ts';
 import { watchLoopDelay } from './loop-delay.ts';
@@ -35,7 +35,7 @@ export interface AdminFacts {
   readonly discovery: () => readonly DiscoveryState[];
   readonly staleCertificates: () => number;
   readonly listeners: () => readonly Listener[];
-  readonly cacheStore: () => CacheStore | null;
+  readonly cache: () => HttpCache | null;
 }
 
 export interface AdminListener {
@@ -147,14 +147,20 @@ function createRegistry(facts: AdminFacts): Registry {
     'sluice_cache_bytes',
     'Bytes that stored responses take.',
     registers,
-    () => facts.cacheStore()?.bytes ?? 0,
+    () => facts.cache()?.store.bytes ?? 0,
   );
-  gauge('sluice_cache_responses', 'Stored responses.', registers, () => facts.cacheStore()?.size ?? 0);
+  gauge('sluice_cache_responses', 'Stored responses.', registers, () => facts.cache()?.store.size ?? 0);
   counter(
     'sluice_cache_evictions_total',
     'Responses that the budget pushed out.',
     registers,
-    () => facts.cacheStore()?.evictions ?? 0,
+    () => facts.cache()?.store.evictions ?? 0,
+  );
+  counter(
+    'sluice_cache_purged_total',
+    'Responses that purges removed.',
+    registers,
+    () => facts.cache()?.purged ?? 0,
   );
   gauge('sluice_requests_in_flight', 'Requests that have not ended.', registers, facts.inFlight);
   const { accessLog } = facts;

@@ -6,6 +6,7 @@
 
 import type { GatewayConfig } from '../config/gateway-model.ts';
 import type { Clock } from '../ports/clock.ts';
+import type { PurgeChannel } from '../ports/purge-channel.ts';
 import type { SharedState } from '../ports/shared-state.ts';
 import type { TelemetryStream } from '../ports/telemetry-stream.ts';
 import type { WeightChannel } from '../ports/weight-channel.ts';
@@ -27,6 +28,7 @@ export interface GatewayOptions {
   readonly channel: WeightChannel;
   readonly telemetry: TelemetryStream;
   readonly shared: SharedState;
+  readonly purges: PurgeChannel;
   readonly clock: Clock;
   /** Folder for the last good splits; null: none are kept. */
   readonly stateDir: string | null;

@@ -127,6 +127,7 @@ class RunningGateway implements Gateway {
       beginBackground: (exchange) => this.#begin(exchange),
       onRecorded: (exchange) => this.#onRecorded(exchange.snapshot),
     });
+    await within(this.#runtime.cache.watch(this.#options.purges, this.name), FIRST_WEIGHTS_MS);
     const openingAdmin = openAdmin(config.admin.address, {
       metrics: this.#metrics,
       splits: () => splits.snapshot(),
@@ -139,7 +140,7 @@ class RunningGateway implements Gateway {
       discovery: () => this.#upstreams.discovery.states(),
       staleCertificates: () => this.#upstreams.tls.stale,
       listeners: () => this.#listeners,
-      cacheStore: () => this.#runtime?.cache.store ?? null,
+      cache: () => this.#runtime?.cache ?? null,
     });
     this.#admin = await openingAdmin.catch((error: unknown) => {
       throw listenFailure(error, config.admin.address, `admin.address of ${config.path}`);
@@ -275,6 +276,7 @@ class RunningGateway implements Gateway {
   }
 
   async #close(): Promise<void> {
+    this.#runtime?.cache.close();
     await this.#runtime?.tunnels.close();
     await Promise.all(this.#listeners.map((listener) => listener.close()));
     await this.#upstreams.close();

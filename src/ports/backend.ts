@@ -1,9 +1,10 @@
 /**
- * A backend: the six ports through which operator and gateways share state, opened and closed together.
+ * A backend: the ports through which operator and gateways share state, opened and closed together.
  * Adapters: `adapters/embedded/open-embedded.ts` and `adapters/redis/open-redis.ts`; knows neither.
  * @module
  */
 
+import type { PurgeChannel } from './purge-channel.ts';
 import type { NotificationCursors, RolloutStore, ServiceLeases } from './rollout-store.ts';
 import type { SharedState } from './shared-state.ts';
 import type { TelemetryStream } from './telemetry-stream.ts';
@@ -16,6 +17,7 @@ export interface Backend {
   readonly leases: ServiceLeases;
   readonly cursors: NotificationCursors;
   readonly shared: SharedState;
+  readonly purges: PurgeChannel;
   /**
    * Ends every watch, waits for writes under way and gives up connections, files and locks. Idempotent.
    * Writes made afterwards reject with `UNAVAILABLE`.

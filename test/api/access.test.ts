@@ -1,6 +1,7 @@
 import { networkInterfaces } from 'node:os';
 import { request } from 'undici';
 import { afterEach, describe, expect, it } from 'vitest';
+import { createEmbeddedPurgeChannel } from '../../src/adapters/embedded/purge-channel.ts';
 import type { ApiToken } from '../../src/api/access.ts';
 import { isLoopbackAddress } from '../../src/api/access.ts';
 import { type ControlApi, startControlApi } from '../../src/api/control-api.ts';
@@ -28,6 +29,7 @@ async function start(loopbackWithoutToken: boolean, tokens = TOKENS, host = '127
   control = new ScriptedControl();
   api = await startControlApi({
     control,
+    purges: createEmbeddedPurgeChannel(),
     address: { host, port: 0 },
     tokens,
     loopbackWithoutToken,

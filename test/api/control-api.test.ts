@@ -4,6 +4,7 @@ import { type AddressInfo, connect } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { request } from 'undici';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { createEmbeddedPurgeChannel } from '../../src/adapters/embedded/purge-channel.ts';
 import type { ControlApi } from '../../src/api/control-api.ts';
 import { startControlApi } from '../../src/api/control-api.ts';
 import { forward } from '../../src/api/forward.ts';
@@ -19,6 +20,7 @@ let api: ControlApi;
 async function start(over: ScriptedControl, tokens: Parameters<typeof startControlApi>[0]['tokens'] = []) {
   return startControlApi({
     control: over,
+    purges: createEmbeddedPurgeChannel(),
     address: { host: '127.0.0.1', port: 0 },
     tokens,
     loopbackWithoutToken: true,

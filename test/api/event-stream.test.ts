@@ -1,6 +1,7 @@
 import { connect, type Socket } from 'node:net';
 import { request } from 'undici';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { createEmbeddedPurgeChannel } from '../../src/adapters/embedded/purge-channel.ts';
 import { type ControlApi, startControlApi } from '../../src/api/control-api.ts';
 import { StreamCursor } from '../../src/api/stream-cursor.ts';
 import { eventually } from '../support/eventually.ts';
@@ -15,6 +16,7 @@ beforeEach(async () => {
   control = new ScriptedControl([readyView(), readyView('search-v3')]);
   api = await startControlApi({
     control,
+    purges: createEmbeddedPurgeChannel(),
     address: { host: '127.0.0.1', port: 0 },
     tokens: [],
     loopbackWithoutToken: true,
@@ -199,6 +201,7 @@ describe('limits', () => {
     // Pings would make up for a view that was left out.
     api = await startControlApi({
       control,
+      purges: createEmbeddedPurgeChannel(),
       address: { host: '127.0.0.1', port: 0 },
       tokens: [],
       loopbackWithoutToken: true,

@@ -4,6 +4,7 @@ import { stripVTControlCharacters } from 'node:util';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { createEmbeddedPurgeChannel } from '../../src/adapters/embedded/purge-channel.ts';
 import { type ControlApi, startControlApi } from '../../src/api/control-api.ts';
 import { LiveScreen } from '../../src/cli/live-screen.ts';
 import { renderView } from '../../src/cli/render/view.ts';
@@ -19,6 +20,7 @@ let api: ControlApi;
 const startApi = (port = 0) =>
   startControlApi({
     control,
+    purges: createEmbeddedPurgeChannel(),
     address: { host: '127.0.0.1', port },
     tokens: [],
     loopbackWithoutToken: true,

@@ -201,6 +201,7 @@ routes: [{ name: a, match: { path: / }, service: a }]
       query: { sort: true, exclude: ['utm_*'] },
       headers: ['x-a', 'x-b'],
       maxBytes: 1_048_576,
+      tags: null,
       clientDirectives: true,
     });
     const over = edited(withCache, {

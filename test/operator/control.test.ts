@@ -1,6 +1,7 @@
 /** What people ask for at the same time, or twice, or about a run that is over: the whole operator on one backend. */
 
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { createEmbeddedPurgeChannel } from '../../src/adapters/embedded/purge-channel.ts';
 import { startControlApi } from '../../src/api/control-api.ts';
 import { createOperator, type Operator } from '../../src/operator/operator.ts';
 import type { OperatorContext } from '../../src/operator/operator-context.ts';
@@ -156,6 +157,7 @@ describe('a channel that refuses for a while', () => {
     operator.start();
     const api = await startControlApi({
       control: operator.control,
+      purges: createEmbeddedPurgeChannel(),
       address: { host: '127.0.0.1', port: 0 },
       tokens: [],
       loopbackWithoutToken: true,

@@ -1,6 +1,7 @@
 /** A control API over a scripted control, and the command line pointed at it. */
 
 import { afterEach, beforeEach } from 'vitest';
+import { createEmbeddedPurgeChannel } from '../../src/adapters/embedded/purge-channel.ts';
 import { type ControlApi, startControlApi } from '../../src/api/control-api.ts';
 import { type CliRun, type CliRunOptions, runCli, startCli } from './cli-harness.ts';
 import { ScriptedControl } from './scripted-control.ts';
@@ -26,6 +27,7 @@ export function cliWithApi(): CliWithApi {
     control = new ScriptedControl([readyView(), readyView('search-v3')]);
     api = await startControlApi({
       control,
+      purges: createEmbeddedPurgeChannel(),
       address: { host: '127.0.0.1', port: 0 },
       tokens: [
         { name: 'dash', role: 'viewer', token: 'viewer-token-0001' },

@@ -11,6 +11,7 @@ import type { GatewayConfig } from '../../src/config/gateway-model.ts';
 import type { SplitDocument } from '../../src/core/domain/split-document.ts';
 import type { OutcomeCounts } from '../../src/core/domain/telemetry.ts';
 import { type Gateway, startGateway } from '../../src/gateway/gateway.ts';
+import type { PurgeChannel } from '../../src/ports/purge-channel.ts';
 import type { SharedState } from '../../src/ports/shared-state.ts';
 import { createLogger } from '../../src/telemetry/logger.ts';
 import { type SwitchableChannel, type SwitchableStream, switchableBackend } from './switchable-ports.ts';
@@ -32,19 +33,21 @@ export class GatewayHarness {
   readonly channel: SwitchableChannel;
   readonly stream: SwitchableStream;
   readonly shared: SharedState;
+  readonly purges: PurgeChannel;
   readonly log: string[] = [];
   readonly #closers: (() => Promise<unknown>)[] = [];
 
-  private constructor(channel: SwitchableChannel, stream: SwitchableStream, shared: SharedState) {
+  private constructor({ channel, stream, shared, purges }: Awaited<ReturnType<typeof switchableBackend>>) {
     this.channel = channel;
     this.stream = stream;
     this.shared = shared;
+    this.purges = purges;
   }
 
   static async open(): Promise<GatewayHarness> {
-    const { channel, stream, shared, close } = await switchableBackend();
-    const harness = new GatewayHarness(channel, stream, shared);
-    harness.onClose(close);
+    const backend = await switchableBackend();
+    const harness = new GatewayHarness(backend);
+    harness.onClose(backend.close);
     return harness;
   }
 
@@ -73,13 +76,20 @@ export class GatewayHarness {
 
   async gateway(
     config: GatewayConfig,
-    changes: { stateDir?: string; incarnation?: string; shared?: SharedState; nowMs?: () => number } = {},
+    changes: {
+      stateDir?: string;
+      incarnation?: string;
+      shared?: SharedState;
+      purges?: PurgeChannel;
+      nowMs?: () => number;
+    } = {},
   ): Promise<Gateway> {
     const gateway = await startGateway({
       config,
       channel: this.channel,
       telemetry: this.stream,
       shared: changes.shared ?? this.shared,
+      purges: changes.purges ?? this.purges,
       clock: { nowMs: changes.nowMs ?? (() => Date.now()) },
       stateDir: changes.stateDir ?? null,
       logger: createLogger({

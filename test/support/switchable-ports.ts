@@ -7,6 +7,7 @@
 import { openEmbedded } from '../../src/adapters/embedded/open-embedded.ts';
 import type { Acknowledgement, SplitDocument } from '../../src/core/domain/split-document.ts';
 import type { TelemetrySummary } from '../../src/core/domain/telemetry.ts';
+import type { PurgeChannel } from '../../src/ports/purge-channel.ts';
 import type { SharedState } from '../../src/ports/shared-state.ts';
 import type { TelemetryBatch, TelemetryStream } from '../../src/ports/telemetry-stream.ts';
 import type {
@@ -86,6 +87,7 @@ export async function switchableBackend(): Promise<{
   channel: SwitchableChannel;
   stream: SwitchableStream;
   shared: SharedState;
+  purges: PurgeChannel;
   close: () => Promise<void>;
 }> {
   const backend = await openEmbedded({ dir: null, clock: { nowMs: () => Date.now() } });
@@ -93,6 +95,7 @@ export async function switchableBackend(): Promise<{
     channel: new SwitchableChannel(backend.channel),
     stream: new SwitchableStream(backend.telemetry),
     shared: backend.shared,
+    purges: backend.purges,
     close: () => backend.close(),
   };
 }

@@ -8,6 +8,7 @@ import type { Backend } from '../../ports/backend.ts';
 import type { Clock } from '../../ports/clock.ts';
 import { openEmbeddedDirectory } from './directory-lock.ts';
 import { createEmbeddedCursors } from './notification-cursors.ts';
+import { createEmbeddedPurgeChannel } from './purge-channel.ts';
 import { createEmbeddedRolloutStore } from './rollout-store.ts';
 import { createEmbeddedLeases } from './service-leases.ts';
 import { createEmbeddedSharedState } from './shared-state.ts';
@@ -30,6 +31,7 @@ export async function openEmbedded(options: {
     const cursors = await createEmbeddedCursors(dir);
     const channel = await createEmbeddedWeightChannel({ dir, clock });
     const telemetry = createEmbeddedTelemetryStream();
+    const purges = createEmbeddedPurgeChannel();
     return {
       channel,
       telemetry,
@@ -37,7 +39,9 @@ export async function openEmbedded(options: {
       leases,
       cursors,
       shared: createEmbeddedSharedState(clock),
+      purges,
       async close() {
+        purges.close();
         await Promise.all([channel.close(), store.close(), leases.close(), cursors.close()]);
         await unlock();
       },

@@ -48,6 +48,19 @@ export function leaseKey(service: string): string {
   return `${CONTROL}:lease:${service}`;
 }
 
+const PURGES = 'sluice:{purges}';
+
+export const PURGE_KEYS = {
+  /** Hash: `generation` (when counting began) and `sequence` (of the newest purge). */
+  state: `${PURGES}:state`,
+  /** Sorted set by sequence: `<sequence> <purge>`. */
+  log: `${PURGES}:log`,
+  /** Hash: gateway → `<redis ms> <sequence applied> <generation>`. */
+  applied: `${PURGES}:applied`,
+  /** Channel: `<generation> <sequence> <purge>`. */
+  channel: `${PURGES}:published`,
+} as const;
+
 /** Tag of all limits of one subject (a digest), so that one script can take from them. */
 function subjectTag(subjectDigest: string): string {
   return `sluice:{limits:${subjectDigest}}`;

@@ -7,6 +7,7 @@
 import type { Backend } from '../../ports/backend.ts';
 import { type ConnectionLog, openConnection } from './connection.ts';
 import { createRedisCursors } from './notification-cursors.ts';
+import { createRedisPurgeChannel } from './purge-channel.ts';
 import { createRedisRolloutStore } from './rollout-store.ts';
 import { createRedisLeases } from './service-leases.ts';
 import { createRedisSharedState } from './shared-state.ts';
@@ -45,6 +46,7 @@ export async function openRedis(options: {
     leases: createRedisLeases(connection),
     cursors: createRedisCursors(connection),
     shared: createRedisSharedState(connection),
+    purges: createRedisPurgeChannel(connection, closing.signal),
     async close() {
       closing.abort();
       connection.close();

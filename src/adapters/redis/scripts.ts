@@ -22,6 +22,9 @@ const NAMES = [
   'return-limits',
   'begin-idempotent',
   'end-idempotent',
+  'publish-purge',
+  'read-purges',
+  'purge-reach',
 ] as const;
 
 export type ScriptName = (typeof NAMES)[number];

@@ -8,6 +8,7 @@ import { type SplitDocument, supersedes } from '../../core/domain/split-document
 import type { WeightListener } from '../../ports/weight-channel.ts';
 import type { RedisConnection } from './connection.ts';
 import { serviceKeys } from './keys.ts';
+import { createPacer, type Pacer } from './pacer.ts';
 
 /** A lost message is made good after at most this time. */
 const READ_INTERVAL_MS = 2000;
@@ -18,12 +19,6 @@ export interface StoredSplit {
   readonly split: SplitDocument;
   /** Number of writes and renewals; a change shows a renewal whose message was lost, without any clock. */
   readonly renewals: number;
-}
-
-interface Pacer {
-  /** Resolves after `ms`, on `wake` (also one since the last wait), or when the signal aborts. */
-  wait(ms: number): Promise<void>;
-  wake(): void;
 }
 
 /** Resolves after the first read; goes on until `signal` aborts. */
@@ -122,30 +117,4 @@ function parseChange(message: string, known: StoredSplit | undefined): StoredSpl
   if ('split' in change) return change;
   if (known?.split.epoch !== change.epoch || known.split.revision !== change.revision) return null;
   return { split: known.split, renewals: change.renewals };
-}
-
-function createPacer(signal: AbortSignal): Pacer {
-  let woken = false;
-  let resume: (() => void) | undefined;
-  const wake = (): void => {
-    woken = true;
-    resume?.();
-  };
-  signal.addEventListener('abort', wake, { once: true });
-  return {
-    wake,
-    async wait(ms) {
-      if (!woken) {
-        await new Promise<void>((resolve) => {
-          const timer = setTimeout(resolve, ms);
-          resume = () => {
-            clearTimeout(timer);
-            resolve();
-          };
-        });
-      }
-      woken = false;
-      resume = undefined;
-    },
-  };
 }

@@ -28,7 +28,7 @@ function verbsOf(program: Command): readonly CompletionVerb[] {
   return program.commands.map((command) => ({
     name: command.name(),
     description: command.description(),
-    flags: [...flagsOf(command), ...everywhere],
+    flags: [...[command, ...command.commands].flatMap(flagsOf), ...everywhere],
     takesRollout: command.registeredArguments.some((argument) => argument.name() === 'rollout'),
   }));
 }

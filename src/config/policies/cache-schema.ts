@@ -56,6 +56,10 @@ const cache = z.strictObject({
   maxBytes: z.int().min(1).max(268_435_456).optional().meta({
     description: 'Larger bodies are passed on and not stored. Default 1 MiB.',
   }),
+  tags: headerName.optional().meta({
+    description:
+      'Response field whose words, separated by spaces or commas, are tags to purge by, such as surrogate-key. Default: none.',
+  }),
   clientDirectives: z.boolean().optional().meta({
     description: 'Obey Cache-Control of requests (no-cache, max-age …). Default true.',
   }),

@@ -54,7 +54,7 @@ export function answerFromStored(
 /** Serves the stale response instead of an error, when there is one that may. True: answered. */
 export function answerOnError(exchange: Exchange, status: number): boolean {
   const run = exchange.cacheRun;
-  if (run?.stored == null || run.background || exchange.relaying) return false;
+  if (run?.stored == null || run.background || run.storedIsPurged || exchange.relaying) return false;
   const ageMs = currentAgeMs(run.stored.freshness, run.stored.responseMs, exchange.runtime.clock.nowMs());
   if (!mayServeOnError(run.stored.freshness, ageMs, run.facts.directives)) return false;
   run.outcome = 'stale-on-error';

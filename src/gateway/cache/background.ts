@@ -75,7 +75,7 @@ export function renewInBackground(exchange: Exchange, run: CacheRun, stored: Sto
   next.stored = stored;
   next.reason = 'stale';
   next.flight = runtime.cache.lead(run.key);
-  next.requestMs = runtime.clock.nowMs();
+  next.sent(runtime.clock.nowMs());
   renewal.cacheRun = next;
   renewal.upstreamFields = exchange.upstreamFields;
   validate(renewal, next, stored);

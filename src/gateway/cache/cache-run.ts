@@ -7,7 +7,7 @@
 import type { CachePolicy } from '../../config/gateway-model.ts';
 import type { ForwardReason } from '../../core/policy/cache/cache-status.ts';
 import type { FreshnessLimits } from '../../core/policy/cache/freshness.ts';
-import type { Collector, Flight, HttpCache } from './http-cache.ts';
+import type { Collector, Flight, HttpCache, PurgeMark } from './http-cache.ts';
 import type { RequestFacts } from './request-facts.ts';
 import { type ResponseHead, type StoredResponse, storedResponse } from './stored-response.ts';
 
@@ -57,6 +57,7 @@ export class CacheRun {
   flight: Flight | null = null;
   /** Epoch milliseconds when the request went to the upstream. */
   requestMs = 0;
+  #mark: PurgeMark | null = null;
   /** Fields of the response as the client gets them, once they are known. */
   fields: string[] | null = null;
   #collector: Collector | null = null;
@@ -83,6 +84,30 @@ export class CacheRun {
     return `${this.selector}\n${this.resource}`;
   }
 
+  get queryKey(): (query: string) => string {
+    return this.compiled.queryKey;
+  }
+
+  /** The request goes to the upstream now. */
+  sent(nowMs: number): void {
+    this.requestMs = nowMs;
+    this.#mark = this.#cache.mark();
+  }
+
+  /** A purge came after the request had gone out: the response is for the one who asked, and not to be kept. */
+  isPurged(tags: readonly string[]): boolean {
+    return this.#mark === null || this.#cache.outdatedSince(this.#mark, this.#subject(tags));
+  }
+
+  /** What it held to be stale was purged since. */
+  get storedIsPurged(): boolean {
+    return this.#mark !== null && this.stored !== null && this.isPurged(this.stored.tags);
+  }
+
+  #subject(tags: readonly string[]) {
+    return { resource: this.resource, tags, queryKey: this.queryKey };
+  }
+
   /** The response is storable: its body is kept as it passes. */
   keep(head: ResponseHead, readRequest: (name: string) => string | undefined): void {
     this.#head = head;
@@ -101,7 +126,9 @@ export class CacheRun {
   complete(): void {
     const collector = this.#collector;
     if (collector !== null && this.#head !== null && !collector.spoilt) {
-      this.#cache.store.put(storedResponse(this, this.#head, collector.body(), this.#readRequest));
+      if (!this.isPurged(this.#head.tags)) {
+        this.#cache.store.put(storedResponse(this, this.#head, collector.body(), this.#readRequest));
+      }
     }
     this.release();
   }

@@ -83,6 +83,17 @@ export class CacheStore {
     for (const stored of [...(this.#resources.get(resource) ?? [])]) this.#remove(stored);
   }
 
+  /** Returns how many there were. */
+  removeWhere(matches: (stored: StoredResponse) => boolean): number {
+    let removed = 0;
+    for (const stored of this.#used) {
+      if (!matches(stored)) continue;
+      this.#remove(stored);
+      removed += 1;
+    }
+    return removed;
+  }
+
   #remove(stored: StoredResponse): void {
     this.#used.delete(stored);
     this.bytes -= stored.bytes;

@@ -4,7 +4,10 @@
  * @module
  */
 
+import { type NumberedPurge, PurgeLog } from '../../core/policy/cache/purge.ts';
+import type { PurgeChannel, PurgeListener } from '../../ports/purge-channel.ts';
 import { CacheStore } from './cache-store.ts';
+import { matcherOf, type PurgeSubject } from './purge-match.ts';
 
 /** Keys whose responses turned out not to be storable: their requests do not wait for each other. */
 const MAX_PASSES = 4_096;
@@ -68,11 +71,21 @@ export class Collector {
   }
 }
 
+/** When a request went to the upstream, told by purges. */
+export interface PurgeMark {
+  readonly log: PurgeLog<PurgeSubject>;
+  readonly sequence: number;
+}
+
 export class HttpCache {
   readonly store: CacheStore;
   readonly #flights = new Map<string, Flight>();
   readonly #collectors = new Set<Collector>();
   readonly #passes = new Map<string, number>();
+  readonly #closing = new AbortController();
+  #purges = new PurgeLog<PurgeSubject>(0);
+  /** Responses that purges removed. */
+  purged = 0;
 
   /** `budget` in bytes. */
   constructor(budget: number) {
@@ -110,6 +123,36 @@ export class HttpCache {
   invalidate(resource: string): void {
     this.store.invalidate(resource);
     for (const collector of this.#collectors) if (collector.resource === resource) collector.spoil();
+  }
+
+  /** Applies purges until `close`. Resolves when it is as far as the channel was, or the channel is away. */
+  watch(channel: PurgeChannel, gateway: string): Promise<void> {
+    const add = (purge: NumberedPurge): void => this.#purges.add(purge.sequence, matcherOf(purge));
+    const listener: PurgeListener = {
+      onPurge: (purge) => {
+        add(purge);
+        this.purged += this.store.removeWhere(matcherOf(purge));
+      },
+      onHistory: ({ sequence, purges }) => {
+        this.#purges = new PurgeLog(sequence - purges.length);
+        for (const purge of purges) add(purge);
+        this.purged += this.store.removeWhere(() => true);
+      },
+    };
+    return channel.watch(gateway, listener, this.#closing.signal);
+  }
+
+  close(): void {
+    this.#closing.abort();
+  }
+
+  mark(): PurgeMark {
+    return { log: this.#purges, sequence: this.#purges.newest };
+  }
+
+  /** Whether `subject` was purged since; also when that cannot be told. */
+  outdatedSince(mark: PurgeMark, subject: PurgeSubject): boolean {
+    return mark.log !== this.#purges || mark.log.outdates(mark.sequence, subject);
   }
 
   /** Requests with this key gain nothing by waiting, for a while. */

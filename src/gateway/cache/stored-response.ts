@@ -16,6 +16,8 @@ import { varyKey, varyNames } from '../../core/policy/cache/vary.ts';
 export interface StoredResponse {
   /** What unsafe requests invalidate: service, scheme, authority, path and query. */
   readonly resource: string;
+  /** The route's form of a query, as in `resource`. */
+  readonly queryKey: (query: string) => string;
   /** Version, and the values of the fields that the route adds to the key. */
   readonly selector: string;
   readonly vary: readonly string[];
@@ -29,6 +31,8 @@ export interface StoredResponse {
   readonly freshness: Freshness;
   readonly etag: string;
   readonly lastModified: string;
+  /** Lower case. */
+  readonly tags: readonly string[];
   /** What it takes of the budget. */
   readonly bytes: number;
 }
@@ -90,6 +94,7 @@ const READ: ReadonlySet<string> = new Set([
 export interface ResponseHead {
   readonly facts: ResponseFacts;
   readonly freshness: Freshness;
+  readonly tags: readonly string[];
   readonly responseMs: number;
   /** As the client gets them, without the gateway's own. */
   readonly fields: readonly string[];
@@ -97,12 +102,12 @@ export interface ResponseHead {
 
 /** `readRequest` gives a field of the request that the response answered. */
 export function storedResponse(
-  key: StoredKey,
+  { resource, selector, queryKey }: StoredKey & Pick<StoredResponse, 'queryKey'>,
   head: ResponseHead,
   body: Buffer,
   readRequest: (name: string) => string | undefined,
 ): StoredResponse {
-  const { facts, freshness, responseMs } = head;
+  const { facts, freshness, tags, responseMs } = head;
   const withheld = new Set(freshness.directives.withheldFields);
   const fields: string[] = [];
   for (let i = 0; i + 1 < head.fields.length; i += 2) {
@@ -116,7 +121,9 @@ export function storedResponse(
   let bytes = OVERHEAD_BYTES + body.length;
   for (const text of fields) bytes += text.length;
   return {
-    ...key,
+    resource,
+    selector,
+    queryKey,
     vary,
     varyKey: varyKey(vary, readRequest),
     status: facts.status,
@@ -126,7 +133,8 @@ export function storedResponse(
     freshness,
     etag: facts.etag,
     lastModified: facts.lastModified,
-    bytes: bytes + key.resource.length + key.selector.length,
+    tags,
+    bytes: bytes + resource.length + selector.length,
   };
 }
 
@@ -137,6 +145,7 @@ export function freshenedResponse(
   limits: FreshnessLimits,
   requestMs: number,
   responseMs: number,
+  tags: readonly string[],
 ): StoredResponse {
   const fields = freshenedFields(stored.fields, update);
   // Age is not stored, so the one that counts is the update's.
@@ -153,5 +162,5 @@ export function freshenedResponse(
   }
   let bytes = OVERHEAD_BYTES + stored.body.length + stored.resource.length + stored.selector.length;
   for (const text of kept) bytes += text.length;
-  return { ...stored, fields: kept, responseMs, freshness, lastModified: facts.lastModified, bytes };
+  return { ...stored, fields: kept, responseMs, freshness, lastModified: facts.lastModified, tags, bytes };
 }

@@ -34,7 +34,7 @@ export function cache(exchange: Exchange): boolean {
   }
   if (run.outcome === 'collapsed') run.outcome = 'miss';
   if (method === 'GET' && facts.range === '' && !join(exchange, run)) return false;
-  run.requestMs = exchange.runtime.clock.nowMs();
+  run.sent(exchange.runtime.clock.nowMs());
   if (run.stored !== null && method === 'GET' && facts.range === '') validate(exchange, run, run.stored);
   return true;
 }

@@ -10,12 +10,15 @@ import { invalidates, sameOriginTarget } from '../../core/policy/cache/invalidat
 import { storeVerdict } from '../../core/policy/cache/storability.ts';
 import { answerFromStored, answerOnError, CACHE_NAME } from '../cache/answer.ts';
 import type { CacheRun } from '../cache/cache-run.ts';
+import { tagsOf } from '../cache/purge-match.ts';
 import { fieldOf, requestFacts } from '../cache/request-facts.ts';
 import { freshenedResponse, responseFacts, type StoredResponse } from '../cache/stored-response.ts';
 import type { Exchange, RunningAttempt } from '../exchange.ts';
 import { resourceKey } from './cache.ts';
 import { responseFields } from './relay.ts';
 
+/** Of one response. */
+const MAX_TAGS = 256;
 const NO_COOKIES: ReadonlySet<string> = new Set();
 
 export function keep(exchange: Exchange): boolean {
@@ -67,10 +70,12 @@ function confirm(exchange: Exchange, run: CacheRun, stored: StoredResponse, upda
   exchange.expectedBytes = -1;
   run.outcome = 'revalidated';
   const { limits } = run.compiled;
-  const fresh = freshenedResponse(stored, update, limits, run.requestMs, runtime.clock.nowMs());
+  const tags = tagsIn(run, update) ?? stored.tags;
+  const fresh = freshenedResponse(stored, update, limits, run.requestMs, runtime.clock.nowMs(), tags);
   const { directives } = fresh.freshness;
-  if (directives.noStore || directives.isPrivate) runtime.cache.store.remove(stored);
-  else runtime.cache.store.put(fresh);
+  if (directives.noStore || directives.isPrivate || tags.length > MAX_TAGS)
+    runtime.cache.store.remove(stored);
+  else if (!run.storedIsPurged && !run.isPurged(tags)) runtime.cache.store.put(fresh);
   run.release();
   if (run.background) exchange.response.end();
   else {
@@ -98,7 +103,8 @@ function keepResponse(exchange: Exchange, run: CacheRun, status: number, fields:
     hasCookie: run.facts.hasCookie,
     noStore: run.facts.directives.noStore,
   };
-  let head = { facts, freshness, responseMs, fields: fields.slice(from) };
+  const tags = tagsIn(run, fields) ?? [];
+  let head = { facts, freshness, tags, responseMs, fields: fields.slice(from) };
   let verdict = storeVerdict(request, facts, freshness, limits.ttlMs !== null);
   if (verdict !== 'store' && limits.ttlMs !== null) {
     // Not by the route's lifetime; perhaps by the response's own word.
@@ -107,8 +113,17 @@ function keepResponse(exchange: Exchange, run: CacheRun, status: number, fields:
     verdict = storeVerdict(request, facts, own, false);
   }
   if (verdict !== 'store' || exchange.expectedBytes > policy.maxBytes) return false;
+  // One that could not be purged by all of its tags is not kept.
+  if (tags.length > MAX_TAGS || run.isPurged(tags)) return false;
   run.keep(head, (name) => fieldOf(upstreamFields, name));
   return true;
+}
+
+/** The tags that a response names; null when it has no such field. */
+function tagsIn(run: CacheRun, fields: readonly string[]): readonly string[] | null {
+  const name = run.compiled.policy.tags;
+  const text = name === null ? undefined : fieldOf(fields, name);
+  return text === undefined ? null : tagsOf(text);
 }
 
 /** Target, Location and Content-Location; for each way in which routes of the service write a query. */

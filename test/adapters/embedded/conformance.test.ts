@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { openEmbedded } from '../../../src/adapters/embedded/open-embedded.ts';
 import { createEmbeddedTelemetryStream } from '../../../src/adapters/embedded/telemetry-stream.ts';
 import { describeNotificationCursors } from '../../conformance/notification-cursors.ts';
+import { describePurgeChannel } from '../../conformance/purge-channel.ts';
 import { describeRolloutStore } from '../../conformance/rollout-store.ts';
 import { systemClock } from '../../conformance/samples.ts';
 import { describeServiceLeases } from '../../conformance/service-leases.ts';
@@ -34,6 +35,7 @@ for (const [name, open] of [
   describeServiceLeases(name, open);
   describeNotificationCursors(name, open);
   describeSharedState(name, open);
+  describePurgeChannel(name, open);
 }
 
 describeTelemetryStream('in memory', async (cap) => ({

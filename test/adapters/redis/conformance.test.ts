@@ -3,6 +3,7 @@ import { openConnection } from '../../../src/adapters/redis/connection.ts';
 import { openRedis } from '../../../src/adapters/redis/open-redis.ts';
 import { createRedisTelemetryStream } from '../../../src/adapters/redis/telemetry-stream.ts';
 import { describeNotificationCursors } from '../../conformance/notification-cursors.ts';
+import { describePurgeChannel } from '../../conformance/purge-channel.ts';
 import { describeRolloutStore } from '../../conformance/rollout-store.ts';
 import { describeServiceLeases } from '../../conformance/service-leases.ts';
 import { describeSharedState } from '../../conformance/shared-state.ts';
@@ -27,6 +28,7 @@ describeRolloutStore('Redis', open);
 describeServiceLeases('Redis', open);
 describeNotificationCursors('Redis', open);
 describeSharedState('Redis', open);
+describePurgeChannel('Redis', open);
 describeTelemetryStream('Redis', async (cap) => {
   await server.command('FLUSHALL');
   const connection = openConnection(server.url, undefined);
