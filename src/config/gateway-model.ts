@@ -5,6 +5,7 @@
  */
 
 import type { BalanceKind } from '../core/policy/balancer.ts';
+import type { BotRules } from '../core/policy/bots.ts';
 import type { FreshnessLimits } from '../core/policy/cache/freshness.ts';
 import type { LifecyclePolicy } from '../core/policy/lifecycle.ts';
 import type { LogRules } from '../core/policy/log-sampling.ts';
@@ -114,6 +115,8 @@ export interface Route extends RouteLimits {
   readonly idempotency: IdempotencyPolicy | null;
   /** Null: clients from everywhere. */
   readonly ip: IpPolicy | null;
+  /** Null: whatever kind of client. */
+  readonly bots: BotRules | null;
   /** Protocols that clients may change to. Null: every Upgrade is refused. */
   readonly upgrade: UpgradePolicy | null;
   /** Null: it is neither deprecated nor about to be. */

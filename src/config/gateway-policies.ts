@@ -8,6 +8,7 @@ import { suggestion } from './edit-distance.ts';
 import type { RetryPolicy, Route } from './gateway-model.ts';
 import type { GatewayYaml } from './gateway-schema.ts';
 import { checkAdaptive, completeAdaptive, mergeAdaptive } from './policies/adaptive.ts';
+import { checkBots, completeBots, mergeBots } from './policies/bots.ts';
 import { checkBreaker, completeBreaker, mergeBreaker } from './policies/breaker.ts';
 import { checkCache, completeCache, mergeCache } from './policies/cache.ts';
 import { checkConcurrency, completeConcurrency, mergeConcurrency } from './policies/concurrency.ts';
@@ -99,6 +100,7 @@ const MERGES: { readonly [K in keyof Required<PolicyFields>]: Merge<K> } = {
   adaptive: mergeAdaptive,
   idempotency: mergeIdempotency,
   ip: mergeIp,
+  bots: mergeBots,
   upgrade: replace,
   lifecycle: mergeLifecycle,
   ...TRANSFORM_MERGES,
@@ -154,6 +156,7 @@ export function completePolicy(fields: PolicyFields): RoutePolicy {
     adaptive: completeAdaptive(fields.adaptive),
     idempotency: completeIdempotency(fields.idempotency),
     ip: completeIp(fields.ip),
+    bots: completeBots(fields.bots),
     upgrade: completeUpgrade(fields.upgrade),
     lifecycle: completeLifecycle(fields.lifecycle),
     transform: completeTransform(fields),
@@ -188,6 +191,7 @@ export function checkPolicyFields(
   checkConcurrency(source, path, written.concurrency);
   checkAdaptive(source, path, written.adaptive);
   checkIp(source, path, written.ip);
+  checkBots(source, path, written.bots);
   checkAuth(source, path, written.auth, providers);
   const backoff = written.retry ? written.retry.backoff : undefined;
   if (backoff?.base !== undefined && backoff.max !== undefined && backoff.base > backoff.max) {

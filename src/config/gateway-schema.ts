@@ -7,6 +7,7 @@
 import * as z from 'zod';
 import { accessLogField } from './policies/access-log.ts';
 import { adaptiveField } from './policies/adaptive-schema.ts';
+import { botsField } from './policies/bots.ts';
 import { breakerField } from './policies/breaker-schema.ts';
 import { cacheBudget, cacheField } from './policies/cache-schema.ts';
 import { concurrencyField } from './policies/concurrency-schema.ts';
@@ -155,6 +156,7 @@ const policyFields = {
   adaptive: adaptiveField,
   idempotency: idempotencyField,
   ip: ipField,
+  bots: botsField,
   upgrade: upgradeField,
   lifecycle: lifecycleField,
   ...transformFields,

@@ -10,6 +10,7 @@ import type { BreakerPolicy } from '../config/policies/breaker.ts';
 import type { FallbackPolicy } from '../config/policies/fallback.ts';
 import { compileQueryKey } from '../core/policy/cache/cache-key.ts';
 import { compilePriority, type VersionLimiter } from './adaptive.ts';
+import { compileBots } from './bots.ts';
 import type { VersionBreakers } from './breakers.ts';
 import type { CompiledCache } from './cache/cache-run.ts';
 import { compileAuth } from './identity/compile-auth.ts';
@@ -46,6 +47,8 @@ export function compileRoute(
       auth === null
         ? null
         : compileAuth({ ...route, auth }, pattern, config, parts.verifiers, parts.metrics.auth),
+    bots:
+      route.bots === null ? null : compileBots(route.bots, parts.metrics.bots.counts(service.name, pattern)),
     breakers:
       breaker === null
         ? null

@@ -44,6 +44,7 @@ export const GATEWAY_ERRORS = {
     close: true,
   },
   ADDRESS_REFUSED: { status: 403, title: 'Clients from this address are not let in', close: false },
+  BOT_REFUSED: { status: 403, title: 'Clients of this kind are not let in', close: false },
   METHOD_NOT_IMPLEMENTED: { status: 501, title: 'This method is not supported on any route', close: true },
   URI_TOO_LONG: { status: 414, title: 'The request target is too long', close: true },
   ROUTE_UNKNOWN: { status: 404, title: 'No route matches this request', close: false },

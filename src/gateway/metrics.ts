@@ -5,6 +5,7 @@
  */
 
 import { CLIENT_DURATION, DURATION_BUCKETS_S, LABEL, SERVER_DURATION } from '../core/domain/metric-names.ts';
+import { BotMetrics } from './bots.ts';
 import { CACHE_OUTCOMES, type CacheCounts } from './cache/cache-run.ts';
 import { IdempotencyMetrics } from './idempotency-metrics.ts';
 import { AuthMetrics } from './identity/auth-metrics.ts';
@@ -108,6 +109,7 @@ export interface RetryCounts {
 export class GatewayMetrics {
   readonly limits = new LimitMetrics();
   readonly idempotency = new IdempotencyMetrics();
+  readonly bots = new BotMetrics();
   readonly auth = new AuthMetrics();
   readonly tunnels = new TunnelMetrics();
   readonly lifecycle = new LifecycleMetrics();
@@ -163,6 +165,7 @@ export class GatewayMetrics {
       this.limits.render() +
       renderCache(this.#cache) +
       this.idempotency.render() +
+      this.bots.render() +
       this.auth.render() +
       this.tunnels.render() +
       this.lifecycle.render()

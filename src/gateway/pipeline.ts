@@ -34,7 +34,7 @@ const STAGES: readonly Stage[] = [
   guard,
   /** Method, host and path → route; the size of the body against its limit. Answers CORS preflights. */
   route,
-  /** The client's address against the rules of the route. */
+  /** The client's address, and its kind, against the rules of the route. */
   screen,
   /** Credential → claims. May wait for whoever judges it. */
   authenticate,

@@ -13,6 +13,7 @@ import type { OutlierWatch } from '../core/policy/outlier.ts';
 import type { RetryBudget } from '../core/policy/retry-budget.ts';
 import type { Priority } from '../core/policy/waiting-room.ts';
 import type { LimiterTable, VersionLimiter } from './adaptive.ts';
+import type { CompiledBots } from './bots.ts';
 import type { BreakerTable, VersionBreakers } from './breakers.ts';
 import type { CompiledCache } from './cache/cache-run.ts';
 import type { CompiledConcurrency, ConcurrencyTable } from './concurrency.ts';
@@ -92,6 +93,7 @@ export interface CompiledRoute
     | 'adaptive'
     | 'idempotency'
     | 'lifecycle'
+    | 'bots'
     | 'transform'
   > {
   /** What logs and metrics call the path: the template or prefix, never the path itself. */
@@ -99,6 +101,8 @@ export interface CompiledRoute
   readonly service: CompiledService;
   /** Null: anybody. */
   readonly auth: CompiledAuth | null;
+  /** Null: whatever kind of client. */
+  readonly bots: CompiledBots | null;
   /** By version; null: the route has no breaker. */
   readonly breakers: ReadonlyMap<ServiceVersion, VersionBreakers> | null;
   /** Null: clients get the error. */

@@ -151,6 +151,7 @@ routes: [{ name: a, match: { path: / }, service: a }]
           quotas: [],
           concurrency: null,
           adaptive: null,
+          bots: null,
           idempotency: null,
           ip: null,
           upgrade: null,

@@ -33,6 +33,7 @@ export function routeOf(service: string, changes: Partial<Route> = {}): Route {
     adaptive: null,
     idempotency: null,
     ip: null,
+    bots: null,
     upgrade: null,
     lifecycle: null,
     transform: null,

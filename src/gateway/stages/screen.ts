@@ -1,5 +1,5 @@
 /**
- * Turns away clients whose address the route does not take, before anything is spent on them.
+ * Turns away clients whose address, or kind, the route does not take, before anything is spent on them.
  * Knows the client's address, behind trusted proxies the forwarded one.
  * @module
  */
@@ -10,7 +10,16 @@ import type { Exchange } from '../exchange.ts';
 import { replyProblem } from '../problem.ts';
 
 export function screen(exchange: Exchange): boolean {
-  return passes(exchange, exchange.route?.ip ?? null);
+  return passes(exchange, exchange.route?.ip ?? null) && isWelcome(exchange);
+}
+
+function isWelcome(exchange: Exchange): boolean {
+  const verdict = exchange.route?.bots?.(exchange) ?? 'ordinary';
+  if (verdict === 'ordinary') return true;
+  exchange.note('bots', verdict);
+  if (verdict === 'crawler') return true;
+  replyProblem(exchange, 'BOT_REFUSED', '');
+  return false;
 }
 
 /** False: refused. */
