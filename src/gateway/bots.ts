@@ -4,15 +4,15 @@
  * @module
  */
 
+import type { IncomingHttpHeaders } from 'node:http';
 import { LABEL } from '../core/domain/metric-names.ts';
 import { type BotRules, type BotVerdict, compileAgent, judgeClient } from '../core/policy/bots.ts';
-import type { Exchange } from './exchange.ts';
 import { compileTrust } from './forwarded.ts';
 
 type BotCounts = Record<BotVerdict, number>;
 
 /** Judges and counts. */
-export type CompiledBots = (exchange: Exchange) => BotVerdict;
+export type CompiledBots = (headers: IncomingHttpHeaders, address: string) => BotVerdict;
 
 export function compileBots(rules: BotRules, counts: BotCounts): CompiledBots {
   const denied = rules.deny.map(compileAgent);
@@ -20,10 +20,10 @@ export function compileBots(rules: BotRules, counts: BotCounts): CompiledBots {
     claims: compileAgent(agent),
     isFrom: ips === null ? null : compileTrust(ips),
   }));
-  return ({ request: { headers }, clientIp }) => {
+  return (headers, address) => {
     const client = {
       agent: headers['user-agent'] ?? '',
-      address: clientIp,
+      address,
       has: (field: string): boolean => Object.hasOwn(headers, field) && headers[field] !== '',
     };
     const verdict = judgeClient(client, crawlers, denied, rules.require);

@@ -14,7 +14,7 @@ export function screen(exchange: Exchange): boolean {
 }
 
 function isWelcome(exchange: Exchange): boolean {
-  const verdict = exchange.route?.bots?.(exchange) ?? 'ordinary';
+  const verdict = exchange.route?.bots?.(exchange.request.headers, exchange.clientIp) ?? 'ordinary';
   if (verdict === 'ordinary') return true;
   exchange.note('bots', verdict);
   if (verdict === 'crawler') return true;
