@@ -27,6 +27,7 @@ import { checkLimitClaims } from './policies/limits.ts';
 import { checkListener, completeListener, type ListenerConfig } from './policies/listeners.ts';
 import { completeOutlier } from './policies/outlier.ts';
 import { readConditions } from './policies/route-conditions.ts';
+import { completeTracing } from './policies/tracing.ts';
 import { checkRouteTransform } from './policies/transform.ts';
 import { checkRouteUpgrade } from './policies/upgrade.ts';
 import { completeLocalZone, completeResolver, completeVersions } from './policies/upstreams.ts';
@@ -73,6 +74,7 @@ function buildConfig(source: YamlSource, yaml: GatewayYaml, options: LoadOptions
     trustedProxies: yaml.trustedProxies ?? [],
     accessLog: logDestination(yaml.accessLog),
     logRules: logRules(yaml.accessLog),
+    tracing: completeTracing(yaml.tracing),
     drainMs: yaml.drain ?? DEFAULT_DRAIN_MS,
     cacheBytes: yaml.cache?.bytes ?? DEFAULT_CACHE_BYTES,
     jwt: completeJwtProviders(yaml.identity?.jwt ?? {}),

@@ -23,6 +23,7 @@ import type { ApiKeyProvider, AuthPolicy, IntrospectionProvider, JwtProvider } f
 import type { IpPolicy } from './policies/ip.ts';
 import type { RouteLimits } from './policies/limits.ts';
 import type { ListenerConfig } from './policies/listeners.ts';
+import type { TracingSettings } from './policies/tracing.ts';
 import type { TransformPolicy } from './policies/transform.ts';
 import type { UpgradePolicy } from './policies/upgrade.ts';
 import type { ResolverSettings, VersionUpstream } from './policies/upstreams.ts';
@@ -39,6 +40,8 @@ export interface GatewayConfig {
   readonly trustedProxies: readonly string[];
   readonly accessLog: LogDestination;
   readonly logRules: LogRules;
+  /** Null: no traces are kept. */
+  readonly tracing: TracingSettings | null;
   readonly drainMs: number;
   readonly jwt: Readonly<Record<string, JwtProvider>>;
   readonly introspection: Readonly<Record<string, IntrospectionProvider>>;

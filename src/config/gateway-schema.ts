@@ -21,6 +21,7 @@ import { limitFields } from './policies/limits-schema.ts';
 import { listenerShape } from './policies/listeners-schema.ts';
 import { outlierField } from './policies/outlier.ts';
 import { conditionFields } from './policies/route-conditions.ts';
+import { tracingField } from './policies/tracing.ts';
 import { trailersField } from './policies/trailers.ts';
 import { transformFields } from './policies/transform.ts';
 import { upgradeField } from './policies/upgrade.ts';
@@ -205,6 +206,7 @@ export const gatewaySchema = z.strictObject({
     description: 'Addresses or CIDR ranges whose X-Forwarded-* fields are believed. Default: none.',
   }),
   accessLog: accessLogField,
+  tracing: tracingField,
   drain: duration(0, HOUR)
     .optional()
     .meta({ description: 'On SIGTERM, time that requests in flight get to end. Default 30s.' }),

@@ -7,9 +7,8 @@
 import { lineWeight } from '../core/policy/log-sampling.ts';
 import type { Exchange } from './exchange.ts';
 import { isoTime } from './iso-time.ts';
+import { policyOutcomes, REDACTED } from './policy-outcomes.ts';
 import { randomFraction } from './random-ids.ts';
-
-export const REDACTED = '[redacted]';
 
 /** Writes the line of an exchange that has ended, unless it is not among those to be logged. */
 export function logExchange(exchange: Exchange, status: number, durationMs: number): void {
@@ -44,34 +43,14 @@ function accessLine(
     `,"sticky":${quoted(exchange.stickySource)},"request_id":"${shown('request_id', exchange.requestId)}"` +
     `,"trace_id":"${shown('trace_id', exchange.traceId)}","client_ip":"${shown('client_ip', exchange.clientIp)}"` +
     `,"bytes":${exchange.bytesOut}` +
-    `${breakerField(exchange)}${cacheField(exchange)}${exchange.limited === '' ? '' : `,"limit":"${exchange.limited}"`}` +
-    `${exchange.keyOutcome === '' ? '' : `,"idempotency":"${exchange.keyOutcome}"`}` +
-    `${outcomeFields(exchange.outcomes, redacted)}${weight === 1 ? '' : `,"stands_for":${weight}`}` +
+    `${outcomeFields(exchange, redacted)}${weight === 1 ? '' : `,"stands_for":${weight}`}` +
     `,"error":"${exchange.errorCode}"}\n`
   );
 }
 
-/** Only on routes with a breaker: `refused`, or its state. */
-function breakerField({ route, version, attempt, standIn, errorCode }: Exchange): string {
-  const breakers = version === null ? undefined : route?.breakers?.get(version);
-  if (breakers === undefined) return '';
-  if (errorCode === 'BREAKER_OPEN') return ',"breaker":"refused"';
-  return attempt === null || standIn !== null ? '' : `,"breaker":"${breakers.of(attempt.target).state}"`;
-}
-
-/** Only on routes that cache. */
-function cacheField({ cacheRun }: Exchange): string {
-  return cacheRun === null ? '' : `,"cache":"${cacheRun.outcome}"`;
-}
-
-/** What policies noted. */
-function outcomeFields(outcomes: readonly string[] | null, redacted: ReadonlySet<string>): string {
-  if (outcomes === null) return '';
+function outcomeFields(exchange: Exchange, redacted: ReadonlySet<string>): string {
   let fields = '';
-  for (let i = 0; i + 1 < outcomes.length; i += 2) {
-    const name = outcomes[i] ?? '';
-    fields += `,"${name}":${quoted(redacted.has(name) ? REDACTED : (outcomes[i + 1] ?? ''))}`;
-  }
+  for (const [name, value] of policyOutcomes(exchange, redacted)) fields += `,"${name}":${quoted(value)}`;
   return fields;
 }
 

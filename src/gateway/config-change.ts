@@ -24,6 +24,11 @@ function fixedPart({ address, tls, http2, proxyProtocol, limits }: ListenerConfi
   return [address, tls?.minVersion, client?.required, http2, proxyProtocol !== null, limits.maxHeaderBytes];
 }
 
+/** The share follows a reload. */
+function destinationOf({ tracing }: GatewayConfig): unknown {
+  return tracing === null ? null : [tracing.url, tracing.headers];
+}
+
 /** Says what cannot change while running, or undefined when the change can be applied at once. */
 export function restartReason(old: GatewayConfig, next: GatewayConfig): string | undefined {
   const same = (a: unknown, b: unknown): boolean => JSON.stringify(a) === JSON.stringify(b);
@@ -31,6 +36,8 @@ export function restartReason(old: GatewayConfig, next: GatewayConfig): string |
     return 'addresses, protocols or maxHeaderBytes of listeners have changed; restart the gateway to apply that';
   if (!same(old.admin, next.admin)) return 'the admin address has changed; restart the gateway to apply that';
   if (!same(old.accessLog, next.accessLog)) return 'accessLog has changed; restart the gateway to apply that';
+  if (!same(destinationOf(old), destinationOf(next)))
+    return 'tracing.otlp or its headers have changed; restart the gateway to apply that';
   if (old.name !== next.name) return 'the name has changed; restart the gateway to apply that';
   return undefined;
 }

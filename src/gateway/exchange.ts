@@ -25,7 +25,9 @@ import type { KeyOutcome } from './idempotency-metrics.ts';
 import type { IdempotentHold } from './idempotent-hold.ts';
 import type { LimitKeeper } from './limit-keeper.ts';
 import type { GatewayMetrics } from './metrics.ts';
+import type { OutcomeIndex } from './recorder.ts';
 import type { CompiledRoute, ServiceVersion, Snapshot } from './snapshot.ts';
+import type { Tracer } from './tracing/tracer.ts';
 import type { OutgoingResponse } from './transform/transform-model.ts';
 import type { TunnelEnd } from './upgrade/tunnel-metrics.ts';
 import type { TunnelSet } from './upgrade/tunnel-set.ts';
@@ -65,6 +67,8 @@ export interface Runtime {
   draining: boolean;
   readonly wheel: DeadlineWheel;
   readonly accessLog: AccessLog;
+  /** Null: no traces are kept. */
+  readonly tracer: Tracer | null;
   readonly metrics: GatewayMetrics;
   readonly limitKeeper: LimitKeeper;
   /** Outlives reloads. */
@@ -108,6 +112,27 @@ export interface ExchangeResponse extends ClientResponse {
   exchange: Exchange | null;
   /** The client asks to change protocols. */
   readonly upgrade: HeldSocket | null;
+}
+
+/** What a trace knows of an attempt. */
+export interface TracedAttempt {
+  readonly exchange: Exchange;
+  readonly version: ServiceVersion;
+  readonly target: Target;
+  /** 0 without a response. */
+  readonly status: number;
+  /** Monotonic milliseconds. */
+  readonly startedMs: number;
+}
+
+/** The spans of a request that is traced. */
+export interface RunningTrace {
+  readonly spanId: string;
+  /** `spanId`: what the upstream is told. `number`: from 1. */
+  beginAttempt(attempt: TracedAttempt, spanId: string, number: number): void;
+  endAttempt(attempt: TracedAttempt, outcome: OutcomeIndex, nowMs: number): void;
+  /** The exchange is over. `status` 0: none was sent. */
+  end(exchange: Exchange, status: number): void;
 }
 
 export class Exchange {
@@ -157,6 +182,8 @@ export class Exchange {
   requestId = '';
   traceId = '';
   traceFlags = '01';
+  /** Null: the request is not traced. */
+  trace: RunningTrace | null = null;
   /** Where the value of `traceparent` stands in `upstreamFields`: each attempt writes its own span there. */
   traceparentAt = -1;
 

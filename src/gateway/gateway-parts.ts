@@ -73,7 +73,7 @@ export function openParts(
 
 type FromGateway = Pick<
   Runtime,
-  'wheel' | 'metrics' | 'accessLog' | 'runStages' | 'beginBackground' | 'onRecorded'
+  'wheel' | 'metrics' | 'accessLog' | 'tracer' | 'runStages' | 'beginBackground' | 'onRecorded'
 >;
 
 export function openRuntime(options: GatewayOptions, snapshot: Snapshot, own: FromGateway): Runtime {

@@ -19,7 +19,7 @@ import { DeadlineWheel } from './deadlines.ts';
 import { Exchange, type ExchangeResponse, type Runtime } from './exchange.ts';
 import { type GatewayOptions, monotonicMs, openParts, openRuntime } from './gateway-parts.ts';
 import { IdentityProviders } from './identity/identity-providers.ts';
-import { FIRST_WEIGHTS_MS, IDLE_GRACE_MS, LAST_ACCEPTED_MS, LOG_FLUSH_MS } from './limits.ts';
+import { FIRST_WEIGHTS_MS, IDLE_GRACE_MS, LAST_ACCEPTED_MS, LOG_FLUSH_MS, SPAN_FLUSH_MS } from './limits.ts';
 import { type BoundAddress, type Listener, openListener, type RequestHandler } from './listeners/listener.ts';
 import { GatewayMetrics } from './metrics.ts';
 import { runStages } from './pipeline.ts';
@@ -27,6 +27,7 @@ import { type Refusal, recordRefusal } from './refused.ts';
 import { activate, releaseExchange, type Snapshot, type SnapshotParts, supersede } from './snapshot.ts';
 import type { AppliedSplit } from './split-table.ts';
 import { record } from './stages/record.ts';
+import { openTracer } from './tracing/open-tracer.ts';
 import { Upstreams } from './upstream/upstreams.ts';
 import { within } from './within.ts';
 
@@ -112,6 +113,7 @@ class RunningGateway implements Gateway {
     this.#parts = openParts(this.#options, this.name, this.#metrics, this.#upstreams);
     const { splits, recorder } = this.#parts;
     const verifiers = await this.#identity.open(config);
+    const tracer = await openTracer(config, this.name, this.#metrics.traces, this.#options.env);
     const accessLog = openAccessLog(config.accessLog);
     const watched = splits.start(splitServices(config));
     await within(watched, FIRST_WEIGHTS_MS);
@@ -123,6 +125,7 @@ class RunningGateway implements Gateway {
       wheel: this.#wheel,
       metrics: this.#metrics,
       accessLog,
+      tracer,
       runStages,
       beginBackground: (exchange) => this.#begin(exchange),
       onRecorded: (exchange) => this.#onRecorded(exchange.snapshot),
@@ -284,6 +287,7 @@ class RunningGateway implements Gateway {
     this.#wheel.close();
     await this.#parts?.recorder.close();
     await this.#parts?.splits.close();
+    await within(this.#runtime?.tracer?.close() ?? null, SPAN_FLUSH_MS);
     await this.#runtime?.accessLog.close(LOG_FLUSH_MS);
     await this.#admin?.close();
   }

@@ -26,6 +26,15 @@ export const TOKEN_RECHECK_MS = 300_000;
 export const MAX_TOKEN_LENGTH = 8_192;
 /** Callers of a deprecated route that metrics name; the others share one name. */
 export const MAX_COUNTED_CALLERS = 100;
+/** Spans that wait for the collector; more are dropped and counted. */
+export const MAX_WAITING_SPANS = 2_048;
+export const SPAN_BATCH = 512;
+/** A batch goes out after this at the latest. */
+export const SPAN_DELAY_MS = 1_000;
+/** Time that the collector gets for a batch, tries included. */
+export const SPAN_TIMEOUT_MS = 5_000;
+/** What is left of the spans gets this long at the end. */
+export const SPAN_FLUSH_MS = 1_000;
 /** Access-log text that waits for the disk, characters; more is dropped and counted. */
 export const MAX_LOG_BACKLOG = 4_194_304;
 /** Telemetry summaries that wait for the stream; older ones are dropped. */

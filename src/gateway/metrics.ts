@@ -11,6 +11,7 @@ import { IdempotencyMetrics } from './idempotency-metrics.ts';
 import { AuthMetrics } from './identity/auth-metrics.ts';
 import { LifecycleMetrics } from './lifecycle-metrics.ts';
 import { LimitMetrics } from './limit-metrics.ts';
+import { TraceMetrics } from './tracing/trace-metrics.ts';
 import { TunnelMetrics } from './upgrade/tunnel-metrics.ts';
 
 /** Error label of an attempt, by index. */
@@ -113,6 +114,7 @@ export class GatewayMetrics {
   readonly auth = new AuthMetrics();
   readonly tunnels = new TunnelMetrics();
   readonly lifecycle = new LifecycleMetrics();
+  readonly traces = new TraceMetrics();
   readonly #server = new Map<string, Map<string, Map<number, DurationSeries>>>();
   readonly #client = new Map<string, ClientSeries>();
   readonly #retries = new Map<string, RetryCounts>();
@@ -168,7 +170,8 @@ export class GatewayMetrics {
       this.bots.render() +
       this.auth.render() +
       this.tunnels.render() +
-      this.lifecycle.render()
+      this.lifecycle.render() +
+      this.traces.render()
     );
   }
 }

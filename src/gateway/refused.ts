@@ -5,10 +5,10 @@
  */
 
 import { lineWeight } from '../core/policy/log-sampling.ts';
-import { REDACTED } from './access-line.ts';
 import type { Runtime } from './exchange.ts';
 import { GATEWAY_ERRORS, type GatewayErrorCode } from './gateway-errors.ts';
 import { isoTime } from './iso-time.ts';
+import { REDACTED } from './policy-outcomes.ts';
 import { randomFraction } from './random-ids.ts';
 
 export interface Refusal {

@@ -35,6 +35,9 @@ export function parseTraceParent(text: string): TraceParent | undefined {
   return { traceId, parentId, flags };
 }
 
+/** Bit of the flags that says that the caller may have recorded the trace (§3.2.2.5.1). */
+export const SAMPLED_BIT = 0x01;
+
 /** Writes version 00, the newest one this gateway speaks (§4.3). */
 export function formatTraceParent(traceId: string, spanId: string, flags: string): string {
   return `00-${traceId}-${spanId}-${flags}`;
@@ -45,12 +48,21 @@ export function knownFlags(flags: string): string {
   return (Number.parseInt(flags, 16) & 0x03).toString(16).padStart(2, '0');
 }
 
-/** Whether a `tracestate` list may be passed on; too long a list is dropped rather than cut in the middle. */
+const PRINTABLE = /^[\t\x20-\x7e]*$/;
+/** A member by level 2 (§3.3.1.3): `@` may stand anywhere in a key but first; a value does not end in space. */
+const MEMBER =
+  /^[a-z0-9][a-z0-9_\-*/@]{0,255}=[\x20-\x2b\x2d-\x3c\x3e-\x7e]{0,255}[\x21-\x2b\x2d-\x3c\x3e-\x7e]$/;
+
+/**
+ * Whether a `tracestate` list may be passed on. One that is malformed or too long is dropped whole: what a vendor
+ * reads from a half is worse than nothing. Empty members count, and keys that repeat are no mistake (§3.3.1.3).
+ */
 export function isSoundTraceState(text: string): boolean {
-  if (text.length > MAX_TRACESTATE_LENGTH) return false;
-  let members = 1;
-  for (let i = 0; i < text.length; i += 1) {
-    if (text.charCodeAt(i) === 0x2c) members += 1;
-  }
-  return members <= MAX_TRACESTATE_MEMBERS;
+  if (text.length > MAX_TRACESTATE_LENGTH || !PRINTABLE.test(text)) return false;
+  const members = text.split(',');
+  if (members.length > MAX_TRACESTATE_MEMBERS) return false;
+  return members.every((member) => {
+    const trimmed = member.trim();
+    return trimmed === '' || MEMBER.test(trimmed);
+  });
 }

@@ -94,6 +94,7 @@ routes: [{ name: a, match: { path: / }, service: a }]
       trustedProxies: [],
       accessLog: { kind: 'stdout' },
       logRules: { share: 1, errors: true, slowMs: null, redacted: new Set() },
+      tracing: null,
       drainMs: 30_000,
       cacheBytes: 67_108_864,
       jwt: {},

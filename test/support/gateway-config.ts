@@ -108,6 +108,7 @@ export function gatewayConfigOf(
     trustedProxies: [],
     accessLog: { kind: 'off' },
     logRules: { share: 1, errors: true, slowMs: null, redacted: new Set() },
+    tracing: null,
     drainMs: 2_000,
     cacheBytes: 16_777_216,
     jwt: {},

@@ -82,6 +82,7 @@ export class GatewayHarness {
       shared?: SharedState;
       purges?: PurgeChannel;
       nowMs?: () => number;
+      env?: Readonly<Record<string, string>>;
     } = {},
   ): Promise<Gateway> {
     const gateway = await startGateway({
@@ -98,6 +99,7 @@ export class GatewayHarness {
         destination: { write: (line) => this.log.push(line) },
       }),
       incarnation: changes.incarnation ?? 'test-1',
+      env: changes.env ?? {},
     });
     this.onClose(() => gateway.close());
     return gateway;

@@ -63,4 +63,31 @@ describe('isSoundTraceState', () => {
     expect(isSoundTraceState(Array.from({ length: 33 }, (_, i) => `k${i}=v`).join(','))).toBe(false);
     expect(isSoundTraceState(`a=${'x'.repeat(3_000)}`)).toBe(false);
   });
+
+  it.each([
+    ['a key of several parts', 'tenant@system=1'],
+    ['@ anywhere in a key, as level 2 allows', 'a@b@c=1,1a=2'],
+    ['empty members and white space', ' a=1 ,, b=2\t'],
+    ['keys that repeat', 'a=1,a=2'],
+    ['spaces inside a value', 'a=b c'],
+    ['a key and a value of full length', `${'k'.repeat(256)}=${'v'.repeat(256)}`],
+  ])('passes %s on', (_case, text) => {
+    expect(isSoundTraceState(text)).toBe(true);
+  });
+
+  it.each([
+    ['upper case in a key', 'A=1'],
+    ['a key that begins with a sign', '@a=1'],
+    ['a key of 257 characters', `${'k'.repeat(257)}=v`],
+    ['a value of 257 characters', `k=${'v'.repeat(257)}`],
+    ['a member without value', 'a=,b=1'],
+    ['a member without =', 'a'],
+    ['a second =', 'a=b=c'],
+    ['white space around =', 'a =1'],
+    ['letters outside ASCII', 'a=\u00e9'],
+    ['control characters', 'a=\u0001'],
+    ['33 members of which some are empty', `a=1${','.repeat(32)}`],
+  ])('drops a list with %s', (_case, text) => {
+    expect(isSoundTraceState(text)).toBe(false);
+  });
 });

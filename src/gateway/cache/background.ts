@@ -7,6 +7,7 @@
 import { IncomingMessage } from 'node:http';
 import { Socket } from 'node:net';
 import { Exchange, GatewayResponse } from '../exchange.ts';
+import { RequestTrace } from '../tracing/request-trace.ts';
 import { CacheRun } from './cache-run.ts';
 import { withConditions } from './request-facts.ts';
 import type { StoredResponse } from './stored-response.ts';
@@ -66,6 +67,8 @@ export function renewInBackground(exchange: Exchange, run: CacheRun, stored: Sto
   renewal.requestId = exchange.requestId;
   renewal.traceId = exchange.traceId;
   renewal.traceFlags = exchange.traceFlags;
+  if (runtime.tracer !== null && exchange.trace !== null)
+    renewal.trace = new RequestTrace(runtime.tracer, exchange.trace.spanId);
   renewal.route = exchange.route;
   renewal.claims = exchange.claims;
   renewal.version = exchange.version;

@@ -218,13 +218,12 @@ function launch(
 ): void {
   if (exchange.route === null) throw new Error('attempt runs after route');
   exchange.attempts += 1;
-  exchange.upstreamFields[exchange.traceparentAt] = formatTraceParent(
-    exchange.traceId,
-    randomHex16(),
-    exchange.traceFlags,
-  );
+  const spanId = randomHex16();
+  const { traceId, traceFlags } = exchange;
+  exchange.upstreamFields[exchange.traceparentAt] = formatTraceParent(traceId, spanId, traceFlags);
   const current = new Attempt(exchange, exchange.route, version, target, sink, nowMs);
   current.pass = takePlace(exchange, version, pass, nowMs);
+  exchange.trace?.beginAttempt(current, spanId, exchange.attempts);
   exchange.attempt = current;
   current.send();
 }

@@ -1,12 +1,21 @@
 /**
- * Gives the request its id and its place in a trace: continued when the client's fields are sound, else new.
+ * Gives the request its id and its place in a trace: continued when the client's fields are sound, else new. Decides
+ * whether it is traced.
  * Knows nothing of where the trace is collected.
  * @module
  */
 
-import { isSoundTraceState, knownFlags, parseTraceParent } from '../../telemetry/trace-context.ts';
+import {
+  isSoundTraceState,
+  knownFlags,
+  parseTraceParent,
+  SAMPLED_BIT,
+  type TraceParent,
+} from '../../telemetry/trace-context.ts';
 import type { Exchange } from '../exchange.ts';
-import { randomHex32 } from '../random-ids.ts';
+import { randomFraction, randomHex32 } from '../random-ids.ts';
+import { RequestTrace } from '../tracing/request-trace.ts';
+import type { Tracer } from '../tracing/tracer.ts';
 
 const REQUEST_ID = /^[\w-]{8,64}$/;
 
@@ -20,6 +29,7 @@ export function identify(exchange: Exchange): boolean {
     exchange.traceId = parent.traceId;
     exchange.traceFlags = parent.flags === '01' ? '01' : knownFlags(parent.flags);
   }
+  if (exchange.runtime.tracer !== null) beginTrace(exchange, exchange.runtime.tracer, parent);
   const fields = exchange.upstreamFields;
   fields.push('X-Request-ID', exchange.requestId, 'traceparent', '');
   exchange.traceparentAt = fields.length - 1;
@@ -28,4 +38,14 @@ export function identify(exchange: Exchange): boolean {
       fields.push('tracestate', exchange.incomingTracestate);
   }
   return true;
+}
+
+/** As the parent decided; a trace that begins here, by its share. */
+function beginTrace(exchange: Exchange, tracer: Tracer, parent: TraceParent | undefined): void {
+  if (parent === undefined) {
+    const share = exchange.snapshot.config.tracing?.share ?? 0;
+    exchange.traceFlags = randomFraction() < share ? '01' : '00';
+  }
+  if ((Number.parseInt(exchange.traceFlags, 16) & SAMPLED_BIT) === 0) return;
+  exchange.trace = new RequestTrace(tracer, parent?.parentId ?? '');
 }

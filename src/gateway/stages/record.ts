@@ -25,6 +25,7 @@ export function record(exchange: Exchange): void {
     cacheRun.release();
     // Nobody saw a response: only the attempts count.
     if (cacheRun.background) {
+      exchange.trace?.end(exchange, 0);
       runtime.onRecorded(exchange);
       return;
     }
@@ -39,6 +40,7 @@ export function record(exchange: Exchange): void {
   }
   if (exchange.grpcCode >= 0) exchange.note('grpc_status', String(exchange.grpcCode));
   logExchange(exchange, sentStatus(exchange), durationMs);
+  exchange.trace?.end(exchange, sentStatus(exchange));
   runtime.onRecorded(exchange);
 }
 

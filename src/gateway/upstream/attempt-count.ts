@@ -1,5 +1,5 @@
 /**
- * Counts an attempt that has ended, for telemetry, metrics and the ejection of outliers. Knows what each of them
+ * Counts an attempt that has ended, for telemetry, metrics, traces and the ejection of outliers. Knows what each of them
  * wants to hear, not how an attempt ended.
  * @module
  */
@@ -14,6 +14,8 @@ export interface EndedAttempt extends Ageing {
   readonly exchange: Exchange;
   readonly version: ServiceVersion;
   readonly target: Target;
+  /** Monotonic milliseconds. */
+  readonly startedMs: number;
   /** 0 without a response. */
   readonly status: number;
 }
@@ -30,6 +32,7 @@ export function countAttempt(
   nowMs: number,
 ): void {
   const { exchange, version, target, status } = attempt;
+  exchange.trace?.endAttempt(attempt, outcome, nowMs);
   const aborted = outcome === OUTCOME.clientAborted;
   if (!aborted) version.outliers?.note(target, isGatewayFailure(outcome, status), nowMs);
   // Testers are not a random sample: rules must not see their requests, in either metric source.
