@@ -50,6 +50,7 @@ export function compileService(
     trailers: service.trailers.length === 0 ? null : new Set(service.trailers),
     health: service.health !== null,
     split: parts.splits.slot(service.name),
+    sample: parts.recorder.sample(service.name),
     sticky: compileStickySources(service.sticky),
     retryBudget: new RetryBudget(),
     retries: parts.metrics.retryCounts(service.name),

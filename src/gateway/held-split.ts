@@ -11,6 +11,7 @@ import {
   type SplitDocument,
   withoutCanary,
 } from '../core/domain/split-document.ts';
+import { FULL_BP } from '../core/domain/weight.ts';
 import { type Assigner, compileAssigner } from '../core/split/assign.ts';
 
 /** What the split table must know of a service. */
@@ -28,6 +29,8 @@ export interface SplitSlot {
   assign: Assigner;
   matches: readonly MatchOverride[];
   revision: number;
+  /** A canary is under test: its share of users is of interest. */
+  testing: boolean;
 }
 
 export interface Held {
@@ -49,7 +52,13 @@ export function initiallyHeld(service: SplitService): Held {
   const initial = initialSplit(service.name, service.defaultVersion);
   return {
     service,
-    slot: { service: service.name, assign: () => service.defaultVersion, matches: [], revision: 0 },
+    slot: {
+      service: service.name,
+      assign: () => service.defaultVersion,
+      matches: [],
+      revision: 0,
+      testing: false,
+    },
     split: initial,
     served: initial,
     state: 'applied',
@@ -65,6 +74,8 @@ export function serveHeld(held: Held): void {
   held.slot.assign = compileAssigner(held.served, held.service.versions, held.service.salt);
   held.slot.matches = held.split.matches;
   held.slot.revision = held.split.revision;
+  const share = held.state === 'applied' ? canaryBp(held.split) : 0;
+  held.slot.testing = share > 0 && share < FULL_BP;
 }
 
 /** A weight that is lent needs to hear of its lender, and how long ago a stored document was written nobody knows. */

@@ -17,6 +17,7 @@ import type { Clock } from '../ports/clock.ts';
 import type { TelemetryStream } from '../ports/telemetry-stream.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { FailureMemory } from './failure-memory.ts';
+import { KeySample } from './key-sample.ts';
 import { MAX_RETIRED_SERVICES, MAX_TELEMETRY_BACKLOG } from './limits.ts';
 import { RunningAges } from './running-ages.ts';
 import { within } from './within.ts';
@@ -98,6 +99,8 @@ export class VersionCounter {
   forced = 0;
   /** Requests that were refused before an attempt: by a breaker, an adaptive limit, for want of an endpoint. */
   refused = 0;
+  /** Users of the sample who were new under the split in force. */
+  newKeys = 0;
   /** Attempts without an answer. */
   readonly running = new RunningAges();
   readonly #failures = new FailureMemory();
@@ -110,13 +113,14 @@ export class VersionCounter {
   }
 
   take(nowMs: number): VersionSummary | null {
-    const { forced, refused } = this;
+    const { forced, refused, newKeys } = this;
     const repeated = this.#repeated;
     const running = this.running.take(nowMs);
-    const idle = forced === 0 && refused === 0 && running.length === 0;
+    const idle = forced === 0 && refused === 0 && newKeys === 0 && running.length === 0;
     if (idle && this.attempts.isEmpty && this.responses.isEmpty) return null;
     this.forced = 0;
     this.refused = 0;
+    this.newKeys = 0;
     this.#repeated = 0;
     const attempts = this.attempts.take();
     return {
@@ -124,6 +128,7 @@ export class VersionCounter {
       responses: this.responses.take(),
       forced,
       ...(refused > 0 && { refused }),
+      ...(newKeys > 0 && { newKeys }),
       ...(repeated > 0 && { distinctBad: Math.max(0, badOf(attempts.outcomes) - repeated) }),
       ...(running.length > 0 && { running }),
     };
@@ -133,6 +138,7 @@ export class VersionCounter {
 interface ServiceCounter {
   sequence: number;
   readonly versions: Map<string, VersionCounter>;
+  readonly sample: KeySample;
 }
 
 export interface RecorderOptions {
@@ -178,6 +184,11 @@ export class Recorder {
     return counter;
   }
 
+  /** Outlives reloads, like the counters. */
+  sample(service: string): KeySample {
+    return this.#counters(service).sample;
+  }
+
   start(): void {
     const { clock } = this.#options;
     const untilNextMs = 1000 - (clock.nowMs() % 1000);
@@ -202,7 +213,7 @@ export class Recorder {
     if (known !== undefined) return known;
     const sequence = this.#retired.get(service) ?? this.#firstSequence;
     this.#retired.delete(service);
-    const counters = { sequence, versions: new Map<string, VersionCounter>() };
+    const counters = { sequence, versions: new Map<string, VersionCounter>(), sample: new KeySample() };
     this.#services.set(service, counters);
     return counters;
   }

@@ -22,6 +22,7 @@ import type { SplitSlot } from './held-split.ts';
 import type { KeyCounts } from './idempotency-metrics.ts';
 import type { CompiledAuth } from './identity/compile-auth.ts';
 import type { Verifiers } from './identity/identity-providers.ts';
+import type { KeySample } from './key-sample.ts';
 import type { LifecycleCounts } from './lifecycle-metrics.ts';
 import type { ClientSeries, GatewayMetrics, RetryCounts, ServerSeries } from './metrics.ts';
 import type { Recorder, VersionCounter } from './recorder.ts';
@@ -52,6 +53,7 @@ export interface CompiledService {
   /** Its endpoints are checked. */
   readonly health: boolean;
   readonly split: SplitSlot;
+  readonly sample: KeySample;
   readonly sticky: readonly StickyRead[];
   readonly retryBudget: RetryBudget;
   readonly retries: RetryCounts;

@@ -58,11 +58,12 @@ async function judgeAndDecide(
   const judged = session.judge.check({
     step: state.step,
     weightBp: step.weightBp,
+    revision: served.split?.revision ?? -1,
     stale,
     samples,
     nowMs,
   });
-  session.gap = evidenceGap({
+  const gap = evidenceGap({
     plan,
     weightBp: step.weightBp,
     holdMs: step.holdMs,
@@ -70,6 +71,8 @@ async function judgeAndDecide(
     silentGateways: silentGateways(collected, served, nowMs),
     checks: judged.checks,
   });
+  session.gap =
+    gap ?? (judged.mismatch === null ? null : { cause: 'split-mismatch', detail: judged.mismatch });
   const closed = closedBecause(plan.schedule, nowMs);
   rememberChecks(session, judged.checks);
   session.sighting = {
@@ -102,7 +105,7 @@ async function judgeAndDecide(
     begins: found,
     recalled,
     seconds,
-    look: { ...observed, stale, samples },
+    look: { ...observed, stale, samples, revision: served.split?.revision ?? -1 },
     transitions: decision.transitions,
   });
   session.begins = false;

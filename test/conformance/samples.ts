@@ -1,3 +1,4 @@
+import { NO_SPLIT } from '../../src/core/analysis/split-check.ts';
 /**
  * Sample documents for the conformance suites, sound and as small as they may be.
  * @module
@@ -75,7 +76,14 @@ export function sampleRecord(version: number, change: Partial<RolloutRecord> = {
       matches: [],
     },
     state: { phase: 'aborted', step: 0, sinceMs: version, reason: 'naïve “canary”' },
-    memory: { judgedToMs: null, step: 0, failures: { bad: 0, distinct: 0 }, rules: [], checkedAtMs: null },
+    memory: {
+      judgedToMs: null,
+      step: 0,
+      failures: { bad: 0, distinct: 0 },
+      split: NO_SPLIT,
+      rules: [],
+      checkedAtMs: null,
+    },
     message: null,
     startedAtMs: 1,
     version,

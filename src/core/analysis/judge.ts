@@ -8,6 +8,7 @@ import type { Check, NoEvidenceCause, QuantileArm, RateArm } from '../domain/rul
 import type { FailureCounts } from './failure-clusters.ts';
 import type { RuleWealth } from './rule-bets.ts';
 import type { Second } from './second.ts';
+import type { SplitMemory } from './split-check.ts';
 
 /** What a metric source answered for one rule. */
 export type RuleSample =
@@ -45,6 +46,8 @@ export interface JudgeMemory {
   readonly rules: readonly RuleMemory[];
   /** Failures of both versions in the near past, all and distinct ones: how many come of one cause. */
   readonly failures: FailureCounts;
+  /** Whether users are split as the weights say. */
+  readonly split: SplitMemory;
   /** When it last judged, epoch milliseconds; null before the first time. */
   readonly checkedAtMs: number | null;
 }
@@ -54,6 +57,8 @@ export interface JudgeInput {
   readonly step: number;
   /** Share that the canary has now; at 100 % there is no baseline to compare with. */
   readonly weightBp: number;
+  /** Of the split that is set; users count while gateways serve this one. */
+  readonly revision: number;
   /** Gateways have gone silent: nothing in the window is new. */
   readonly stale: boolean;
   /** By rule: the newest answer of a metric source; null where the rule is judged from the seconds. */
@@ -66,6 +71,8 @@ export interface JudgeOutput {
   readonly checks: readonly Check[];
   /** Every rule that can prove anything has proven that the canary keeps its limit, in this step. */
   readonly proven: boolean;
+  /** One sentence when users are not split as the weights say: no comparison holds then. */
+  readonly mismatch: string | null;
 }
 
 export interface Judge {

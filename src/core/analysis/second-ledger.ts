@@ -7,6 +7,7 @@
 import { badOf, seenOf, type TelemetrySummary, totalOf, type VersionSummary } from '../domain/telemetry.ts';
 import { mergeWires } from './histogram.ts';
 import { type ArmSecond, QUIET_ARM, type Second } from './second.ts';
+import type { SplitSecond } from './split-check.ts';
 
 const SECOND_MS = 1000;
 /** A gateway that reports later than this after the end of a second is not waited for. */
@@ -40,13 +41,20 @@ export class SecondLedger {
   }
 
   /** A summary that was not folded before. Late ones count in the second that is open by now. */
-  fold({ gateway, secondMs, versions }: TelemetrySummary, nowMs: number): void {
+  fold({ gateway, secondMs, revision, versions }: TelemetrySummary, nowMs: number): void {
     const startMs = Math.max(this.#nextMs, Math.floor(secondMs / SECOND_MS) * SECOND_MS);
     const before = this.#open.get(startMs);
+    const [canary, baseline] = [versions[this.#arms.canary], versions[this.#arms.baseline]];
+    const users = addUsers(before?.users, {
+      revision,
+      canary: canary?.newKeys ?? 0,
+      baseline: baseline?.newKeys ?? 0,
+    });
     this.#open.set(startMs, {
       startMs,
-      canary: addArm(before?.canary, versions[this.#arms.canary]),
-      baseline: addArm(before?.baseline, versions[this.#arms.baseline]),
+      canary: addArm(before?.canary, canary),
+      baseline: addArm(before?.baseline, baseline),
+      ...(users && { users }),
     });
     const newestMs = Math.max(secondMs, this.#reported.get(gateway)?.secondMs ?? secondMs);
     this.#reported.set(gateway, { secondMs: newestMs, atMs: nowMs });
@@ -93,6 +101,16 @@ export class SecondLedger {
     this.#nextMs = Math.floor(atMs / SECOND_MS) * SECOND_MS;
     for (const startMs of [...this.#open.keys()]) if (startMs < this.#nextMs) this.#open.delete(startMs);
   }
+}
+
+/** Users count under one split only: gateways that are behind say nothing about the newest. */
+function addUsers(before: SplitSecond | undefined, more: SplitSecond): SplitSecond | undefined {
+  if (before === undefined || more.revision > before.revision) {
+    return more.canary + more.baseline > 0 ? more : undefined;
+  }
+  if (more.revision < before.revision) return before;
+  const { revision, canary, baseline } = before;
+  return { revision, canary: canary + more.canary, baseline: baseline + more.baseline };
 }
 
 /** One version of one summary, added to what is known of the second. */

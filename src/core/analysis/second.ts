@@ -5,6 +5,7 @@
  */
 
 import type { HistogramWire } from './histogram.ts';
+import type { SplitSecond } from './split-check.ts';
 
 /** One version in one second, per attempt. */
 export interface ArmSecond {
@@ -27,6 +28,8 @@ export interface Second {
   readonly startMs: number;
   readonly canary: ArmSecond;
   readonly baseline: ArmSecond;
+  /** New users; left out when there were none, or when gateways served different splits. */
+  readonly users?: SplitSecond;
 }
 
 export const QUIET_ARM: ArmSecond = { total: 0, bad: 0, distinctBad: 0, seen: 0, latencyUs: [] };

@@ -9,16 +9,18 @@
  */
 
 import type { Plan } from '../domain/plan.ts';
-import type { Check, Evidence, NoEvidenceCause, Proof, Rule, Verdict } from '../domain/rule.ts';
+import type { Check, Evidence, Proof, Rule, Verdict } from '../domain/rule.ts';
 import { FULL_BP } from '../domain/weight.ts';
 import { assess, formatEvidence } from './assess.ts';
-import { breaksClearly, evidenceOf, latencyLimit, rateLimit } from './breach.ts';
+import { breaksClearly, evidenceOf } from './breach.ts';
 import { type BetLimits, capAt, total } from './e-value.ts';
 import { addFailures, clusterSize, NO_FAILURES } from './failure-clusters.ts';
-import type { Judge, JudgeInput, JudgeMemory, JudgeOutput, RuleMemory, RuleSample } from './judge.ts';
+import type { Judge, JudgeInput, JudgeMemory, JudgeOutput, RuleMemory } from './judge.ts';
 import { betSecond, bets, emptyRuleWealth, fineBy, restartFine, worseBy } from './rule-bets.ts';
+import { evidenceOfSample, none } from './sample-evidence.ts';
 import type { Second } from './second.ts';
 import { SlidingWindow } from './sliding-window.ts';
+import { betSplit, NO_SPLIT, splitMismatch } from './split-check.ts';
 
 /** Accepted probability, over a whole run, of calling a canary fine that breaks a limit. */
 export const FALSE_ADVANCE = 0.05;
@@ -39,6 +41,7 @@ export function emptyMemory(plan: Plan): JudgeMemory {
     judgedToMs: null,
     step: 0,
     failures: NO_FAILURES,
+    split: NO_SPLIT,
     rules: plan.abort.map((rule) => ({
       breachedSinceMs: null,
       wealth: bets(rule) ? emptyRuleWealth(rule) : null,
@@ -71,11 +74,14 @@ class SequentialJudge implements Judge {
   readonly #needed: number;
   readonly #fineNeeded: number;
   #past: SlidingWindow;
+  /** The split that was set at the last look. */
+  #set = { revision: -1, share: 0 };
   memory: JudgeMemory;
 
   constructor(plan: Plan, memory: JudgeMemory) {
     this.#plan = plan;
-    this.memory = memory;
+    // One that an earlier version of Sluice has stored may lack what is new.
+    this.memory = { ...emptyMemory(plan), ...memory };
     const bySpan = new Map<number, SlidingWindow>();
     this.#windows = plan.abort.map((rule) => {
       const window = bySpan.get(rule.overMs) ?? new SlidingWindow(rule.overMs, true);
@@ -113,6 +119,7 @@ class SequentialJudge implements Judge {
       ...this.memory,
       rules,
       failures: addFailures(this.memory.failures, second),
+      split: this.#betSplit(second),
       judgedToMs: second.startMs + 1000,
     };
     this.recall(second);
@@ -141,7 +148,18 @@ class SequentialJudge implements Judge {
         breachedSinceMs: looks[at]?.breachedSinceMs ?? null,
       })),
     };
-    return { checks, proven: this.#isProven(input, looks, proofs) };
+    const share = input.weightBp / FULL_BP;
+    this.#set = { revision: input.revision, share };
+    return {
+      checks,
+      proven: this.#isProven(input, looks, proofs),
+      mismatch: splitMismatch(this.memory.split, share),
+    };
+  }
+
+  #betSplit({ users }: Second): JudgeMemory['split'] {
+    if (users === undefined || users.revision !== this.#set.revision) return this.memory.split;
+    return betSplit(this.memory.split, users, this.#set.share);
   }
 
   #enterStep(step: number): void {
@@ -266,27 +284,4 @@ function breachStart(
   }
   if (breached) return enough || beforeMs !== null ? (beforeMs ?? nowMs) : null;
   return enough ? null : beforeMs;
-}
-
-function evidenceOfSample(rule: Rule, sample: RuleSample): Evidence {
-  switch (sample.kind) {
-    case 'none':
-    case 'scalar':
-      return sample;
-    case 'rate': {
-      const { canary, baseline } = sample;
-      const limit = rateLimit(rule.condition, baseline && baseline.bad / baseline.total);
-      return { kind: 'rate', windowMs: rule.overMs, canary, baseline, ...limit };
-    }
-    case 'quantile': {
-      const quantile = 'quantile' in rule.condition ? rule.condition.quantile : 0;
-      const { canary, baseline } = sample;
-      const limit = latencyLimit(rule.condition, baseline?.valueMs ?? null);
-      return { kind: 'quantile', windowMs: rule.overMs, quantile, canary, baseline, ...limit };
-    }
-  }
-}
-
-function none(cause: NoEvidenceCause, detail: string): Evidence {
-  return { kind: 'none', cause, detail };
 }

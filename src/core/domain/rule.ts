@@ -45,7 +45,7 @@ export type Verdict = 'pass' | 'fail' | 'undecided' | 'no-evidence';
 /**
  * Why there is nothing to judge. `no-traffic`: gateways report, but no canary request. `no-baseline`: the
  * baseline had none. `breaker-open`: a circuit breaker or an adaptive limit refuses a version's requests, so
- * that the few attempts left are no sample. `stale`: gateways have gone silent. `lost`: summaries are missing. `partial`: a gateway
+ * that the few attempts left are no sample. `split-mismatch`: users are not split as the weights say. `stale`: gateways have gone silent. `lost`: summaries are missing. `partial`: a gateway
  * that serves does not report. The others are a
  * metric source's: down, too slow, an answer with no, several, or not-a-number values, a refused query.
  */
@@ -53,6 +53,7 @@ export type NoEvidenceCause =
   | 'no-traffic'
   | 'no-baseline'
   | 'breaker-open'
+  | 'split-mismatch'
   | 'stale'
   | 'lost'
   | 'partial'

@@ -49,6 +49,8 @@ export interface VersionSummary {
    * by the version's own failures. Left out when 0.
    */
   readonly refused?: number;
+  /** Users of a sample (one in eight) who were new under the split in force. Left out when 0. */
+  readonly newKeys?: number;
   /** Bad attempts without the repeats of one sticky key within 30 s at this gateway. Left out when all count. */
   readonly distinctBad?: number;
   /**

@@ -25,6 +25,8 @@ export interface RecordingHead {
 /** What an operator saw at one look, apart from the judge's checks, which follow from the seconds. */
 export interface RecordedLook extends Omit<Observation, 'checks' | 'proven'> {
   readonly stale: boolean;
+  /** Of the split that was set. */
+  readonly revision: number;
   readonly samples: readonly (RuleSample | null)[];
 }
 
@@ -46,7 +48,12 @@ export type Frame = {
 );
 
 type ArmWire = 0 | readonly number[];
-type SecondWire = readonly [startMs: number, canary: ArmWire, baseline: ArmWire];
+type SecondWire = readonly [
+  startMs: number,
+  canary: ArmWire,
+  baseline: ArmWire,
+  users?: readonly [revision: number, canary: number, baseline: number],
+];
 
 /** Defaults are left out: most looks are a time and a second. */
 interface FrameWire {
@@ -104,6 +111,7 @@ export function readFrame(line: string): Frame {
 
 const USUAL_LOOK: RecordedLook = {
   stale: false,
+  revision: -1,
   samples: [],
   noEvidence: null,
   applied: true,
@@ -113,9 +121,10 @@ const USUAL_LOOK: RecordedLook = {
 };
 
 function toLookWire(look: RecordedLook): Partial<RecordedLook> {
-  const { stale, samples, noEvidence, applied, canaryRequests, gate, mayAdvance } = look;
+  const { stale, revision, samples, noEvidence, applied, canaryRequests, gate, mayAdvance } = look;
   return {
     ...(stale && { stale }),
+    revision,
     ...(samples.some((sample) => sample !== null) && { samples }),
     ...(noEvidence && { noEvidence }),
     ...(!applied && { applied }),
@@ -125,8 +134,9 @@ function toLookWire(look: RecordedLook): Partial<RecordedLook> {
   };
 }
 
-function toSecondWire({ startMs, canary, baseline }: Second): SecondWire {
-  return [startMs, toArmWire(canary), toArmWire(baseline)];
+function toSecondWire({ startMs, canary, baseline, users }: Second): SecondWire {
+  const arms = [startMs, toArmWire(canary), toArmWire(baseline)] as const;
+  return users ? [...arms, [users.revision, users.canary, users.baseline]] : arms;
 }
 
 function toArmWire({ total, bad, distinctBad, seen, latencyUs }: ArmSecond): ArmWire {
@@ -134,8 +144,11 @@ function toArmWire({ total, bad, distinctBad, seen, latencyUs }: ArmSecond): Arm
   return [total, bad, distinctBad, seen, ...latencyUs];
 }
 
-function fromSecondWire([startMs, canary, baseline]: SecondWire): Second {
-  return { startMs, canary: fromArmWire(canary), baseline: fromArmWire(baseline) };
+function fromSecondWire([startMs, canary, baseline, users]: SecondWire): Second {
+  const second = { startMs, canary: fromArmWire(canary), baseline: fromArmWire(baseline) };
+  if (users === undefined) return second;
+  const [revision, ofCanary, ofBaseline] = users;
+  return { ...second, users: { revision, canary: ofCanary, baseline: ofBaseline } };
 }
 
 function fromArmWire(wire: ArmWire): ArmSecond {

@@ -60,11 +60,12 @@ export class Replay {
     const judged = this.#judge.check({
       step: this.state.step,
       weightBp: canaryWeightBp(this.#plan, this.state),
+      revision: look.revision,
       stale: look.stale,
       samples: this.#own && look.samples.length > 0 ? look.samples : this.#plan.abort.map(() => null),
       nowMs: atMs,
     });
-    const { stale: _, samples: __, ...observed } = look;
+    const { stale: _, samples: __, revision: ___, ...observed } = look;
     const observation = { ...observed, checks: judged.checks, proven: judged.proven };
     this.#apply({ kind: 'tick', observation }, atMs);
   }

@@ -19,7 +19,9 @@ export function assign(exchange: Exchange): boolean {
     if (key === undefined) continue;
     exchange.stickySource = source;
     exchange.stickyKey = key;
-    exchange.version = service.versions.get(service.split.assign(key)) ?? service.defaultVersion;
+    const { split } = service;
+    exchange.version = service.versions.get(split.assign(key)) ?? service.defaultVersion;
+    if (split.testing && service.sample.isNew(key, split.revision)) exchange.version.counter.newKeys += 1;
     return true;
   }
   // The compiled sources end with the client's address, which every open connection has.

@@ -37,7 +37,14 @@ function run(thePlan: Plan, seconds: number, isBad: (second: number) => boolean)
     for (const each of ledger.close(nowMs + 1_000)) judge.add(each);
     const weightBp = thePlan.steps[state.step]?.weightBp ?? 0;
     const holdMs = thePlan.steps[state.step]?.holdMs ?? 0;
-    const judged = judge.check({ step: state.step, weightBp, stale: false, samples: [null], nowMs });
+    const judged = judge.check({
+      step: state.step,
+      weightBp,
+      revision: 1,
+      stale: false,
+      samples: [null],
+      nowMs,
+    });
     const { checks } = judged;
     const noEvidence = evidenceGap({
       plan: thePlan,

@@ -67,6 +67,7 @@ describe('a forecast', () => {
         const worse = judge.check({
           step: 0,
           weightBp: 500,
+          revision: 1,
           stale: false,
           samples: [null],
           nowMs: at * 1000,

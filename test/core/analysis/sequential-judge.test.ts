@@ -30,7 +30,7 @@ function judged(given: Given): JudgeOutput {
 }
 
 function look(changes: Partial<JudgeInput> = {}): JudgeInput {
-  return { step: 0, weightBp: 500, stale: false, samples: [null], nowMs: 1000, ...changes };
+  return { step: 0, weightBp: 500, revision: 1, stale: false, samples: [null], nowMs: 1000, ...changes };
 }
 
 function checked(given: Given): Check {

@@ -1,0 +1,31 @@
+/**
+ * What a metric source answered, as evidence of a rule; and the evidence that there is none. Judges nothing.
+ * @module
+ */
+
+import type { Evidence, NoEvidenceCause, Rule } from '../domain/rule.ts';
+import { latencyLimit, rateLimit } from './breach.ts';
+import type { RuleSample } from './judge.ts';
+
+export function evidenceOfSample(rule: Rule, sample: RuleSample): Evidence {
+  switch (sample.kind) {
+    case 'none':
+    case 'scalar':
+      return sample;
+    case 'rate': {
+      const { canary, baseline } = sample;
+      const limit = rateLimit(rule.condition, baseline && baseline.bad / baseline.total);
+      return { kind: 'rate', windowMs: rule.overMs, canary, baseline, ...limit };
+    }
+    case 'quantile': {
+      const quantile = 'quantile' in rule.condition ? rule.condition.quantile : 0;
+      const { canary, baseline } = sample;
+      const limit = latencyLimit(rule.condition, baseline?.valueMs ?? null);
+      return { kind: 'quantile', windowMs: rule.overMs, quantile, canary, baseline, ...limit };
+    }
+  }
+}
+
+export function none(cause: NoEvidenceCause, detail: string): Evidence {
+  return { kind: 'none', cause, detail };
+}
