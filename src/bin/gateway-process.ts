@@ -47,6 +47,7 @@ export async function runGateway(options: GatewayProcessOptions): Promise<Gatewa
     telemetry: backend.telemetry,
     shared: backend.shared,
     purges: backend.purges,
+    tier: backend.tier,
     clock: systemClock,
     stateDir: join(options.stateDir, 'gateway'),
     logger,

@@ -76,6 +76,7 @@ function buildConfig(source: YamlSource, yaml: GatewayYaml, options: LoadOptions
     logRules: logRules(yaml.accessLog),
     tracing: completeTracing(yaml.tracing),
     drainMs: yaml.drain ?? DEFAULT_DRAIN_MS,
+    cacheRedis: yaml.cache?.redis ?? false,
     cacheBytes: yaml.cache?.bytes ?? DEFAULT_CACHE_BYTES,
     jwt: completeJwtProviders(yaml.identity?.jwt ?? {}),
     introspection: completeIntrospection(yaml.identity?.introspection ?? {}),

@@ -52,6 +52,8 @@ export interface GatewayConfig {
   readonly services: Readonly<Record<string, Service>>;
   /** What stored responses may take of the memory of one gateway. */
   readonly cacheBytes: number;
+  /** Gateways share stored responses through the backend. */
+  readonly cacheRedis: boolean;
   readonly routes: readonly Route[];
 }
 

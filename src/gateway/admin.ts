@@ -162,6 +162,14 @@ function createRegistry(facts: AdminFacts): Registry {
     registers,
     () => facts.cache()?.purged ?? 0,
   );
+  for (const result of ['hits', 'misses', 'failures'] as const) {
+    counter(
+      `sluice_cache_tier_${result}_total`,
+      `Questions to the cache that gateways share: ${result}.`,
+      registers,
+      () => facts.cache()?.tierCounts[result] ?? 0,
+    );
+  }
   gauge('sluice_requests_in_flight', 'Requests that have not ended.', registers, facts.inFlight);
   const { accessLog } = facts;
   counter('sluice_access_log_dropped_total', 'Access-log lines dropped.', registers, () => accessLog.dropped);

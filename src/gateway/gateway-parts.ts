@@ -5,6 +5,7 @@
  */
 
 import type { GatewayConfig } from '../config/gateway-model.ts';
+import type { CacheTier } from '../ports/cache-tier.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { PurgeChannel } from '../ports/purge-channel.ts';
 import type { SharedState } from '../ports/shared-state.ts';
@@ -12,6 +13,7 @@ import type { TelemetryStream } from '../ports/telemetry-stream.ts';
 import type { WeightChannel } from '../ports/weight-channel.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { HttpCache } from './cache/http-cache.ts';
+import { SharedTier } from './cache/shared-tier.ts';
 import { ConcurrencyTable } from './concurrency.ts';
 import type { Runtime } from './exchange.ts';
 import { LimitKeeper } from './limit-keeper.ts';
@@ -29,6 +31,7 @@ export interface GatewayOptions {
   readonly telemetry: TelemetryStream;
   readonly shared: SharedState;
   readonly purges: PurgeChannel;
+  readonly tier: CacheTier;
   readonly clock: Clock;
   /** Folder for the last good splits; null: none are kept. */
   readonly stateDir: string | null;
@@ -77,13 +80,13 @@ type FromGateway = Pick<
 >;
 
 export function openRuntime(options: GatewayOptions, snapshot: Snapshot, own: FromGateway): Runtime {
-  const { config, shared, clock, logger } = options;
+  const { config, shared, tier, clock, logger } = options;
   return {
     snapshot,
     draining: false,
     ...own,
     limitKeeper: new LimitKeeper({ shared, wheel: own.wheel, clock, monotonicMs, logger }),
-    cache: new HttpCache(config.cacheBytes),
+    cache: new HttpCache(config, new SharedTier({ tier, wheel: own.wheel, monotonicMs, logger })),
     tunnels: new TunnelSet(),
     shared,
     clock,

@@ -234,7 +234,7 @@ class RunningGateway implements Gateway {
       activate(next);
       this.#config = config;
       await this.#eachListener(config, (listener, settings) => listener.use(settings));
-      runtime.cache.store.resize(config.cacheBytes);
+      runtime.cache.adopt(config);
       supersede(old);
       this.#upstreams.retain(config);
       parts.recorder.replaceServices(Object.keys(config.services));

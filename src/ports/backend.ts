@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { CacheTier } from './cache-tier.ts';
 import type { PurgeChannel } from './purge-channel.ts';
 import type { NotificationCursors, RolloutStore, ServiceLeases } from './rollout-store.ts';
 import type { SharedState } from './shared-state.ts';
@@ -18,6 +19,7 @@ export interface Backend {
   readonly cursors: NotificationCursors;
   readonly shared: SharedState;
   readonly purges: PurgeChannel;
+  readonly tier: CacheTier;
   /**
    * Ends every watch, waits for writes under way and gives up connections, files and locks. Idempotent.
    * Writes made afterwards reject with `UNAVAILABLE`.

@@ -97,6 +97,7 @@ routes: [{ name: a, match: { path: / }, service: a }]
       tracing: null,
       drainMs: 30_000,
       cacheBytes: 67_108_864,
+      cacheRedis: false,
       jwt: {},
       introspection: {},
       apiKeys: {},

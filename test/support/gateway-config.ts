@@ -111,6 +111,7 @@ export function gatewayConfigOf(
     tracing: null,
     drainMs: 2_000,
     cacheBytes: 16_777_216,
+    cacheRedis: false,
     jwt: {},
     introspection: {},
     apiKeys: {},

@@ -11,6 +11,7 @@ import type { GatewayConfig } from '../../src/config/gateway-model.ts';
 import type { SplitDocument } from '../../src/core/domain/split-document.ts';
 import type { OutcomeCounts } from '../../src/core/domain/telemetry.ts';
 import { type Gateway, startGateway } from '../../src/gateway/gateway.ts';
+import type { CacheTier } from '../../src/ports/cache-tier.ts';
 import type { PurgeChannel } from '../../src/ports/purge-channel.ts';
 import type { SharedState } from '../../src/ports/shared-state.ts';
 import { createLogger } from '../../src/telemetry/logger.ts';
@@ -34,14 +35,22 @@ export class GatewayHarness {
   readonly stream: SwitchableStream;
   readonly shared: SharedState;
   readonly purges: PurgeChannel;
+  readonly tier: CacheTier;
   readonly log: string[] = [];
   readonly #closers: (() => Promise<unknown>)[] = [];
 
-  private constructor({ channel, stream, shared, purges }: Awaited<ReturnType<typeof switchableBackend>>) {
+  private constructor({
+    channel,
+    stream,
+    shared,
+    purges,
+    tier,
+  }: Awaited<ReturnType<typeof switchableBackend>>) {
     this.channel = channel;
     this.stream = stream;
     this.shared = shared;
     this.purges = purges;
+    this.tier = tier;
   }
 
   static async open(): Promise<GatewayHarness> {
@@ -81,6 +90,7 @@ export class GatewayHarness {
       incarnation?: string;
       shared?: SharedState;
       purges?: PurgeChannel;
+      tier?: CacheTier;
       nowMs?: () => number;
       env?: Readonly<Record<string, string>>;
     } = {},
@@ -91,6 +101,7 @@ export class GatewayHarness {
       telemetry: this.stream,
       shared: changes.shared ?? this.shared,
       purges: changes.purges ?? this.purges,
+      tier: changes.tier ?? this.tier,
       clock: { nowMs: changes.nowMs ?? (() => Date.now()) },
       stateDir: changes.stateDir ?? null,
       logger: createLogger({

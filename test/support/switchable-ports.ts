@@ -7,6 +7,7 @@
 import { openEmbedded } from '../../src/adapters/embedded/open-embedded.ts';
 import type { Acknowledgement, SplitDocument } from '../../src/core/domain/split-document.ts';
 import type { TelemetrySummary } from '../../src/core/domain/telemetry.ts';
+import type { CacheTier } from '../../src/ports/cache-tier.ts';
 import type { PurgeChannel } from '../../src/ports/purge-channel.ts';
 import type { SharedState } from '../../src/ports/shared-state.ts';
 import type { TelemetryBatch, TelemetryStream } from '../../src/ports/telemetry-stream.ts';
@@ -88,6 +89,7 @@ export async function switchableBackend(): Promise<{
   stream: SwitchableStream;
   shared: SharedState;
   purges: PurgeChannel;
+  tier: CacheTier;
   close: () => Promise<void>;
 }> {
   const backend = await openEmbedded({ dir: null, clock: { nowMs: () => Date.now() } });
@@ -96,6 +98,7 @@ export async function switchableBackend(): Promise<{
     stream: new SwitchableStream(backend.telemetry),
     shared: backend.shared,
     purges: backend.purges,
+    tier: backend.tier,
     close: () => backend.close(),
   };
 }

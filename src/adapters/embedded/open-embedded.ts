@@ -6,6 +6,7 @@
 
 import type { Backend } from '../../ports/backend.ts';
 import type { Clock } from '../../ports/clock.ts';
+import { createEmbeddedCacheTier } from './cache-tier.ts';
 import { openEmbeddedDirectory } from './directory-lock.ts';
 import { createEmbeddedCursors } from './notification-cursors.ts';
 import { createEmbeddedPurgeChannel } from './purge-channel.ts';
@@ -40,6 +41,7 @@ export async function openEmbedded(options: {
       cursors,
       shared: createEmbeddedSharedState(clock),
       purges,
+      tier: createEmbeddedCacheTier(clock),
       async close() {
         purges.close();
         await Promise.all([channel.close(), store.close(), leases.close(), cursors.close()]);

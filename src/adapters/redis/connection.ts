@@ -23,7 +23,11 @@ export interface Subscription {
 
 export interface RedisConnection {
   /** Runs a Lua command. Rejects with `UNAVAILABLE` when Redis cannot be asked. */
-  run(script: ScriptName, keys: readonly string[], args: readonly (string | number)[]): Promise<unknown>;
+  run(
+    script: ScriptName,
+    keys: readonly string[],
+    args: readonly (string | number | Buffer)[],
+  ): Promise<unknown>;
   /** Runs a plain command. Rejects with `UNAVAILABLE` when Redis cannot be asked. */
   call<T>(command: (client: RedisClient) => Promise<T>): Promise<T>;
   subscribe(channels: readonly string[], onMessage: (message: string) => void): Subscription;

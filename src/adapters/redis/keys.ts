@@ -48,6 +48,11 @@ export function leaseKey(service: string): string {
   return `${CONTROL}:lease:${service}`;
 }
 
+/** Hash: digest of version, fields and their values → response. It expires with the one that lasts longest. */
+export function cachedKey(resourceDigest: string): string {
+  return `sluice:{cache:${resourceDigest}}`;
+}
+
 const PURGES = 'sluice:{purges}';
 
 export const PURGE_KEYS = {

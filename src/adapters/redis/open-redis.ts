@@ -5,6 +5,7 @@
  */
 
 import type { Backend } from '../../ports/backend.ts';
+import { createRedisCacheTier } from './cache-tier.ts';
 import { type ConnectionLog, openConnection } from './connection.ts';
 import { createRedisCursors } from './notification-cursors.ts';
 import { createRedisPurgeChannel } from './purge-channel.ts';
@@ -46,6 +47,7 @@ export async function openRedis(options: {
     leases: createRedisLeases(connection),
     cursors: createRedisCursors(connection),
     shared: createRedisSharedState(connection),
+    tier: createRedisCacheTier(connection),
     purges: createRedisPurgeChannel(connection, closing.signal),
     async close() {
       closing.abort();

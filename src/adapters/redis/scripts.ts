@@ -25,6 +25,7 @@ const NAMES = [
   'publish-purge',
   'read-purges',
   'purge-reach',
+  'put-cached',
 ] as const;
 
 export type ScriptName = (typeof NAMES)[number];
@@ -33,7 +34,7 @@ export type RunScript = (
   client: RedisClient,
   name: ScriptName,
   keys: readonly string[],
-  args: readonly (string | number)[],
+  args: readonly (string | number | Buffer)[],
 ) => Promise<unknown>;
 
 /** Reads all scripts, once, when a backend is opened. */

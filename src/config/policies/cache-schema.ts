@@ -76,6 +76,10 @@ export const cacheBudget = z
       description:
         'Memory for stored responses of all routes; the least recently used leave. Default 64 MiB.',
     }),
+    redis: z.boolean().optional().meta({
+      description:
+        'Share stored responses with other gateways as a second level, through Redis (SLUICE_REDIS). Default false.',
+    }),
   })
   .optional()
   .meta({ description: 'The cache of this gateway; routes use it by their cache policy.' });

@@ -57,6 +57,8 @@ export class CacheRun {
   flight: Flight | null = null;
   /** Epoch milliseconds when the request went to the upstream. */
   requestMs = 0;
+  /** The tier was asked. */
+  tierAsked = false;
   #mark: PurgeMark | null = null;
   /** Fields of the response as the client gets them, once they are known. */
   fields: string[] | null = null;
@@ -99,6 +101,12 @@ export class CacheRun {
     return this.#mark === null || this.#cache.outdatedSince(this.#mark, this.#subject(tags));
   }
 
+  /** Keeps the response, unless a purge came after the request had gone out. */
+  put(stored: StoredResponse): void {
+    if (this.#mark === null || this.storedIsPurged || this.isPurged(stored.tags)) return;
+    this.#cache.put(stored, this.#mark, stored.responseMs);
+  }
+
   /** What it held to be stale was purged since. */
   get storedIsPurged(): boolean {
     return this.#mark !== null && this.stored !== null && this.isPurged(this.stored.tags);
@@ -126,9 +134,7 @@ export class CacheRun {
   complete(): void {
     const collector = this.#collector;
     if (collector !== null && this.#head !== null && !collector.spoilt) {
-      if (!this.isPurged(this.#head.tags)) {
-        this.#cache.store.put(storedResponse(this, this.#head, collector.body(), this.#readRequest));
-      }
+      this.put(storedResponse(this, this.#head, collector.body(), this.#readRequest));
     }
     this.release();
   }

@@ -4,10 +4,15 @@
  * @module
  */
 
+import type { GatewayConfig } from '../../config/gateway-model.ts';
+import { currentAgeMs } from '../../core/policy/cache/freshness.ts';
 import { type NumberedPurge, PurgeLog } from '../../core/policy/cache/purge.ts';
 import type { PurgeChannel, PurgeListener } from '../../ports/purge-channel.ts';
 import { CacheStore } from './cache-store.ts';
 import { matcherOf, type PurgeSubject } from './purge-match.ts';
+import type { SharedTier } from './shared-tier.ts';
+import type { StoredResponse } from './stored-response.ts';
+import type { SharedResponse } from './stored-text.ts';
 
 /** Keys whose responses turned out not to be storable: their requests do not wait for each other. */
 const MAX_PASSES = 4_096;
@@ -74,8 +79,11 @@ export class Collector {
 /** When a request went to the upstream, told by purges. */
 export interface PurgeMark {
   readonly log: PurgeLog<PurgeSubject>;
+  readonly generation: string;
   readonly sequence: number;
 }
+
+export type CacheSettings = Pick<GatewayConfig, 'cacheBytes' | 'cacheRedis'>;
 
 export class HttpCache {
   readonly store: CacheStore;
@@ -83,13 +91,50 @@ export class HttpCache {
   readonly #collectors = new Set<Collector>();
   readonly #passes = new Map<string, number>();
   readonly #closing = new AbortController();
+  readonly #tier: SharedTier;
+  #tierOn: boolean;
+  /** Of purges; empty before the channel has answered. */
+  #generation = '';
   #purges = new PurgeLog<PurgeSubject>(0);
   /** Responses that purges removed. */
   purged = 0;
 
-  /** `budget` in bytes. */
-  constructor(budget: number) {
-    this.store = new CacheStore(budget);
+  constructor(settings: CacheSettings, tier: SharedTier) {
+    this.store = new CacheStore(settings.cacheBytes);
+    this.#tier = tier;
+    this.#tierOn = settings.cacheRedis;
+  }
+
+  /** Takes over changed settings. */
+  adopt({ cacheBytes, cacheRedis }: CacheSettings): void {
+    this.store.resize(cacheBytes);
+    this.#tierOn = cacheRedis;
+  }
+
+  /** What gateways share; null when that is off or away. */
+  get tier(): SharedTier | null {
+    return this.#tierOn && this.#tier.answers && this.#generation !== '' ? this.#tier : null;
+  }
+
+  /** Also while it is away or off. */
+  get tierCounts(): Pick<SharedTier, 'hits' | 'misses' | 'failures'> {
+    return this.#tier;
+  }
+
+  /** Keeps it here and, while it may serve, in the tier. */
+  put(stored: StoredResponse, mark: PurgeMark, nowMs: number): void {
+    this.store.put(stored);
+    if (!this.#tierOn) return;
+    const { freshness, responseMs } = stored;
+    const staleMs = Math.max(freshness.staleWhileRevalidateMs, freshness.staleIfErrorMs);
+    const mayServeMs = freshness.lifetimeMs + (freshness.neverStale ? 0 : staleMs);
+    this.#tier.put(stored, mark, mayServeMs - currentAgeMs(freshness, responseMs, nowMs));
+  }
+
+  /** Takes over what the tier had, unless it was purged since it was asked for. */
+  adoptShared({ stored, mark }: SharedResponse): void {
+    const sound = mark.generation === this.#generation && !this.#purges.outdates(mark.sequence, stored);
+    if (sound) this.store.put(stored);
   }
 
   flight(key: string): Flight | undefined {
@@ -122,6 +167,7 @@ export class HttpCache {
   /** Removes what is stored of a resource, and keeps what is just coming in from being stored. */
   invalidate(resource: string): void {
     this.store.invalidate(resource);
+    if (this.#tierOn) this.#tier.drop(resource);
     for (const collector of this.#collectors) if (collector.resource === resource) collector.spoil();
   }
 
@@ -133,7 +179,8 @@ export class HttpCache {
         add(purge);
         this.purged += this.store.removeWhere(matcherOf(purge));
       },
-      onHistory: ({ sequence, purges }) => {
+      onHistory: ({ generation, sequence, purges }) => {
+        this.#generation = generation;
         this.#purges = new PurgeLog(sequence - purges.length);
         for (const purge of purges) add(purge);
         this.purged += this.store.removeWhere(() => true);
@@ -147,7 +194,7 @@ export class HttpCache {
   }
 
   mark(): PurgeMark {
-    return { log: this.#purges, sequence: this.#purges.newest };
+    return { log: this.#purges, generation: this.#generation, sequence: this.#purges.newest };
   }
 
   /** Whether `subject` was purged since; also when that cannot be told. */

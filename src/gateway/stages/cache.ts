@@ -28,6 +28,7 @@ export function cache(exchange: Exchange): boolean {
     return true;
   }
   if (useStored(exchange, run)) return false;
+  if (askTier(exchange, run)) return false;
   if (facts.directives.onlyIfCached) {
     replyProblem(exchange, 'NOT_CACHED', '');
     return false;
@@ -86,6 +87,23 @@ function useStored(exchange: Exchange, run: CacheRun): boolean {
     detail: reuse === 'fresh' ? '' : reuse,
   });
   if (reuse === 'stale-while-revalidate') renewInBackground(exchange, run, stored);
+  return true;
+}
+
+/** True: the tier is asked first, and then the stage runs again. */
+function askTier(exchange: Exchange, run: CacheRun): boolean {
+  const { tier } = exchange.runtime.cache;
+  if (run.tierAsked || tier === null || run.facts.directives.noCache) return false;
+  run.tierAsked = true;
+  const read = (name: string) => fieldOf(exchange.upstreamFields, name);
+  tier.find(run, read, (found) => {
+    // The stale one that is here may have been renewed by another gateway, or be newer than what the tier has.
+    const newer = found !== null && found.stored.responseMs > (run.stored?.responseMs ?? 0);
+    if (newer) exchange.runtime.cache.adoptShared(found);
+    if (exchange.recorded) return;
+    exchange.stage -= 1;
+    exchange.proceed();
+  });
   return true;
 }
 

@@ -75,7 +75,7 @@ function confirm(exchange: Exchange, run: CacheRun, stored: StoredResponse, upda
   const { directives } = fresh.freshness;
   if (directives.noStore || directives.isPrivate || tags.length > MAX_TAGS)
     runtime.cache.store.remove(stored);
-  else if (!run.storedIsPurged && !run.isPurged(tags)) runtime.cache.store.put(fresh);
+  else run.put(fresh);
   run.release();
   if (run.background) exchange.response.end();
   else {

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openEmbedded } from '../../../src/adapters/embedded/open-embedded.ts';
 import { createEmbeddedTelemetryStream } from '../../../src/adapters/embedded/telemetry-stream.ts';
+import { describeCacheTier } from '../../conformance/cache-tier.ts';
 import { describeNotificationCursors } from '../../conformance/notification-cursors.ts';
 import { describePurgeChannel } from '../../conformance/purge-channel.ts';
 import { describeRolloutStore } from '../../conformance/rollout-store.ts';
@@ -36,6 +37,7 @@ for (const [name, open] of [
   describeNotificationCursors(name, open);
   describeSharedState(name, open);
   describePurgeChannel(name, open);
+  describeCacheTier(name, open);
 }
 
 describeTelemetryStream('in memory', async (cap) => ({

@@ -2,6 +2,7 @@ import { afterAll, beforeAll } from 'vitest';
 import { openConnection } from '../../../src/adapters/redis/connection.ts';
 import { openRedis } from '../../../src/adapters/redis/open-redis.ts';
 import { createRedisTelemetryStream } from '../../../src/adapters/redis/telemetry-stream.ts';
+import { describeCacheTier } from '../../conformance/cache-tier.ts';
 import { describeNotificationCursors } from '../../conformance/notification-cursors.ts';
 import { describePurgeChannel } from '../../conformance/purge-channel.ts';
 import { describeRolloutStore } from '../../conformance/rollout-store.ts';
@@ -29,6 +30,7 @@ describeServiceLeases('Redis', open);
 describeNotificationCursors('Redis', open);
 describeSharedState('Redis', open);
 describePurgeChannel('Redis', open);
+describeCacheTier('Redis', open);
 describeTelemetryStream('Redis', async (cap) => {
   await server.command('FLUSHALL');
   const connection = openConnection(server.url, undefined);
