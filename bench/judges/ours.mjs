@@ -56,7 +56,14 @@ export function judgeRun(ours, traffic) {
     judge.add(secondOf(traffic, s, ours));
     const nowS = s + WATERMARK_S;
     const weightBp = Math.round(traffic.weights[s] * 10_000);
-    const { checks, proven } = judge.check({ step: 0, weightBp, stale: false, samples, nowMs: nowS * 1000 });
+    const { checks, proven } = judge.check({
+      step: 0,
+      weightBp,
+      revision: 1,
+      stale: false,
+      samples,
+      nowMs: nowS * 1000,
+    });
     const failing = checks.find(({ verdict }) => verdict === 'fail');
     if (failing !== undefined) return { abortAtS: nowS, passedAtS: null };
     if (proven) passedAtS ??= nowS;

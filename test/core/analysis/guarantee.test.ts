@@ -32,7 +32,7 @@ function planOf(conditions: readonly Condition[], falseAbort: number): Plan {
 }
 
 function look(thePlan: Plan, nowMs: number): JudgeInput {
-  return { step: 0, weightBp: 500, stale: false, samples: thePlan.abort.map(() => null), nowMs };
+  return { step: 0, weightBp: 500, revision: 1, stale: false, samples: thePlan.abort.map(() => null), nowMs };
 }
 
 /** Requests and error rate of one second, the same for both versions. */
