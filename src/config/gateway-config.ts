@@ -25,6 +25,7 @@ import { checkRanges } from './policies/ip.ts';
 import { checkRouteLifecycle } from './policies/lifecycle.ts';
 import { checkLimitClaims } from './policies/limits.ts';
 import { checkListener, completeListener, type ListenerConfig } from './policies/listeners.ts';
+import { checkRouteMirror } from './policies/mirror.ts';
 import { completeOutlier } from './policies/outlier.ts';
 import { readConditions } from './policies/route-conditions.ts';
 import { completeTracing } from './policies/tracing.ts';
@@ -184,6 +185,8 @@ function buildRoutes(source: YamlSource, yaml: GatewayYaml): readonly Route[] {
       ...policy.quotas.map(({ key }) => key),
       policy.concurrency?.perKey?.key ?? [],
     ]);
+    const mirrored = { name: route.name, service: route.service, policy: policy.mirror };
+    checkRouteMirror(source, ['routes', index], mirrored, yaml.services);
     checkRouteAdaptive(source, ['routes', index], route.name, policy.auth !== null, policy.adaptive);
     checkIdempotencyCallers(source, ['routes', index], route.name, policy.auth !== null, policy.idempotency);
     checkRouteTransform(source, ['routes', index], {

@@ -23,6 +23,7 @@ import type { ApiKeyProvider, AuthPolicy, IntrospectionProvider, JwtProvider } f
 import type { IpPolicy } from './policies/ip.ts';
 import type { RouteLimits } from './policies/limits.ts';
 import type { ListenerConfig } from './policies/listeners.ts';
+import type { MirrorPolicy } from './policies/mirror.ts';
 import type { TracingSettings } from './policies/tracing.ts';
 import type { TransformPolicy } from './policies/transform.ts';
 import type { UpgradePolicy } from './policies/upgrade.ts';
@@ -116,6 +117,8 @@ export interface Route extends RouteLimits {
   readonly concurrency: ConcurrencyPolicy | null;
   /** Null: versions get whatever comes. */
   readonly adaptive: AdaptivePolicy | null;
+  /** Null: nobody is asked a second time. */
+  readonly mirror: MirrorPolicy | null;
   /** Null: keys are passed on and mean nothing here. */
   readonly idempotency: IdempotencyPolicy | null;
   /** Null: clients from everywhere. */

@@ -25,6 +25,7 @@ import { checkAuth, completeAuth, type KnownProviders, mergeAuth } from './polic
 import { checkIp, completeIp, mergeIp } from './policies/ip.ts';
 import { completeLifecycle, mergeLifecycle } from './policies/lifecycle.ts';
 import { checkLimitFields, completeLimits, mergeLimits } from './policies/limits.ts';
+import { completeMirror, mergeMirror } from './policies/mirror.ts';
 import { checkTransform, completeTransform, TRANSFORM_MERGES } from './policies/transform.ts';
 import { completeUpgrade } from './policies/upgrade.ts';
 import type { Path, YamlSource } from './yaml-source.ts';
@@ -98,6 +99,7 @@ const MERGES: { readonly [K in keyof Required<PolicyFields>]: Merge<K> } = {
   quotas: mergeLimits,
   concurrency: mergeConcurrency,
   adaptive: mergeAdaptive,
+  mirror: mergeMirror,
   idempotency: mergeIdempotency,
   ip: mergeIp,
   bots: mergeBots,
@@ -154,6 +156,7 @@ export function completePolicy(fields: PolicyFields): RoutePolicy {
     ...completeLimits(fields),
     concurrency: completeConcurrency(fields.concurrency),
     adaptive: completeAdaptive(fields.adaptive),
+    mirror: completeMirror(fields.mirror),
     idempotency: completeIdempotency(fields.idempotency),
     ip: completeIp(fields.ip),
     bots: completeBots(fields.bots),

@@ -19,6 +19,7 @@ import { ipField } from './policies/ip.ts';
 import { lifecycleField } from './policies/lifecycle.ts';
 import { limitFields } from './policies/limits-schema.ts';
 import { listenerShape } from './policies/listeners-schema.ts';
+import { mirrorField } from './policies/mirror-schema.ts';
 import { outlierField } from './policies/outlier.ts';
 import { conditionFields } from './policies/route-conditions.ts';
 import { tracingField } from './policies/tracing.ts';
@@ -155,6 +156,7 @@ const policyFields = {
   ...limitFields,
   concurrency: concurrencyField,
   adaptive: adaptiveField,
+  mirror: mirrorField,
   idempotency: idempotencyField,
   ip: ipField,
   bots: botsField,

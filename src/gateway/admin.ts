@@ -16,6 +16,8 @@ import type { Listener } from './listeners/listener.ts';
 import { registerListeners } from './listeners/listener-gauges.ts';
 import { watchLoopDelay } from './loop-delay.ts';
 import type { GatewayMetrics } from './metrics.ts';
+import { registerMirrors } from './mirror/mirror-gauges.ts';
+import { mirrorReports } from './mirror/mirror-table.ts';
 import type { Snapshot } from './snapshot.ts';
 import type { AppliedSplit } from './split-table.ts';
 import type { DiscoveryState } from './upstream/discovery.ts';
@@ -57,7 +59,10 @@ export async function openAdmin(address: ListenAddress, facts: AdminFacts): Prom
         (text) => answer(response, 200, facts.metrics.render() + text, registry.contentType),
         () => answer(response, 500, 'metrics cannot be collected\n'),
       );
-    } else answer(response, 404, 'not found; try /metrics, /healthz or /readyz\n');
+    } else if (path === '/mirror.json') {
+      const reports = mirrorReports(facts.snapshot()?.mirrors ?? new Map());
+      answer(response, 200, `${JSON.stringify(reports)}\n`, 'application/json');
+    } else answer(response, 404, 'not found; try /metrics, /healthz, /readyz or /mirror.json\n');
   });
   server.maxConnections = 256;
   await new Promise<void>((resolve, reject) => {
@@ -131,6 +136,7 @@ function createRegistry(facts: AdminFacts): Registry {
     },
   });
   registerUpstreams(registry, facts.snapshot);
+  registerMirrors(registry, facts.snapshot);
   registerAdaptive(registry, facts.snapshot);
   registerDiscovery(registry, facts.discovery);
   registerListeners(registry, facts.listeners);

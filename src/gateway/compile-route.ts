@@ -8,6 +8,7 @@ import type { CachePolicy, GatewayConfig, Route } from '../config/gateway-model.
 import type { AdaptivePolicy } from '../config/policies/adaptive.ts';
 import type { BreakerPolicy } from '../config/policies/breaker.ts';
 import type { FallbackPolicy } from '../config/policies/fallback.ts';
+import type { MirrorPolicy } from '../config/policies/mirror.ts';
 import { compileQueryKey } from '../core/policy/cache/cache-key.ts';
 import { compilePriority, type VersionLimiter } from './adaptive.ts';
 import { compileBots } from './bots.ts';
@@ -15,10 +16,12 @@ import type { VersionBreakers } from './breakers.ts';
 import type { CompiledCache } from './cache/cache-run.ts';
 import { compileAuth } from './identity/compile-auth.ts';
 import { type GatewayMetrics, ServerSeries } from './metrics.ts';
+import type { MirrorPlace, MirrorState } from './mirror/mirror-table.ts';
 import { compileLimits } from './route-limits.ts';
 import type {
   CompiledAdaptive,
   CompiledFallback,
+  CompiledMirror,
   CompiledRoute,
   CompiledService,
   ServiceVersion,
@@ -33,6 +36,7 @@ export function compileRoute(
   parts: SnapshotParts,
   breakerOf: (policy: BreakerPolicy, version: ServiceVersion) => VersionBreakers,
   limiterOf: (policy: AdaptivePolicy, version: ServiceVersion) => VersionLimiter,
+  mirrorOf: (policy: MirrorPolicy, place: MirrorPlace) => MirrorState,
 ): CompiledRoute {
   const service = services.get(route.service);
   if (service === undefined) throw new Error(`route ${route.name} names no service: ${route.service}`);
@@ -56,6 +60,8 @@ export function compileRoute(
     fallback: route.fallback === null ? null : compileFallback(route.fallback, services),
     concurrency: parts.concurrency.compile(route.concurrency, route.name, service.name, pattern),
     adaptive: route.adaptive === null ? null : compileAdaptive(route.adaptive, service, limiterOf),
+    mirror:
+      route.mirror === null ? null : compileMirror(route.name, route.mirror, service, services, mirrorOf),
     idempotency:
       route.idempotency === null
         ? null
@@ -85,6 +91,21 @@ function compileAdaptive(
     priorityOf: compilePriority(policy.priority),
     limiters: new Map([...service.versions.values()].map((each) => [each, limiterOf(policy, each)])),
   };
+}
+
+function compileMirror(
+  route: string,
+  policy: MirrorPolicy,
+  own: CompiledService,
+  services: ReadonlyMap<string, CompiledService>,
+  mirrorOf: (policy: MirrorPolicy, place: MirrorPlace) => MirrorState,
+): CompiledMirror {
+  const service = policy.service === null ? own : services.get(policy.service);
+  const version = policy.version === null ? service?.defaultVersion : service?.versions.get(policy.version);
+  if (service === undefined || version === undefined)
+    throw new Error(`a mirror of ${route} names no version`);
+  const state = mirrorOf(policy, { service: own.name, route, candidate: `${service.name}/${version.name}` });
+  return { policy, version, methods: new Set(policy.methods), state };
 }
 
 function compileFallback(

@@ -5,7 +5,9 @@
  */
 
 import type { GatewayConfig } from '../config/gateway-model.ts';
+import type { AdaptivePolicy } from '../config/policies/adaptive.ts';
 import type { BreakerPolicy } from '../config/policies/breaker.ts';
+import type { MirrorPolicy } from '../config/policies/mirror.ts';
 import { adoptLimiter, type VersionLimiter } from './adaptive.ts';
 import { adoptBreaker, breakerKey, type RouteBreaker, VersionBreakers } from './breakers.ts';
 import { compileRoute } from './compile-route.ts';
@@ -13,6 +15,7 @@ import { compileService } from './compile-service.ts';
 import { compileTrust } from './forwarded.ts';
 import { identityFields } from './identity/forwarded-identity.ts';
 import { ServerSeries } from './metrics.ts';
+import { adoptMirror, type MirrorPlace, type MirrorState } from './mirror/mirror-table.ts';
 import { compileRouter } from './router.ts';
 import type { CompiledService, ServiceVersion, Snapshot, SnapshotParts } from './snapshot.ts';
 import type { TargetSet } from './upstream/target-set.ts';
@@ -48,6 +51,7 @@ function compile(
   }
   const breakers = new Map<string, RouteBreaker>();
   const limiters = new Map<string, VersionLimiter>();
+  const mirrors = new Map<string, MirrorState>();
   const routes = config.routes.map((route) => {
     const placeOf = ({ name }: ServiceVersion) => ({
       service: route.service,
@@ -64,9 +68,11 @@ function compile(
         },
       });
     };
-    return compileRoute(route, config, services, parts, breakerOf, ({ limits }, version) =>
-      adoptLimiter(previous?.limiters, limiters, placeOf(version), limits),
-    );
+    const limiterOf = ({ limits }: AdaptivePolicy, version: ServiceVersion) =>
+      adoptLimiter(previous?.limiters, limiters, placeOf(version), limits);
+    const mirrorOf = (policy: MirrorPolicy, place: MirrorPlace) =>
+      adoptMirror(previous?.mirrors, mirrors, place, policy, parts.clock.nowMs());
+    return compileRoute(route, config, services, parts, breakerOf, limiterOf, mirrorOf);
   });
   return {
     config,
@@ -79,6 +85,7 @@ function compile(
     targetSets: used,
     breakers,
     limiters,
+    mirrors,
     monotonicMs: parts.upstreams.monotonicMs,
     services,
   };

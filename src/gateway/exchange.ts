@@ -135,6 +135,15 @@ export interface RunningTrace {
   end(exchange: Exchange, status: number): void;
 }
 
+/** A request that is sent a second time once its answer has ended. */
+export interface RunningMirror {
+  /** Of the first answer's body, as the upstream sent it. */
+  piece(piece: Buffer): void;
+  end(): void;
+  /** There will be no whole answer. Idempotent, nothing after `end`. */
+  cancel(): void;
+}
+
 export class Exchange {
   readonly request: ClientRequest;
   readonly response: ExchangeResponse;
@@ -235,6 +244,8 @@ export class Exchange {
   outgoing: OutgoingResponse | null = null;
   /** The attempt's response is on its way to the client. */
   relaying = false;
+  /** Null: the request is not mirrored. */
+  mirror: RunningMirror | null = null;
   /** Content-Length of that response; −1 when it has none. */
   expectedBytes = -1;
   /** It is a gRPC call. */

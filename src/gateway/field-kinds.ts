@@ -45,6 +45,7 @@ const REQUEST_KINDS: Readonly<Record<string, Kind>> = {
   'x-forwarded-prefix': KIND.identity,
   'x-forwarded-server': KIND.identity,
   'x-real-ip': KIND.identity,
+  'x-sluice-mirror': KIND.identity,
   'client-cert': KIND.identity,
   'client-cert-chain': KIND.identity,
   'x-client-cert-subject': KIND.identity,

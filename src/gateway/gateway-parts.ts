@@ -71,7 +71,7 @@ export function openParts(
     logger,
     revisionOf: (service) => splits.slot(service).revision,
   });
-  return { splits, recorder, metrics, concurrency: new ConcurrencyTable(metrics.limits), upstreams };
+  return { clock, splits, recorder, metrics, concurrency: new ConcurrencyTable(metrics.limits), upstreams };
 }
 
 type FromGateway = Pick<

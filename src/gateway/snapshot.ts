@@ -7,11 +7,13 @@
 import type { GatewayConfig, Route } from '../config/gateway-model.ts';
 import type { FallbackPolicy } from '../config/policies/fallback.ts';
 import type { IdempotencyPolicy } from '../config/policies/idempotency.ts';
+import type { MirrorPolicy } from '../config/policies/mirror.ts';
 import type { Balancer } from '../core/policy/balancer.ts';
 import type { LifecyclePolicy } from '../core/policy/lifecycle.ts';
 import type { OutlierWatch } from '../core/policy/outlier.ts';
 import type { RetryBudget } from '../core/policy/retry-budget.ts';
 import type { Priority } from '../core/policy/waiting-room.ts';
+import type { Clock } from '../ports/clock.ts';
 import type { LimiterTable, VersionLimiter } from './adaptive.ts';
 import type { CompiledBots } from './bots.ts';
 import type { BreakerTable, VersionBreakers } from './breakers.ts';
@@ -25,6 +27,7 @@ import type { Verifiers } from './identity/identity-providers.ts';
 import type { KeySample } from './key-sample.ts';
 import type { LifecycleCounts } from './lifecycle-metrics.ts';
 import type { ClientSeries, GatewayMetrics, RetryCounts, ServerSeries } from './metrics.ts';
+import type { MirrorState, MirrorTable } from './mirror/mirror-table.ts';
 import type { Recorder, VersionCounter } from './recorder.ts';
 import type { CompiledLimits } from './route-limits.ts';
 import type { Router } from './router.ts';
@@ -81,6 +84,14 @@ export interface CompiledAdaptive {
   readonly limiters: ReadonlyMap<ServiceVersion, VersionLimiter>;
 }
 
+export interface CompiledMirror {
+  readonly policy: MirrorPolicy;
+  /** The candidate. */
+  readonly version: ServiceVersion;
+  readonly methods: ReadonlySet<string>;
+  readonly state: MirrorState;
+}
+
 export interface CompiledRoute
   extends Omit<
     Route,
@@ -93,6 +104,7 @@ export interface CompiledRoute
     | 'quotas'
     | 'concurrency'
     | 'adaptive'
+    | 'mirror'
     | 'idempotency'
     | 'lifecycle'
     | 'bots'
@@ -114,6 +126,8 @@ export interface CompiledRoute
   readonly concurrency: CompiledConcurrency | null;
   /** Null: versions get whatever comes. */
   readonly adaptive: CompiledAdaptive | null;
+  /** Null: nobody is asked a second time. */
+  readonly mirror: CompiledMirror | null;
   /** Null: it caches nothing. */
   readonly cache: CompiledCache | null;
   readonly idempotency: { readonly policy: IdempotencyPolicy; readonly counts: KeyCounts } | null;
@@ -140,11 +154,13 @@ export interface Snapshot {
   readonly targetSets: readonly TargetSet[];
   readonly breakers: BreakerTable;
   readonly limiters: LimiterTable;
+  readonly mirrors: MirrorTable;
   readonly monotonicMs: () => number;
   readonly services: ReadonlyMap<string, CompiledService>;
 }
 
 export interface SnapshotParts {
+  readonly clock: Clock;
   readonly splits: SplitTable;
   readonly recorder: Recorder;
   readonly metrics: GatewayMetrics;

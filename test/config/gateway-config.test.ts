@@ -154,6 +154,7 @@ routes: [{ name: a, match: { path: / }, service: a }]
           concurrency: null,
           adaptive: null,
           bots: null,
+          mirror: null,
           idempotency: null,
           ip: null,
           upgrade: null,

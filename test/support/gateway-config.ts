@@ -31,6 +31,7 @@ export function routeOf(service: string, changes: Partial<Route> = {}): Route {
     quotas: [],
     concurrency: null,
     adaptive: null,
+    mirror: null,
     idempotency: null,
     ip: null,
     bots: null,

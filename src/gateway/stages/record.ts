@@ -16,6 +16,7 @@ export function record(exchange: Exchange): void {
   const { response, runtime } = exchange;
   if (exchange.alarm !== null) runtime.wheel.disarm(exchange.alarm);
   exchange.limiter?.leave(exchange);
+  exchange.mirror?.cancel();
   exchange.slot?.gate.leave(exchange.slot.key);
   // What is left of an upload that was answered early is read, so that the connection stays in step.
   exchange.body?.discard();

@@ -6,6 +6,7 @@
 
 import type { Exchange, RunningAttempt } from '../exchange.ts';
 import { KIND, mayBeNominated, responseKind } from '../field-kinds.ts';
+import { startMirror } from '../mirror/mirror-run.ts';
 import { watchReader } from '../slow-reader.ts';
 import { addTrailers } from '../trailers.ts';
 import { sendHead } from '../transform/outgoing.ts';
@@ -27,6 +28,7 @@ export function relay(exchange: Exchange): boolean {
     return false;
   }
   exchange.relaying = true;
+  if (exchange.route?.mirror != null) exchange.mirror = startMirror(exchange);
   flushLater(exchange);
   return false;
 }
@@ -78,6 +80,7 @@ export function relayPiece(attempt: Attempt, piece: Buffer): void {
     if (hold === null || hold.settled) attempt.abandon();
     return;
   }
+  exchange.mirror?.piece(piece);
   exchange.cacheRun?.piece(piece);
   const { outgoing } = exchange;
   if (outgoing !== null) {
@@ -98,6 +101,7 @@ export function relayPiece(attempt: Attempt, piece: Buffer): void {
 export function relayEnd({ exchange, trailers }: Attempt): void {
   const { response } = exchange;
   exchange.hold?.end();
+  exchange.mirror?.end();
   if (exchange.recorded || response.destroyed) return;
   exchange.cacheRun?.complete();
   if (!response.writableEnded) addTrailers(exchange, trailers);

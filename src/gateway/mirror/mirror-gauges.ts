@@ -1,0 +1,59 @@
+/**
+ * What `/metrics` says of mirrors: read from the snapshot in force at each scrape. Fields of bodies are in the report
+ * only, where their number is bounded and nobody keeps them for a year.
+ * @module
+ */
+
+import { Counter, Gauge, type Registry } from 'prom-client';
+import { MIRROR_ARMS } from '../../core/analysis/mirror-report.ts';
+import type { Snapshot } from '../snapshot.ts';
+import { MIRROR_OUTCOMES, type MirrorPlace, type MirrorState } from './mirror-table.ts';
+
+const LABELS = ['service', 'route', 'candidate'] as const;
+
+export function registerMirrors(registry: Registry, snapshot: () => Snapshot | null): void {
+  const mirrors = (): MirrorState[] => [...(snapshot()?.mirrors.values() ?? [])];
+  const registers = [registry];
+  const gauge = (name: string, help: string, read: (state: MirrorState) => number): void => {
+    new Gauge({
+      name,
+      help,
+      labelNames: LABELS,
+      registers,
+      collect() {
+        this.reset();
+        for (const state of mirrors()) this.set(labelsOf(state.place), read(state));
+      },
+    });
+  };
+  gauge(
+    'sluice_mirror_in_flight',
+    'Mirrored requests that are not compared yet.',
+    ({ inFlight }) => inFlight,
+  );
+  gauge(
+    'sluice_mirror_differing_places',
+    'Places at which a candidate differs from the baseline more than that from itself.',
+    ({ report }) => report.places().filter(({ verdict }) => verdict === 'differs').length,
+  );
+  new Counter({
+    name: 'sluice_mirror_requests_total',
+    help: 'Mirrored requests by who was asked a second time and by what came of it.',
+    labelNames: [...LABELS, 'arm', 'outcome'],
+    registers,
+    collect() {
+      this.reset();
+      for (const { place, counts } of mirrors()) {
+        for (const arm of MIRROR_ARMS) {
+          for (const outcome of MIRROR_OUTCOMES) {
+            this.inc({ ...labelsOf(place), arm, outcome }, counts[arm][outcome]);
+          }
+        }
+      }
+    },
+  });
+}
+
+function labelsOf({ service, route, candidate }: MirrorPlace): Record<(typeof LABELS)[number], string> {
+  return { service, route, candidate };
+}

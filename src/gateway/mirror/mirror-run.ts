@@ -1,0 +1,158 @@
+/**
+ * Mirrors one request: chosen when its answer begins, sent a second time when that has ended, the two compared. The
+ * client's answer and its times are never touched. Knows exchanges; what differs is the core's business.
+ * @module
+ */
+
+import type { MirrorArm } from '../../core/analysis/mirror-report.ts';
+import { ringHash } from '../../core/policy/hash-ring.ts';
+import { compareAnswers } from '../../core/policy/mirror-compare.ts';
+import { formatTraceParent } from '../../telemetry/trace-context.ts';
+import type { Exchange, RunningMirror } from '../exchange.ts';
+import { randomFraction, randomHex16 } from '../random-ids.ts';
+import { type CompiledMirror, releaseExchange, type ServiceVersion } from '../snapshot.ts';
+import { answerOf, type RawAnswer } from './answer.ts';
+import { SecondRequest } from './second-request.ts';
+
+/** Tells the upstream that nobody waits for this answer; clients cannot send it. */
+const MIRROR_FIELD = 'X-Sluice-Mirror';
+const HASH_RANGE = 4_294_967_296;
+
+/** Decides whether a request whose answer is about to be relayed is mirrored; null: it is not. */
+export function startMirror(exchange: Exchange): RunningMirror | null {
+  const { route, version, standIn, forced, attempt, cacheRun, snapshot } = exchange;
+  const mirror = route?.mirror ?? null;
+  if (mirror === null || version === null || attempt === null) return null;
+  // A stand-in is no answer of the version, a tester no random sample, a renewal nobody's request.
+  if (
+    standIn !== null ||
+    forced ||
+    exchange.runtime.draining ||
+    cacheRun?.validating === true ||
+    cacheRun?.background === true
+  )
+    return null;
+  if (version === mirror.version || !mirror.methods.has(exchange.method) || !isWhole(exchange, mirror))
+    return null;
+  if (chanceOf(exchange, mirror) >= mirror.policy.share) return null;
+  const arm: MirrorArm = randomFraction() < mirror.policy.noise ? 'baseline' : 'candidate';
+  const { state } = mirror;
+  if (state.inFlight >= mirror.policy.max) {
+    state.counts[arm]['left-out'] += 1;
+    exchange.note('mirror', 'left-out');
+    return null;
+  }
+  exchange.note('mirror', arm);
+  state.inFlight += 1;
+  snapshot.inFlight += 1;
+  return new MirrorRun(exchange, mirror, arm, arm === 'baseline' ? version : mirror.version);
+}
+
+/** Its body is here, or it has none; small enough to be kept a little longer. */
+function isWhole({ bodyLength, wholeBody }: Exchange, { policy }: CompiledMirror): boolean {
+  return wholeBody === null ? bodyLength === 0 : wholeBody.length <= policy.maxBytes;
+}
+
+/** In [0, 1): of one key always the same, and another one than that by which versions are chosen. */
+function chanceOf(exchange: Exchange, { policy, state }: CompiledMirror): number {
+  if (policy.by === 'random') return randomFraction();
+  const key = exchange.stickyKey || exchange.clientIp;
+  return ringHash(`mirror ${state.place.route} ${key}`) / HASH_RANGE;
+}
+
+class MirrorRun implements RunningMirror {
+  readonly #exchange: Exchange;
+  readonly #mirror: CompiledMirror;
+  readonly #arm: MirrorArm;
+  readonly #version: ServiceVersion;
+  #pieces: Buffer[] = [];
+  #bytes = 0;
+  /** The first answer has ended, or never will. */
+  #begun = false;
+
+  constructor(exchange: Exchange, mirror: CompiledMirror, arm: MirrorArm, version: ServiceVersion) {
+    this.#exchange = exchange;
+    this.#mirror = mirror;
+    this.#arm = arm;
+    this.#version = version;
+  }
+
+  piece(piece: Buffer): void {
+    this.#bytes += piece.length;
+    if (this.#bytes <= this.#mirror.policy.maxBytes) this.#pieces.push(piece);
+    else this.#pieces = [];
+  }
+
+  end(): void {
+    if (this.#begun) return;
+    this.#begun = true;
+    const { attempt, runtime, method, path, query, upstreamTarget, wholeBody } = this.#exchange;
+    const { policy, state } = this.#mirror;
+    const nowMs = runtime.monotonicMs();
+    const { balancer } = this.#version;
+    const keyHash = balancer.usesKey ? ringHash(this.#exchange.stickyKey || this.#exchange.clientIp) : 0;
+    const target = balancer.pick(nowMs, keyHash, null);
+    if (target === null || attempt === null) {
+      state.counts[this.#arm]['left-out'] += 1;
+      this.#release();
+      return;
+    }
+    const first: RawAnswer = {
+      status: attempt.status,
+      rawFields: attempt.rawFields ?? [],
+      body: this.#bytes <= policy.maxBytes ? Buffer.concat(this.#pieces) : null,
+    };
+    this.#pieces = [];
+    const second = new SecondRequest(runtime.wheel, target, policy.maxBytes, (answer) => {
+      if (answer === 'timeout' || answer === 'failed') {
+        state.noteFailure(this.#arm, answer);
+        this.#release();
+      } else void this.#compare(first, answer);
+    });
+    const question = {
+      method,
+      path: upstreamTarget ?? path + query,
+      fields: this.#fields(),
+      body: wholeBody,
+      maxBytes: policy.maxBytes,
+    };
+    second.send(question, nowMs + policy.timeoutMs);
+  }
+
+  cancel(): void {
+    if (this.#begun) return;
+    this.#begun = true;
+    this.#pieces = [];
+    this.#release();
+  }
+
+  /** Those of the first request, marked. What the upstream traces is a child of the request, where that is traced. */
+  #fields(): string[] {
+    const { upstreamFields, traceparentAt, traceId, traceFlags, trace } = this.#exchange;
+    const fields = [...upstreamFields, MIRROR_FIELD, this.#arm];
+    fields[traceparentAt] = formatTraceParent(traceId, trace?.spanId ?? randomHex16(), traceFlags);
+    return fields;
+  }
+
+  async #compare(first: RawAnswer, second: RawAnswer): Promise<void> {
+    const { policy, state } = this.#mirror;
+    const { rules, maxBytes } = policy;
+    try {
+      const answers = [
+        answerOf(first, rules.fields, maxBytes),
+        answerOf(second, rules.fields, maxBytes),
+      ] as const;
+      const [one, other] = await Promise.all(answers);
+      state.noteDifferences(this.#arm, compareAnswers(one, other, rules));
+    } catch (error) {
+      this.#exchange.runtime.logger.error({ err: error }, 'a mirrored answer could not be compared');
+    } finally {
+      this.#release();
+    }
+  }
+
+  #release(): void {
+    this.#mirror.state.inFlight -= 1;
+    releaseExchange(this.#exchange.snapshot);
+  }
+}

@@ -1,0 +1,82 @@
+/**
+ * What mirrors of routes have counted and learnt, kept over reloads while their policy stays what it is. Knows numbers
+ * only; no requests.
+ * @module
+ */
+
+import type { MirrorPolicy } from '../../config/policies/mirror.ts';
+import {
+  type Comparison,
+  MIRROR_ARMS,
+  type MirrorArm,
+  MirrorReport,
+} from '../../core/analysis/mirror-report.ts';
+
+/** `failed`: refused, reset or unreadable where the first answer was fine. `left-out`: too many at a time, or no endpoint. */
+export const MIRROR_OUTCOMES = ['match', 'noise', 'differs', 'timeout', 'failed', 'left-out'] as const;
+export type MirrorOutcome = (typeof MIRROR_OUTCOMES)[number];
+
+export interface MirrorPlace {
+  readonly service: string;
+  readonly route: string;
+  /** `service/version` of the candidate. */
+  readonly candidate: string;
+}
+
+export class MirrorState {
+  readonly place: MirrorPlace;
+  readonly report = new MirrorReport();
+  readonly counts: Readonly<Record<MirrorArm, Record<MirrorOutcome, number>>>;
+  /** Held from the choice of a request until its second answer is compared. */
+  inFlight = 0;
+  /** Epoch milliseconds. */
+  readonly sinceMs: number;
+
+  constructor(place: MirrorPlace, sinceMs: number) {
+    this.place = place;
+    this.sinceMs = sinceMs;
+    const zeros = () => ({ match: 0, noise: 0, differs: 0, timeout: 0, failed: 0, 'left-out': 0 });
+    this.counts = { candidate: zeros(), baseline: zeros() };
+  }
+
+  /** A second answer was compared. */
+  noteDifferences(arm: MirrorArm, differences: ReadonlyMap<string, string>): void {
+    const outcome: Comparison = this.report.note(arm, differences);
+    this.counts[arm][outcome] += 1;
+  }
+
+  /** There was none, which differs from there being one. */
+  noteFailure(arm: MirrorArm, outcome: 'timeout' | 'failed'): void {
+    this.report.note(arm, new Map([['answer', outcome]]));
+    this.counts[arm][outcome] += 1;
+  }
+}
+
+/** By place and policy. */
+export type MirrorTable = ReadonlyMap<string, MirrorState>;
+
+/** The mirror of a route goes on with what it knows, unless its policy has changed. */
+export function adoptMirror(
+  previous: MirrorTable | undefined,
+  next: Map<string, MirrorState>,
+  place: MirrorPlace,
+  policy: MirrorPolicy,
+  nowMs: number,
+): MirrorState {
+  const key = JSON.stringify([place, policy]);
+  const state = previous?.get(key) ?? new MirrorState(place, nowMs);
+  next.set(key, state);
+  return state;
+}
+
+/** For people and programs: what `/mirror.json` says. */
+export function mirrorReports(table: MirrorTable): object[] {
+  return [...table.values()].map(({ place, report, counts, sinceMs }) => ({
+    ...place,
+    since: new Date(sinceMs).toISOString(),
+    compared: report.compared,
+    outcomes: Object.fromEntries(MIRROR_ARMS.map((arm) => [arm, counts[arm]])),
+    differences: report.places(),
+    unlisted: report.overflow,
+  }));
+}
