@@ -11,6 +11,7 @@ import {
   type StepForecast,
   type Traffic,
 } from '../../core/analysis/forecast.ts';
+import type { Ramp } from '../../core/analysis/ramp.ts';
 import { formatDuration } from '../../core/domain/duration.ts';
 import type { Plan } from '../../core/domain/plan.ts';
 import { formatBp } from '../../core/domain/weight.ts';
@@ -138,4 +139,24 @@ function blindLines(plan: Plan, steps: readonly StepForecast[]): readonly string
 
 function trim(value: number): string {
   return String(Number(value.toPrecision(2)));
+}
+
+/** As YAML to paste, with what the worst release costs. */
+export function renderRamp(ramp: Ramp | null, budget: number): readonly string[] {
+  if (ramp === null) {
+    return [
+      '',
+      `No ramp keeps a bad release to ${budget} failed requests: allow more, or give rules more traffic.`,
+    ];
+  }
+  const { steps, durationMs, worst } = ramp;
+  return [
+    '',
+    `# at most ${budget} failed requests: ${formatDuration(durationMs)}; the worst release, ${worst.size}x, costs ${formatCount(worst.failures)}`,
+    'steps:',
+    ...steps.map(({ weightBp, holdMs }) => {
+      const hold = holdMs > 0 ? `, hold: ${formatDuration(holdMs)}` : '';
+      return `  - { weight: ${formatBp(weightBp)}${hold} }`;
+    }),
+  ];
 }

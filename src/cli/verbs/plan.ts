@@ -6,16 +6,18 @@
 
 import type { Command } from 'commander';
 import { forecast, type Traffic } from '../../core/analysis/forecast.ts';
+import { fastestRamp } from '../../core/analysis/ramp.ts';
 import { SluiceError } from '../../core/domain/errors.ts';
 import type { Plan } from '../../core/domain/plan.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
-import { renderForecast } from '../render/forecast.ts';
+import { renderForecast, renderRamp } from '../render/forecast.ts';
 import type { VerbContext } from '../verb-context.ts';
 import type { RegisterVerb } from '../verb-runner.ts';
 
 interface PlanOptions {
   readonly rps?: string;
   readonly errors?: string;
+  readonly budget?: string;
   readonly gateway: string;
   readonly rollouts: string;
 }
@@ -27,6 +29,10 @@ export const registerPlan: RegisterVerb = (program, run) => {
     .description('what each step and rule will be able to see, and how long it takes')
     .option('--rps <n>', 'requests per second of the service (default: as measured)')
     .option('--errors <percent>', 'its share of errors, such as 0.5% (default: as measured)')
+    .option(
+      '--budget <n>',
+      'propose the fastest ramp of which a bad release fails so many requests, such as 50',
+    )
     .option('--gateway <path>', 'gateway configuration', 'proxy/gateway.yaml')
     .option('--rollouts <dir>', 'folder of rollouts', 'rollouts')
     .action((name: string, options: PlanOptions, command: Command) =>
@@ -39,11 +45,17 @@ async function plan(context: VerbContext, name: string, options: PlanOptions): P
     rps: numberOf(options.rps, '--rps', /^\d+(?:\.\d+)?$/),
     errors: numberOf(options.errors?.replace(/%$/, ''), '--errors', /^\d+(?:\.\d+)?$/),
   };
+  const budget = numberOf(options.budget?.replace(/\s*failed requests$/, ''), '--budget', /^\d+$/);
   const declared = await declaredPlan(name, options);
   const traffic = await trafficOf(context, name, stated);
   const result = forecast(declared, traffic);
-  if (context.json) context.dataJson({ rollout: name, traffic, ...result });
-  else context.data(renderForecast(declared, traffic, result, context.render()));
+  const ramp = budget === null ? undefined : fastestRamp(declared, traffic, budget);
+  if (context.json) {
+    context.dataJson({ rollout: name, traffic, ...result, ...(ramp !== undefined && { ramp }) });
+    return EXIT.success;
+  }
+  context.data(renderForecast(declared, traffic, result, context.render()));
+  if (ramp !== undefined && budget !== null) context.data(renderRamp(ramp, budget));
   return EXIT.success;
 }
 

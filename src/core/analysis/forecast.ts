@@ -56,7 +56,7 @@ export const LOG_SPREAD = 0.5;
 const MIXTURE_COST = 1.5;
 const Z90 = 1.2816;
 /** Bets are capped per second, so that this many seconds pass even at an obvious break. */
-const LEAST_SECONDS = 3;
+export const LEAST_SECONDS = 3;
 const LARGEST = 1000;
 /** Of a fixed limit: how far beyond it a regression is looked for. */
 const BEYOND_LIMIT = 2;
@@ -98,6 +98,13 @@ function forecastStep(plan: Plan, step: Step, index: number, traffic: Traffic): 
     sights,
     provenS: proofSeconds(proofs, plan.steps.length, perSecond),
   };
+}
+
+/** Canary requests until a comparison of error rates proves a regression of `size`, median, in the plan's budget. */
+export function requestsToSee(plan: Plan, traffic: Traffic, share: number, size: number): number {
+  const betting = plan.abort.filter(bets).length;
+  const goal = Math.log(Math.max(1, betting) / plan.falseAbort) + MIXTURE_COST;
+  return passage(ratioDrift(size, share, traffic.errorRate), goal, 0);
 }
 
 /** Mean and variance of the log-wealth that one canary request wins. */
