@@ -1,6 +1,7 @@
 /**
  * Watches a client that sends a request body: below the listener's minimum speed, the request ends. Time in which the
- * gateway itself does not read counts for nothing. Knows not what becomes of the body.
+ * gateway itself does not read counts for nothing; nor may one that stops hold up whoever wants all of it first.
+ * Knows not what becomes of the body.
  * @module
  */
 
@@ -29,4 +30,22 @@ export function watchSender(exchange: Exchange, body: RequestBody): void {
     else runtime.wheel.arm(alarm, nowMs + LOOK_EVERY_MS);
   });
   runtime.wheel.arm(alarm, lookedMs + LOOK_EVERY_MS);
+}
+
+/** Calls back with the whole body; a client that sends none of it for the route's idle time is too slow. */
+export function collectBody(exchange: Exchange, body: RequestBody, done: (whole: Buffer) => void): void {
+  const { wheel } = exchange.runtime;
+  const idleMs = exchange.route?.timeout.idleMs ?? 0;
+  const alarm = new Alarm((nowMs) => {
+    if (nowMs < body.progressMs + idleMs) wheel.arm(alarm, body.progressMs + idleMs);
+    else body.tooSlow();
+  });
+  // Ends with the exchange at the latest.
+  exchange.alarm = alarm;
+  wheel.arm(alarm, body.progressMs + idleMs);
+  body.collect((whole) => {
+    wheel.disarm(alarm);
+    exchange.alarm = null;
+    done(whole);
+  });
 }

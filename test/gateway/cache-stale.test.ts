@@ -43,6 +43,18 @@ describe('a route that caches, once a response is stale,', () => {
     ).toBe(0);
   });
 
+  it('asks with a trace of its own, whatever the client sends as values', async () => {
+    const { gateway, seen } = await cached(harness, (_request, response) =>
+      response.writeHead(200, { 'cache-control': 'max-age=0', etag: '"a"' }).end(),
+    );
+    const headers = { 'x-first': 'traceparent', 'x-second': 'kept' };
+    for (let i = 0; i < 2; i += 1) await call(gateway, '/', { headers });
+    expect(seen[1]?.headers).toMatchObject({ ...headers, 'if-none-match': '"a"' });
+    const [first, second] = seen.map((request) => request.headers.traceparent);
+    expect(second).toMatch(/^00-[0-9a-f]{32}-[0-9a-f]{16}-0[01]$/);
+    expect(second).not.toBe(first);
+  });
+
   it.each<[string, Answer, keyof OutcomeCounts]>([
     ['a 503', (_request, response) => response.writeHead(503).end('down'), 'status5xx'],
     ['a reset', (request) => request.socket.destroy(), 'reset'],

@@ -8,6 +8,7 @@ import { IncomingMessage } from 'node:http';
 import { Socket } from 'node:net';
 import { Exchange, GatewayResponse } from '../exchange.ts';
 import { RequestTrace } from '../tracing/request-trace.ts';
+import { valueIndexOf } from '../transform/field-list.ts';
 import { CacheRun } from './cache-run.ts';
 import { withConditions } from './request-facts.ts';
 import type { StoredResponse } from './stored-response.ts';
@@ -90,6 +91,6 @@ export function renewInBackground(exchange: Exchange, run: CacheRun, stored: Sto
 export function validate(exchange: Exchange, run: CacheRun, stored: StoredResponse): void {
   const fields = withConditions(exchange.upstreamFields, stored.etag, stored.lastModified);
   exchange.upstreamFields = fields;
-  exchange.traceparentAt = fields.indexOf('traceparent') + 1;
+  exchange.traceparentAt = valueIndexOf(fields, 'traceparent');
   run.validating = stored.etag !== '' || stored.lastModified !== '';
 }

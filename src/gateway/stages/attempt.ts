@@ -19,7 +19,7 @@ import { EAGER_BODY_BYTES } from '../limits.ts';
 import { replyProblem } from '../problem.ts';
 import { randomHex16 } from '../random-ids.ts';
 import { failureOfStatus, failureOfTrouble, retryDelay, takeRetry } from '../retries.ts';
-import { watchSender } from '../slow-sender.ts';
+import { collectBody, watchSender } from '../slow-sender.ts';
 import type { CompiledRoute, ServiceVersion } from '../snapshot.ts';
 import { openTunnel } from '../upgrade/open-tunnel.ts';
 import { Attempt } from '../upstream/attempt.ts';
@@ -66,7 +66,7 @@ export function attempt(exchange: Exchange): boolean {
     start(exchange, nowMs);
     return false;
   }
-  body.collect((whole) => {
+  collectBody(exchange, body, (whole) => {
     const sinceMs = runtime.monotonicMs();
     exchange.wholeBody = whole;
     exchange.totalDeadlineMs = sinceMs + route.timeout.totalMs;

@@ -16,7 +16,7 @@ import { compileLimitKey } from '../limit-key.ts';
 import { IDEMPOTENCY_WAIT_MS } from '../limits.ts';
 import { replyProblem } from '../problem.ts';
 import { watchReader } from '../slow-reader.ts';
-import { watchSender } from '../slow-sender.ts';
+import { collectBody, watchSender } from '../slow-sender.ts';
 import type { CompiledRoute } from '../snapshot.ts';
 import { claimText } from '../sticky.ts';
 import { sendWhole } from '../transform/outgoing.ts';
@@ -76,7 +76,7 @@ function readBody(exchange: Exchange, maxBytes: number, done: (body: Buffer | nu
   exchange.body = body;
   watchSender(exchange, body);
   if (exchange.expectsContinue) exchange.response.writeContinue();
-  body.collect((whole) => {
+  collectBody(exchange, body, (whole) => {
     exchange.wholeBody = whole;
     done(whole);
   });

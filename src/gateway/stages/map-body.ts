@@ -7,7 +7,8 @@
 import type { Exchange } from '../exchange.ts';
 import type { GatewayErrorCode } from '../gateway-errors.ts';
 import { replyProblem } from '../problem.ts';
-import { fieldsWithout } from '../transform/field-list.ts';
+import { collectBody, watchSender } from '../slow-sender.ts';
+import { fieldsWithout, valueIndexOf } from '../transform/field-list.ts';
 import type { CompiledJson } from '../transform/transform-model.ts';
 import { RequestBody } from '../upstream/request-body.ts';
 
@@ -32,11 +33,13 @@ export function mapBody(exchange: Exchange): boolean {
     coarseNowMs: () => exchange.runtime.wheel.coarseNowMs,
     onFailure: (failure) => {
       if (failure === 'too-large') refuseLarge(exchange, json);
+      if (failure === 'too-slow') refuse(exchange, 'REQUEST_TIMEOUT', 'The body came too slowly.');
     },
   });
   exchange.body = body;
+  watchSender(exchange, body);
   if (exchange.expectsContinue) exchange.response.writeContinue();
-  body.collect((whole) => {
+  collectBody(exchange, body, (whole) => {
     exchange.wholeBody = whole;
     if (apply(exchange, json, whole)) exchange.proceed();
   });
@@ -48,8 +51,7 @@ function apply(exchange: Exchange, json: CompiledJson, body: Buffer): boolean {
   if (mapped === undefined) return !json.refuses || refuse(exchange, 'MALFORMED_BODY');
   exchange.wholeBody = mapped;
   exchange.upstreamFields = fieldsWithout(exchange.upstreamFields, (name) => DIGESTS.has(name));
-  exchange.traceparentAt =
-    1 + exchange.upstreamFields.findIndex((each, i) => i % 2 === 0 && each === 'traceparent');
+  exchange.traceparentAt = valueIndexOf(exchange.upstreamFields, 'traceparent');
   exchange.note('request_body', 'mapped');
   return true;
 }

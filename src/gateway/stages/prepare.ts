@@ -6,7 +6,7 @@
 
 import type { Exchange } from '../exchange.ts';
 import { replyProblem } from '../problem.ts';
-import { fieldsWithout } from '../transform/field-list.ts';
+import { fieldsWithout, valueIndexOf } from '../transform/field-list.ts';
 
 /** Fields that ask for a form or a part of the response's bytes. */
 const OF_THE_BODY: ReadonlySet<string> = new Set(['accept-encoding', 'range', 'if-range']);
@@ -36,10 +36,4 @@ export function prepare(exchange: Exchange): boolean {
     exchange.upstreamTarget = target;
   }
   return true;
-}
-
-/** Only names are looked at: a client may send `traceparent` as a value. */
-function valueIndexOf(fields: readonly string[], name: string): number {
-  for (let i = 0; i + 1 < fields.length; i += 2) if (fields[i] === name) return i + 1;
-  return -1;
 }

@@ -15,6 +15,12 @@ export function fieldText(fields: readonly string[], name: string): string | und
   return text;
 }
 
+/** Where the value of the first field of exactly that name stands, or -1. A value that says the same is none. */
+export function valueIndexOf(fields: readonly string[], name: string): number {
+  for (let i = 0; i + 1 < fields.length; i += 2) if (fields[i] === name) return i + 1;
+  return -1;
+}
+
 /** Without the fields whose name (lower case) is unwanted. */
 export function fieldsWithout(fields: readonly string[], unwanted: (name: string) => boolean): string[] {
   const kept: string[] = [];

@@ -34,6 +34,8 @@ export class RequestBody {
   #unreadBytes = 0;
   #wake: (() => void) | null = null;
   #started = false;
+  /** Somebody waits for all of it: there is nobody to wait for. */
+  #collecting = false;
   #discarding = false;
   received = 0;
   replayable = true;
@@ -49,6 +51,7 @@ export class RequestBody {
 
   /** Calls back with the whole body once it is there; never when it fails. */
   collect(done: (body: Buffer) => void): void {
+    this.#collecting = true;
     this.#start();
     const waitForMore = (): void => {
       if (this.failure !== null) return;
@@ -133,7 +136,7 @@ export class RequestBody {
     }
     this.#pieces.push(piece);
     this.#unreadBytes += piece.length;
-    if (this.#unreadBytes >= HIGH_WATER_BYTES) this.#options.source.pause();
+    if (this.#unreadBytes >= HIGH_WATER_BYTES && !this.#collecting) this.#options.source.pause();
     this.#progress();
   }
 
