@@ -17,6 +17,7 @@ import {
   type Reply,
   type Upstream,
 } from '../support/gateway-harness.ts';
+import { accessFile } from '../support/gateway-observed.ts';
 
 let harness: GatewayHarness;
 let held: { readonly path: string; readonly response: ServerResponse }[];
@@ -114,7 +115,8 @@ describe('an adaptive limit', () => {
   });
 
   it('refuses low priority first when the queue is full: 503, a code and a time', async () => {
-    const gateway = await harness.gateway(configOf(ONE));
+    const log = accessFile(harness);
+    const gateway = await harness.gateway({ ...configOf(ONE), accessLog: log.config });
     const first = ask(gateway, '/first');
     await eventually(() => held.length === 1);
     const low = ask(gateway, '/low', 'batch');
@@ -129,6 +131,13 @@ describe('an adaptive limit', () => {
     expect([(await first).status, (await high).status]).toEqual([200, 200]);
     expect([await outcome(gateway, 'low', 'full'), await outcome(gateway, 'high', 'full')]).toEqual([2, 0]);
     expect(upstream.seen.map(({ url }) => url)).toEqual(['/first', '/high']);
+    const lines = await log.lines(4);
+    expect(lines.map(({ priority, adaptive, error }) => [priority, adaptive, error]).sort()).toEqual([
+      ['high', 'queued', ''],
+      ['low', 'full', 'OVERLOADED'],
+      ['low', 'full', 'OVERLOADED'],
+      ['normal', 'admitted', ''],
+    ]);
   });
 
   it('refuses what has waited in vain, and an answer goes to whoever still waits', async () => {

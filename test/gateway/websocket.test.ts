@@ -77,6 +77,19 @@ async function open(port: number, headers: Record<string, string> = {}): Promise
 }
 
 describe('a WebSocket through the gateway', () => {
+  it('is a success for the circuit breaker, and holds no place of an adaptive limit', async () => {
+    const breaker = { per: 'version', errorShare: 0.2, slow: null, windowMs: 60_000, minimum: 20 } as const;
+    const limits = { min: 2, max: 2, initial: 2, queueSize: 0 };
+    const gateway = await gatewayTo(await chat(echo), {
+      breaker: { ...breaker, openMs: 60_000, recoverMs: 0 },
+      adaptive: { limits, waitMs: 1, priority: 'normal' },
+    });
+    for (let i = 0; i < 25; i += 1) await open(portOf(gateway));
+    const { body } = await admin(gateway, '/metrics');
+    expect(body).toMatch(/sluice_breaker_state\{[^}]*\} 0\n/);
+    expect(body).toMatch(/sluice_adaptive_in_flight\{[^}]*\} 0\n/);
+  });
+
   it('carries messages both ways, with the fields of both sides, and is one line of the log with its bytes', async () => {
     const log = accessFile(harness);
     const url = await chat(echo);
