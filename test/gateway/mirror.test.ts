@@ -22,8 +22,8 @@ const ALL: MirrorPolicy = {
   noise: 0,
   methods: ['GET', 'HEAD'],
   maxBytes: 10_000,
-  timeoutMs: 5_000,
-  max: 20,
+  timeoutMs: 20_000,
+  max: 1_000,
   rules: { fields: ['content-type'], ignore: [] },
 };
 
