@@ -18,8 +18,8 @@ const flags = readFlags({
 });
 const { compileAssigner } = await load(flags.dist, 'core/split/assign.js');
 const { Histogram } = await load(flags.dist, 'core/analysis/histogram.js');
-const { judgeByPointEstimate } = await load(flags.dist, 'core/analysis/point-judge.js');
-const { emptyMemory } = await load(flags.dist, 'core/analysis/judge.js');
+const { createSequentialJudge, emptyMemory } = await load(flags.dist, 'core/analysis/sequential-judge.js');
+const { SecondLedger } = await load(flags.dist, 'core/analysis/second-ledger.js');
 const { emptyWindow, foldSummary } = await load(flags.dist, 'core/analysis/evidence-window.js');
 const { NO_OUTCOMES } = await load(flags.dist, 'core/domain/telemetry.js');
 
@@ -42,8 +42,7 @@ const cases = [
   },
   { name: 'compile a split', unit: 'ns', run: compile },
   { name: 'histogram record', unit: 'ns', run: recording() },
-  judgeTick('judge tick, 3 rules over 5 minutes, 1 gateway', 1),
-  judgeTick('judge tick, 3 rules over 5 minutes, 10 gateways', 10),
+  judgeSecond('a second of 10 gateways summed, bet on and judged, 3 rules', 10),
   folding('fold a summary of one gateway and second', 1),
 ];
 
@@ -110,13 +109,14 @@ function recording() {
   };
 }
 
-function judgeTick(name, gateways) {
+function judgeSecond(name, gateways) {
   const rule = (text, condition) => ({
     text,
     condition,
     overMs: 5 * MINUTE,
     forMs: 0,
     minRequests: 100,
+    floor: null,
     source: 'telemetry',
   });
   const plan = {
@@ -124,7 +124,7 @@ function judgeTick(name, gateways) {
     service: 'orders',
     baseline: 'v1',
     canary: 'v2',
-    steps: [{ weightBp: 1000, holdMs: 10 * MINUTE, requests: 0, gate: null }],
+    steps: [{ weightBp: 1000, holdMs: 10 * MINUTE, minHoldMs: MINUTE, requests: 0, gate: null }],
     abort: [
       rule('5xx > 2x', { kind: 'rate-ratio', factor: 2 }),
       rule('p95 > +50%', { kind: 'quantile-ratio', quantile: 0.95, factor: 1.5 }),
@@ -139,29 +139,35 @@ function judgeTick(name, gateways) {
     salt: 'orders/orders-v2',
     matches: [],
   };
-  let window = emptyWindow(5 * MINUTE);
-  for (let second = 0; second < 300; second += 1) {
+  const judge = createSequentialJudge(plan, emptyMemory(plan));
+  const ledger = new SecondLedger(plan, 0);
+  const made = Array.from({ length: gateways }, (_, gateway) => summary(gateway, 0).versions);
+  let second = 0;
+  const once = () => {
     for (let gateway = 0; gateway < gateways; gateway += 1)
-      window = foldSummary(window, summary(gateway, second));
-  }
-  const input = {
-    plan,
-    weightBp: 1000,
-    window,
-    stale: false,
-    samples: [null, null, null],
-    memory: emptyMemory(plan),
-    nowMs: 301_000,
+      ledger.fold({ ...summaryOf(gateway, second), versions: made[gateway] }, second * 1000 + 1100);
+    for (const closed of ledger.close(second * 1000 + 1100)) judge.add(closed);
+    second += 1;
+    const nowMs = second * 1000;
+    return judge.check({
+      step: 0,
+      weightBp: 1000,
+      revision: 1,
+      stale: false,
+      samples: [null, null, null],
+      nowMs,
+    });
   };
+  // The windows are full from the start.
+  for (let i = 0; i < 300; i += 1) once();
+  if (once().checks.some(({ verdict }) => verdict === 'no-evidence'))
+    throw new Error('the judge saw no evidence');
   const run = (calls) => {
     let failed = 0;
-    for (let i = 0; i < calls; i += 1) {
-      for (const { verdict } of judgeByPointEstimate(input).checks) if (verdict === 'fail') failed += 1;
-    }
+    for (let i = 0; i < calls; i += 1)
+      for (const { verdict } of once().checks) if (verdict === 'fail') failed += 1;
     return failed;
   };
-  const { checks } = judgeByPointEstimate(input);
-  if (checks.some(({ verdict }) => verdict === 'no-evidence')) throw new Error('the judge saw no evidence');
   return { name, unit: 'µs', run };
 }
 
