@@ -13,14 +13,14 @@ import { judgeRun, loadOurs } from './ours.mjs';
 import { plot } from './plot.mjs';
 import { Random } from './random.mjs';
 import { KINDS, SCENARIOS } from './scenarios.mjs';
-import { healthyTable, promotionLine, regressionTable, summarise, verdicts } from './summary.mjs';
+import { goals, healthyTable, promotionLine, regressionTable, summarise, verdicts } from './summary.mjs';
 import { BEFORE_S, latencies, simulate } from './traffic.mjs';
 
 const flags = readFlags({
   quick: false,
   /** Runs per scenario. */
   runs: 0,
-  /** Id of one scenario, or the start of several. */
+  /** Ids of scenarios, separated by commas. */
   only: '',
   seed: 1,
   /** Seconds of a run with canary traffic. */
@@ -52,6 +52,7 @@ process.stdout.write(`\n${promotionLine(results)}\n`);
 process.stdout.write('\nRegressions: detected, median / 90th percentile seconds (exposed requests)\n\n');
 process.stdout.write(`${table(...regressionTable(results))}\n\n`);
 process.stdout.write(`${verdicts(results).join('\n')}\n\n`);
+process.stdout.write(`Goals of Sluice:\n${goals(results).join('\n')}\n\n`);
 process.stdout.write(
   `judge (CPU): ${cost.perRuleUs.toFixed(1)} µs per rule and second; a week of seconds in ${cost.weekS.toFixed(1)} s\n`,
 );
@@ -62,7 +63,7 @@ const within = results.every(
 conclude('judges', flags, { runs, cost, results: results.map(({ at: _at, ...rest }) => rest) }, within);
 
 function chosen(id) {
-  return flags.only === '' || id === flags.only;
+  return flags.only === '' || flags.only.split(',').includes(id);
 }
 
 /** More false aborts than this have a chance below 1 in 1000 at a rate of 1 %. */

@@ -18,12 +18,12 @@ const steady = (rps, weight, rate, more = {}) => ({
 const wave = (s, periodS, depth) => 1 + depth * Math.sin((2 * Math.PI * s) / periodS);
 const ramp = (s) => [0.01, 0.05, 0.25, 0.5][Math.min(3, Math.max(0, Math.floor(s / 450)))];
 
-/** `outside`: failures of one version come in clusters that nothing tells apart; no promise covers that. */
+/** `outside`: the versions do differ, or fail in clusters that nothing tells apart; no promise covers that. */
 function healthy(id, title, at, more = {}) {
   return { id, title, at, regression: null, metrics: ['errors', 'p95', 'p99'], ...more };
 }
 
-/** As `twin`, but for the canary from `fromS` on; `metric`: what the competitors watch. */
+/** As `twin`, but for the canary from `fromS` on; `metric`: what the competitors watch; `goal`: of Sluice. */
 function worse(id, title, twin, { canary, fromS = 0, metric = 'errors', ...more }) {
   const before = SAME.find((each) => each.id === twin);
   const at = (s, random) => {
@@ -37,6 +37,11 @@ const flat = (...state) => {
   const always = steady(...state);
   return () => always;
 };
+
+function bitSlower(rps) {
+  const state = steady(rps, 0.05, 0.005);
+  return () => ({ ...state, canary: { ...state.canary, latency: 'tenth-slower' } });
+}
 
 const SAME = [
   healthy('same-2', '2 rps, 10 %, 0.5 % 5xx', flat(2, 0.1, 0.005)),
@@ -59,6 +64,12 @@ const SAME = [
   healthy('ramp', '200 rps, weight 1 → 5 → 25 → 50 %', (s) => steady(200, ramp(s), 0.005)),
   healthy('clustered', '200 rps, each failing key fails 5 times', flat(200, 0.05, 0.005, { cluster: 5 })),
   healthy('pods', '200 rps, 10 %, pods of either version die for 10 s', podsDie, { outside: true }),
+  healthy('bit-slower', '200 rps, the canary 10 % slower: within the rule', bitSlower(200), {
+    outside: true,
+  }),
+  healthy('bit-slower-20', '20 rps, the canary 10 % slower: within the rule', bitSlower(20), {
+    outside: true,
+  }),
   healthy('retried', '200 rps, 5 % of attempts fail, a retry hides most', flat(200, 0.05, 0.05), {
     retried: true,
   }),
@@ -80,21 +91,44 @@ function podsDie(s, random) {
 
 const WORSE = [
   worse('0.1-0.3', '0.1 → 0.3 %, 200 rps', 'same-200-0.1%', { canary: { rate: 0.003 } }),
-  worse('0.1-0.3-2000', '0.1 → 0.3 %, 2000 rps', 'same-2000-0.1%', { canary: { rate: 0.003 } }),
-  worse('0.5-1', '0.5 → 1 %, 200 rps', 'same-200', { canary: { rate: 0.01 } }),
-  worse('0.5-1-2000', '0.5 → 1 %, 2000 rps', 'same-2000', { canary: { rate: 0.01 } }),
+  worse('0.1-0.3-2000', '0.1 → 0.3 %, 2000 rps', 'same-2000-0.1%', {
+    canary: { rate: 0.003 },
+    goal: { medianS: 75 },
+  }),
+  worse('0.5-1', '0.5 → 1 %, 200 rps', 'same-200', {
+    canary: { rate: 0.01 },
+    goal: { medianS: 360, p90S: 900, exposed: 45 },
+  }),
+  worse('0.5-1-2000', '0.5 → 1 %, 2000 rps', 'same-2000', {
+    canary: { rate: 0.01 },
+    goal: { medianS: 60, exposed: 60 },
+  }),
   worse('0.5-1-20', '0.5 → 1 %, 20 rps (low traffic)', 'same-20', { canary: { rate: 0.01 } }),
-  worse('0.5-5', '0.5 → 5 %, 200 rps', 'same-200', { canary: { rate: 0.05 } }),
+  worse('0.5-5', '0.5 → 5 %, 200 rps', 'same-200', {
+    canary: { rate: 0.05 },
+    goal: { medianS: 20, exposed: 12 },
+  }),
   worse('1-2.5', '1 → 2.5 %, 200 rps', 'same-200-1%', { canary: { rate: 0.025 } }),
   worse('0-0.5', '0 → 0.5 %, 200 rps', 'same-200-none', { canary: { rate: 0.005 } }),
-  worse('break', 'everything fails, 1 % of 200 rps', 'same-200-w1', { canary: { rate: 1 } }),
-  worse('break-20', 'everything fails, 5 % of 20 rps', 'same-20', { canary: { rate: 1 } }),
+  worse('break', 'everything fails, 1 % of 200 rps', 'same-200-w1', {
+    canary: { rate: 1 },
+    goal: { medianS: 5 },
+  }),
+  worse('break-20', 'everything fails, 5 % of 20 rps', 'same-20', {
+    canary: { rate: 1 },
+    goal: { medianS: 12 },
+  }),
   worse('late-break', 'everything fails after 10 min, 200 rps', 'same-200', {
     canary: { rate: 1 },
     fromS: 600,
+    goal: { medianS: 5, exposed: 50 },
   }),
   worse('late', '0.5 → 1.5 % after 10 min, 200 rps', 'same-200', { canary: { rate: 0.015 }, fromS: 600 }),
-  worse('p95', 'p95 +50 %, 200 rps', 'same-200', { canary: { latency: 'half-slower' }, metric: 'p95' }),
+  worse('p95', 'p95 +50 %, 200 rps', 'same-200', {
+    canary: { latency: 'half-slower' },
+    metric: 'p95',
+    goal: { medianS: 12, exposed: 120 },
+  }),
   worse('p95-20', 'p95 +50 %, 20 rps', 'same-20', { canary: { latency: 'half-slower' }, metric: 'p95' }),
   worse('slow-path', '8 % of requests 5x slower, 200 rps', 'same-200', {
     canary: { latency: 'slow-path' },
@@ -103,6 +137,7 @@ const WORSE = [
   worse('tail', '1.5 % of requests 10x slower, 200 rps', 'same-200', {
     canary: { latency: 'tail' },
     metric: 'p99',
+    goal: { medianS: 120 },
   }),
   worse('hang', '2 % hang for 30 s, then 504, 200 rps', 'same-200', { canary: { hang: 0.02 } }),
   worse('clustered-3x', '0.5 → 1.5 % in clusters of 5, 200 rps', 'clustered', { canary: { rate: 0.015 } }),
@@ -122,6 +157,7 @@ export const SCENARIOS = [...SAME, ...WORSE];
 export const KINDS = {
   normal: {},
   slower: { factor: 3 },
+  'tenth-slower': { factor: 1.1 },
   'half-slower': { factor: 1.5 },
   'slow-path': { factor: 5, share: 0.08 },
   tail: { factor: 10, share: 0.015 },

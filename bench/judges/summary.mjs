@@ -106,6 +106,21 @@ export function verdicts(results) {
   });
 }
 
+/** Where Sluice has a goal: what became of it. */
+export function goals(results) {
+  return regressions(results).flatMap(({ title, goal, judges }) => {
+    if (goal === undefined) return [];
+    const parts = Object.entries(goal).map(([name, most]) => {
+      const value = judges[OURS].all[name];
+      const missed = value <= most ? '' : `, MISSED by ${seconds(value - most)}`;
+      return `${GOALS[name]} ${seconds(value)} of ${most}${missed}`;
+    });
+    return [`${title}: ${parts.join('; ')}`];
+  });
+}
+
+const GOALS = { medianS: 'median s', p90S: '90th percentile s', exposed: 'exposed requests' };
+
 /** Judges other than Sluice: whether faster, and whether their false aborts on the healthy twin are no more. */
 export function rivalsOf(result, results) {
   const ours = Object.values(result.judges[OURS])[0];
