@@ -8,7 +8,7 @@
 import type { Plan, Step } from '../domain/plan.ts';
 import type { Rule } from '../domain/rule.ts';
 import { FULL_BP } from '../domain/weight.ts';
-import { bets } from './rule-bets.ts';
+import { bets, slowdownAllowed } from './rule-bets.ts';
 import { FALSE_ADVANCE } from './sequential-judge.ts';
 
 /** Steady traffic of a healthy service. */
@@ -124,7 +124,7 @@ function eyeOf({ condition }: Rule, share: number, errorRate: number): Eye | nul
     case 'quantile-ratio': {
       if (share === 1) return null;
       const slow = 1 - condition.quantile;
-      const allowance = Math.sqrt(condition.factor);
+      const allowance = slowdownAllowed(condition.factor);
       return (size) => {
         const beyond = slowShare(condition.quantile, size / allowance);
         return ratioDrift(Math.max(1.001, beyond / slow), share, slow);

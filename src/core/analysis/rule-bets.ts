@@ -169,9 +169,14 @@ function betOnLimit(wealth: RuleWealth, limit: number, counts: Counts, context: 
 }
 
 /**
- * The evidence asks whether the canary's quantile is beyond half of the tolerance (on a logarithmic scale): at the
- * limit itself there would be no power, and at the baseline's a canary that is 1 % slower would be guilty.
+ * How much slower than the baseline the bets let a canary be: a quarter of the rule's tolerance, on a logarithmic
+ * scale. At the limit itself there would be no power, half of it doubles the time to an abort, and with none a canary
+ * that is a little slower would be guilty whenever its estimate strays (`npm run bench:judges` shows both).
  */
+export function slowdownAllowed(factor: number): number {
+  return factor ** 0.25;
+}
+
 function betOnQuantiles(
   condition: Extract<Condition, { kind: 'quantile-ratio' }>,
   wealth: RuleWealth,
@@ -186,11 +191,11 @@ function betOnQuantiles(
   }
   // Bins are rounded up, which errs on the canary's side.
   const cutUs = binFloorUs(cutBin);
-  const half = slowCounts(second, binFrom(cutUs * Math.sqrt(condition.factor)), cutBin);
+  const slower = slowCounts(second, binFrom(cutUs * slowdownAllowed(condition.factor)), cutBin);
   const full = slowCounts(second, binFrom(cutUs * condition.factor), cutBin);
   return {
     ...wealth,
-    worse: betRatio(wealth.worse, 1, half, worse),
+    worse: betRatio(wealth.worse, 1, slower, worse),
     fine: betRatioRelief(wealth.fine, 1, full, fine),
   };
 }

@@ -68,7 +68,7 @@ function evidence(logs: readonly (readonly number[])[]): number {
 
 function worseFactors(rule: Rule, seconds: readonly Second[], cap: number): number[][] {
   const { condition } = rule;
-  const all = allCounts(rule, seconds, 'half');
+  const all = allCounts(rule, seconds, 'quarter');
   return EFFECTS.map((effect) =>
     all.map((counts) => {
       if (condition.kind === 'rate-limit') {
@@ -86,7 +86,7 @@ function worseFactors(rule: Rule, seconds: readonly Second[], cap: number): numb
 function baselineFactors(rule: Rule, seconds: readonly Second[], cap: number): number[][] {
   const limit = fixedRate(rule);
   if (limit === null) return [];
-  const all = allCounts(rule, seconds, 'half');
+  const all = allCounts(rule, seconds, 'quarter');
   return EFFECTS.map((effect) =>
     all.map((counts) => capped(rateLog(effect, limit, counts.n[1], counts.x[1]), cap, counts)),
   );
@@ -136,7 +136,7 @@ function rateLog(effect: number, rate: number, n: number, x: number): number {
   return x * Math.log(q / rate) + (n - x) * Math.log((1 - q) / (1 - rate));
 }
 
-type Tolerance = 'half' | 'full';
+type Tolerance = 'quarter' | 'full';
 
 function allCounts(rule: Rule, seconds: readonly Second[], tolerance: Tolerance): Counts[] {
   const cuts = rule.condition.kind === 'quantile-ratio' ? cutsOf(rule.condition.quantile, seconds) : [];
@@ -175,7 +175,7 @@ function countsOf(
     }
     case 'quantile-ratio': {
       if (cut === null) return nothing;
-      const factor = tolerance === 'half' ? Math.sqrt(condition.factor) : condition.factor;
+      const factor = tolerance === 'quarter' ? condition.factor ** 0.25 : condition.factor;
       return {
         n: [begun(canary), begun(baseline)],
         x: [slow(canary, cut * factor), slow(baseline, cut)],
