@@ -10,7 +10,7 @@ import type { ConfigFile } from './findings.ts';
 import type { GatewayConfig, Route, Service } from './gateway-model.ts';
 import { checkPolicyFields, completePolicy, mergePolicy, resolvePolicies } from './gateway-policies.ts';
 import { checkRouteReferences, createDuplicateCheck, readPathMatch } from './gateway-routes.ts';
-import { type GatewayYaml, gatewaySchema, type StickySource } from './gateway-schema.ts';
+import { type GatewayYaml, gatewaySchema, presets, type StickySource } from './gateway-schema.ts';
 import { logDestination, logRules } from './policies/access-log.ts';
 import { checkRouteAdaptive } from './policies/adaptive.ts';
 import { checkHealth, completeHealth } from './policies/health.ts';
@@ -153,7 +153,7 @@ function checkSticky(
 function buildRoutes(source: YamlSource, yaml: GatewayYaml): readonly Route[] {
   const policies = yaml.policies ?? {};
   const serviceNames = Object.keys(yaml.services);
-  const policyNames = Object.keys(policies);
+  const policyNames = [...Object.keys(policies), ...Object.keys(presets)];
   const known = {
     providers: {
       jwt: Object.keys(yaml.identity?.jwt ?? {}),
@@ -165,7 +165,7 @@ function buildRoutes(source: YamlSource, yaml: GatewayYaml): readonly Route[] {
   for (const [name, policy] of Object.entries(policies)) {
     checkPolicyFields(source, ['policies', name], policy, known);
   }
-  const resolved = resolvePolicies(source, policies);
+  const resolved = resolvePolicies(source, { ...policies, ...presets });
   const checkDuplicate = createDuplicateCheck(source);
   const routes: Route[] = [];
   for (const [index, route] of yaml.routes.entries()) {

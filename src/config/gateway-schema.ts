@@ -21,6 +21,7 @@ import { limitFields } from './policies/limits-schema.ts';
 import { listenerShape } from './policies/listeners-schema.ts';
 import { mirrorField } from './policies/mirror-schema.ts';
 import { outlierField } from './policies/outlier.ts';
+import { PRESETS } from './policies/presets.ts';
 import { conditionFields } from './policies/route-conditions.ts';
 import { tracingField } from './policies/tracing.ts';
 import { trailersField } from './policies/trailers.ts';
@@ -165,7 +166,17 @@ const policyFields = {
   ...transformFields,
 };
 
-const policy = z.strictObject({ extends: name.optional(), ...policyFields });
+/** Of the file, or one that is always there. */
+const policyName = z
+  .string({ error: 'expected the name of a policy' })
+  .regex(/^(?:preset\/)?[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?$/, {
+    error: 'expected the name of a policy, or a preset such as preset/read',
+  });
+
+const policy = z.strictObject({ extends: policyName.optional(), ...policyFields });
+
+/** The presets, as a file would give them. */
+export const presets = z.record(z.string(), policy).parse(PRESETS);
 
 const method = z.enum(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']);
 
@@ -192,7 +203,7 @@ const route = z.strictObject({
   name,
   match,
   service: name,
-  policy: name.optional(),
+  policy: policyName.optional(),
   ...policyFields,
 });
 
