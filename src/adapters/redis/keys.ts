@@ -58,11 +58,11 @@ const PURGES = 'sluice:{purges}';
 export const PURGE_KEYS = {
   /** Hash: `generation` (when counting began) and `sequence` (of the newest purge). */
   state: `${PURGES}:state`,
-  /** Sorted set by sequence: `<sequence> <purge>`. */
+  /** Sorted set by sequence: `<sequence> <id> <purge>`. */
   log: `${PURGES}:log`,
   /** Hash: gateway → `<redis ms> <sequence applied> <generation>`. */
   applied: `${PURGES}:applied`,
-  /** Channel: `<generation> <sequence> <purge>`. */
+  /** Channel: `<generation> <sequence> <id> <purge>`. */
   channel: `${PURGES}:published`,
 } as const;
 

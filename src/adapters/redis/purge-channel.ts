@@ -74,25 +74,27 @@ async function watchPurges(
   const position = new Position(listener);
 
   async function read(): Promise<void> {
-    const { generation, sequence } = position;
+    const { generation, sequence, entry } = position;
     const { state, log, applied } = PURGE_KEYS;
     const args = [gateway, generation, sequence, randomUUID(), SILENT_MS];
     // The reply of `read-purges.lua`; rejects when Redis is away, and the next read makes it good.
     const reply = await connection.run('read-purges', [state, log, applied], args).catch(() => null);
     if (reply === null || signal.aborted) return;
     const [now, newest, ...entries] = reply as [string, string, ...string[]];
-    const purges = entries.map(parseEntry);
-    const whole = Number(newest) >= sequence && Number(newest) - sequence === purges.length;
+    // The last one that was applied comes along. A failover may have lost it and given its number to another.
+    const fresh = sequence === 0 ? entries : entries.slice(1);
+    const same = now === generation && (sequence === 0 || (entries[0] ?? '') === entry);
     const moved =
-      now === generation && whole ? position.follow(purges) : position.begin(now, Number(newest), purges);
+      same && Number(newest) - sequence === fresh.length
+        ? position.follow(fresh)
+        : position.begin(now, Number(newest), entries);
     // The next read says what is applied now.
     if (moved) pacer.wake();
   }
 
   const subscription = connection.subscribe([PURGE_KEYS.channel], (message) => {
     const space = message.indexOf(' ');
-    const purge = parseEntry(message.slice(space + 1));
-    if (message.slice(0, space) === position.generation) position.follow([purge]);
+    if (message.slice(0, space) === position.generation) position.follow([message.slice(space + 1)]);
     // Read also when all went well: that tells how far this gateway is.
     pacer.wake();
   });
@@ -126,32 +128,37 @@ class Position {
   /** Empty before the first read. */
   generation = '';
   sequence = 0;
+  /** Of `sequence`; empty when there was none. */
+  entry = '';
 
   constructor(listener: PurgeListener) {
     this.#listener = listener;
   }
 
   /** Delivers what comes next and is new; true when there was some. What comes after a gap is left to a read. */
-  follow(purges: readonly NumberedPurge[]): boolean {
+  follow(entries: readonly string[]): boolean {
     const before = this.sequence;
-    for (const purge of purges) {
+    for (const entry of entries) {
+      const purge = parseEntry(entry);
       if (purge.sequence !== this.sequence + 1) continue;
       this.sequence = purge.sequence;
+      this.entry = entry;
       this.#listener.onPurge(purge);
     }
     return this.sequence > before;
   }
 
-  begin(generation: string, sequence: number, purges: readonly NumberedPurge[]): true {
+  begin(generation: string, sequence: number, entries: readonly string[]): true {
     this.generation = generation;
     this.sequence = sequence;
-    this.#listener.onHistory({ generation, sequence, purges });
+    this.entry = entries.at(-1) ?? '';
+    this.#listener.onHistory({ generation, sequence, purges: entries.map(parseEntry) });
     return true;
   }
 }
 
-/** `<sequence> <purge>`, as `publish-purge.lua` writes it. */
+/** `<sequence> <id> <purge>`, as `publish-purge.lua` writes it. */
 function parseEntry(entry: string): NumberedPurge {
-  const space = entry.indexOf(' ');
-  return { ...(JSON.parse(entry.slice(space + 1)) as Purge), sequence: Number(entry.slice(0, space)) };
+  const purge = entry.slice(entry.indexOf(' ', entry.indexOf(' ') + 1) + 1);
+  return { ...(JSON.parse(purge) as Purge), sequence: Number.parseInt(entry, 10) };
 }

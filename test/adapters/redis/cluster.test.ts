@@ -2,7 +2,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openConnection } from '../../../src/adapters/redis/connection.ts';
 import { openRedis } from '../../../src/adapters/redis/open-redis.ts';
 import { createRedisTelemetryStream } from '../../../src/adapters/redis/telemetry-stream.ts';
+import { describeCacheTier } from '../../conformance/cache-tier.ts';
 import { describeNotificationCursors } from '../../conformance/notification-cursors.ts';
+import { describePurgeChannel } from '../../conformance/purge-channel.ts';
 import { createRecordingListener } from '../../conformance/recording-listener.ts';
 import { describeRolloutStore } from '../../conformance/rollout-store.ts';
 import { describeServiceLeases } from '../../conformance/service-leases.ts';
@@ -29,6 +31,8 @@ describeRolloutStore('Redis Cluster', open);
 describeServiceLeases('Redis Cluster', open);
 describeNotificationCursors('Redis Cluster', open);
 describeSharedState('Redis Cluster', open);
+describePurgeChannel('Redis Cluster', open);
+describeCacheTier('Redis Cluster', open);
 describeTelemetryStream('Redis Cluster', async (cap) => {
   await cluster.clear();
   const connection = openConnection(cluster.url, undefined);

@@ -39,7 +39,7 @@ async function watch() {
 async function publishUnheard(sequence: number): Promise<void> {
   const raw = new Redis(server.port, '127.0.0.1');
   await raw.hincrby(PURGE_KEYS.state, 'sequence', 1);
-  await raw.zadd(PURGE_KEYS.log, sequence, `${sequence} ${JSON.stringify(tagged('lost'))}`);
+  await raw.zadd(PURGE_KEYS.log, sequence, `${sequence} some-id ${JSON.stringify(tagged('lost'))}`);
   raw.disconnect();
 }
 
@@ -66,6 +66,22 @@ describe('purges over Redis', () => {
     await eventually(async () => (await operator.purges.publish(tagged('b')).catch(() => null)) !== null);
     await eventually(() => listener.heard.includes('2 b'));
     expect(listener.histories).toHaveLength(1);
+  });
+
+  it('count as missed when a failover lost one and gave its number to another', async () => {
+    await start(false);
+    const listener = await watch();
+    await operator.purges.publish(tagged('a'));
+    await eventually(() => listener.heard.length === 1);
+    const raw = new Redis(server.port, '127.0.0.1');
+    const other = `1 some-id ${JSON.stringify(tagged('a'))}`;
+    await raw.multi().del(PURGE_KEYS.log).zadd(PURGE_KEYS.log, 1, other).exec();
+    raw.disconnect();
+    await eventually(() => listener.histories.length === 2);
+    expect(listener.histories[1]).toMatchObject({ sequence: 1, purges: [{ ...tagged('a'), sequence: 1 }] });
+    await operator.purges.publish(tagged('b'));
+    await eventually(() => listener.heard.includes('2 b'));
+    expect(listener.histories).toHaveLength(2);
   });
 
   it('count as missed when Redis has forgotten them, or remembers too few', async () => {

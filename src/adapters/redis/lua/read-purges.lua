@@ -2,13 +2,14 @@
 -- KEYS[1] state (hash)   KEYS[2] log (sorted set)   KEYS[3] applied (hash)
 -- ARGV[1] gateway   ARGV[2] generation it knows, or empty   ARGV[3] sequence it has applied
 -- ARGV[4] generation, should counting begin   ARGV[5] ms after which a silent gateway is dropped
--- Reply: {generation, newest sequence, '<sequence> <purge>', ...}: all that is remembered when the generation is new
+-- Reply: {generation, newest sequence, '<sequence> <id> <purge>', ...}: from the one that was applied last on, so that
+-- the gateway sees whether it still is the one; all that is remembered when the generation is new
 redis.call('HSETNX', KEYS[1], 'generation', ARGV[4])
 local generation = redis.call('HGET', KEYS[1], 'generation')
 local newest = redis.call('HGET', KEYS[1], 'sequence') or '0'
 local after = '-inf'
 if ARGV[2] == generation then
-  after = '(' .. ARGV[3]
+  after = ARGV[3]
   local time = redis.call('TIME')
   local now = time[1] * 1000 + math.floor(time[2] / 1000)
   redis.call('HSET', KEYS[3], ARGV[1], string.format('%d %s %s', now, ARGV[3], generation))
