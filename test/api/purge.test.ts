@@ -27,7 +27,7 @@ beforeEach(async () => {
     ],
     loopbackWithoutToken: false,
     logger: createLogger({
-      level: 'info',
+      level: 'warn',
       component: 'operator',
       destination: { write: (line) => log.push(line) },
     }),
