@@ -29,6 +29,7 @@ import { checkRouteMirror } from './policies/mirror.ts';
 import { completeOutlier } from './policies/outlier.ts';
 import { readConditions } from './policies/route-conditions.ts';
 import { completeTracing } from './policies/tracing.ts';
+import { checkRouteTranscode, checkTranscode, placedTranscode } from './policies/transcode.ts';
 import { checkRouteTransform } from './policies/transform.ts';
 import { checkRouteUpgrade } from './policies/upgrade.ts';
 import { completeLocalZone, completeResolver, completeVersions } from './policies/upstreams.ts';
@@ -42,7 +43,7 @@ const DEFAULT_TENANT_CLAIM = 'tenant_id';
 const DEFAULT_STICKY: readonly StickySource[] = [{ cookie: 'sluice_id' }, 'ip'];
 
 export interface LoadOptions {
-  /** Certificates and keys are read and checked too. Default: files on disk are not looked at. */
+  /** Certificates, keys and .proto files are read and checked too. Default: files on disk are not looked at. */
   readonly certificateFiles?: boolean;
 }
 
@@ -60,7 +61,7 @@ export function loadGatewayConfig(file: ConfigFile, options: LoadOptions = {}): 
 
 function buildConfig(source: YamlSource, yaml: GatewayYaml, options: LoadOptions): GatewayConfig {
   checkRanges(source, ['trustedProxies'], yaml.trustedProxies ?? []);
-  const routes = buildRoutes(source, yaml);
+  const routes = buildRoutes(source, yaml, options.certificateFiles ?? false);
   const services: Record<string, Service> = {};
   for (const [name, service] of Object.entries(yaml.services)) {
     services[name] = buildService(source, name, service);
@@ -150,7 +151,7 @@ function checkSticky(
   }
 }
 
-function buildRoutes(source: YamlSource, yaml: GatewayYaml): readonly Route[] {
+function buildRoutes(source: YamlSource, yaml: GatewayYaml, readFiles: boolean): readonly Route[] {
   const policies = yaml.policies ?? {};
   const serviceNames = Object.keys(yaml.services);
   const policyNames = [...Object.keys(policies), ...Object.keys(presets)];
@@ -164,6 +165,7 @@ function buildRoutes(source: YamlSource, yaml: GatewayYaml): readonly Route[] {
   };
   for (const [name, policy] of Object.entries(policies)) {
     checkPolicyFields(source, ['policies', name], policy, known);
+    checkTranscode(source, ['policies', name], policy.transcode, readFiles);
   }
   const resolved = resolvePolicies(source, { ...policies, ...presets });
   const checkDuplicate = createDuplicateCheck(source);
@@ -171,6 +173,7 @@ function buildRoutes(source: YamlSource, yaml: GatewayYaml): readonly Route[] {
   for (const [index, route] of yaml.routes.entries()) {
     checkRouteReferences(source, index, route, serviceNames, policyNames);
     checkPolicyFields(source, ['routes', index], route, known);
+    checkTranscode(source, ['routes', index], route.transcode, readFiles);
     const path = readPathMatch(source, index, route.match);
     checkDuplicate(index, route, path);
     if (!path) continue;
@@ -195,7 +198,9 @@ function buildRoutes(source: YamlSource, yaml: GatewayYaml): readonly Route[] {
       authenticated: policy.auth !== null,
       transform: policy.transform,
     });
-    checkRouteUpgrade(source, ['routes', index, 'name'], policy.upgrade, yaml.services[route.service]);
+    const named = ['routes', index, 'name'];
+    checkRouteUpgrade(source, named, policy.upgrade, yaml.services[route.service]);
+    checkRouteTranscode(source, named, policy, yaml.services[route.service]);
     routes.push({
       name: route.name,
       methods: route.match.methods ? [...new Set(route.match.methods)] : null,
@@ -204,6 +209,7 @@ function buildRoutes(source: YamlSource, yaml: GatewayYaml): readonly Route[] {
       conditions: readConditions(route.match),
       service: route.service,
       ...policy,
+      transcode: placedTranscode(policy.transcode, source.file.absolutePath),
     });
   }
   return routes;

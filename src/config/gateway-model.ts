@@ -25,6 +25,7 @@ import type { RouteLimits } from './policies/limits.ts';
 import type { ListenerConfig } from './policies/listeners.ts';
 import type { MirrorPolicy } from './policies/mirror.ts';
 import type { TracingSettings } from './policies/tracing.ts';
+import type { TranscodePolicy } from './policies/transcode.ts';
 import type { TransformPolicy } from './policies/transform.ts';
 import type { UpgradePolicy } from './policies/upgrade.ts';
 import type { ResolverSettings, VersionUpstream } from './policies/upstreams.ts';
@@ -125,6 +126,8 @@ export interface Route extends RouteLimits {
   readonly ip: IpPolicy | null;
   /** Null: whatever kind of client. */
   readonly bots: BotRules | null;
+  /** JSON requests become gRPC calls. Null: they do not. */
+  readonly transcode: TranscodePolicy | null;
   /** Protocols that clients may change to. Null: every Upgrade is refused. */
   readonly upgrade: UpgradePolicy | null;
   /** Null: it is neither deprecated nor about to be. */

@@ -26,6 +26,7 @@ import { checkIp, completeIp, mergeIp } from './policies/ip.ts';
 import { completeLifecycle, mergeLifecycle } from './policies/lifecycle.ts';
 import { checkLimitFields, completeLimits, mergeLimits } from './policies/limits.ts';
 import { completeMirror, mergeMirror } from './policies/mirror.ts';
+import { completeTranscode } from './policies/transcode.ts';
 import { checkTransform, completeTransform, TRANSFORM_MERGES } from './policies/transform.ts';
 import { completeUpgrade } from './policies/upgrade.ts';
 import type { Path, YamlSource } from './yaml-source.ts';
@@ -104,6 +105,7 @@ const MERGES: { readonly [K in keyof Required<PolicyFields>]: Merge<K> } = {
   ip: mergeIp,
   bots: mergeBots,
   upgrade: replace,
+  transcode: replace,
   lifecycle: mergeLifecycle,
   ...TRANSFORM_MERGES,
 };
@@ -161,6 +163,7 @@ export function completePolicy(fields: PolicyFields): RoutePolicy {
     ip: completeIp(fields.ip),
     bots: completeBots(fields.bots),
     upgrade: completeUpgrade(fields.upgrade),
+    transcode: completeTranscode(fields.transcode),
     lifecycle: completeLifecycle(fields.lifecycle),
     transform: completeTransform(fields),
   };

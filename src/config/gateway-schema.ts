@@ -25,6 +25,7 @@ import { PRESETS } from './policies/presets.ts';
 import { conditionFields } from './policies/route-conditions.ts';
 import { tracingField } from './policies/tracing.ts';
 import { trailersField } from './policies/trailers.ts';
+import { transcodeField } from './policies/transcode.ts';
 import { transformFields } from './policies/transform.ts';
 import { upgradeField } from './policies/upgrade.ts';
 import { tlsField } from './policies/upstream-tls.ts';
@@ -162,6 +163,7 @@ const policyFields = {
   ip: ipField,
   bots: botsField,
   upgrade: upgradeField,
+  transcode: transcodeField,
   lifecycle: lifecycleField,
   ...transformFields,
 };

@@ -14,6 +14,7 @@ import { compilePriority, type VersionLimiter } from './adaptive.ts';
 import { compileBots } from './bots.ts';
 import type { VersionBreakers } from './breakers.ts';
 import type { CompiledCache } from './cache/cache-run.ts';
+import { compileTranscoding } from './grpc/compile-transcoding.ts';
 import { compileAuth } from './identity/compile-auth.ts';
 import { type GatewayMetrics, ServerSeries } from './metrics.ts';
 import type { MirrorPlace, MirrorState } from './mirror/mirror-table.ts';
@@ -76,6 +77,7 @@ export function compileRoute(
     limits: compileLimits(route, pattern, parts.metrics.limits),
     cache: route.cache === null ? null : compileCache(route.cache, service, pattern, parts.metrics),
     transform: compileTransform(route),
+    transcoding: route.transcode === null ? null : compileTranscoding(route.transcode),
     tunnels: route.upgrade === null ? null : parts.metrics.tunnels.counts(service.name, pattern),
     series: new ServerSeries(parts.metrics, service.name, pattern),
   };

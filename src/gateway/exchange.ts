@@ -41,6 +41,15 @@ export interface HeldSocket {
   take(): readonly Buffer[];
 }
 
+/** Takes an answer in the place of the client's response. */
+export interface CallRelay {
+  /** False: it is none of gRPC. */
+  head(attempt: RunningAttempt): boolean;
+  /** False: not before the client has taken some of it; the attempt is then resumed. */
+  piece(piece: Buffer): boolean;
+  end(trailers: Readonly<Record<string, unknown>> | null): void;
+}
+
 /** What is known of a connection whose protocol was changed. */
 export interface RunningTunnel {
   /** Null: it goes on. */
@@ -250,6 +259,10 @@ export class Exchange {
   expectedBytes = -1;
   /** It is a gRPC call. */
   readonly grpc: boolean;
+  /** The upstream is called by gRPC, whatever the client speaks. */
+  calls: boolean;
+  /** What makes JSON of the answer to a call; null: it passes as it is. */
+  call: CallRelay | null = null;
   /** When its caller gives up, monotonic milliseconds. */
   callDeadlineMs = Number.POSITIVE_INFINITY;
   /** What it came to, as its upstream says; −1: not known. */
@@ -276,6 +289,7 @@ export class Exchange {
     this.snapshot = snapshot;
     this.request = request;
     this.grpc = request.grpc === true;
+    this.calls = this.grpc;
     this.response = response;
     this.startedMs = startedMs;
     response.exchange = this;

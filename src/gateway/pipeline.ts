@@ -24,6 +24,7 @@ import { prepare } from './stages/prepare.ts';
 import { relay } from './stages/relay.ts';
 import { route } from './stages/route.ts';
 import { screen } from './stages/screen.ts';
+import { transcode } from './stages/transcode.ts';
 
 const STAGES: readonly Stage[] = [
   /** Refuses what is ambiguous or oversized; sorts the fields. */
@@ -56,6 +57,8 @@ const STAGES: readonly Stage[] = [
   cache,
   /** The client's JSON → what the upstream gets. Waits for the body. */
   mapBody,
+  /** The client's JSON → a gRPC call, where the route says so. Waits for the body. */
+  transcode,
   /** One or more tries of an endpoint of that version. Waits for the upstream. */
   attempt,
   /** Stores the response as it passes, renews the stored one, or drops what the request outdated. */

@@ -20,6 +20,7 @@ import type { BreakerTable, VersionBreakers } from './breakers.ts';
 import type { CompiledCache } from './cache/cache-run.ts';
 import type { CompiledConcurrency, ConcurrencyTable } from './concurrency.ts';
 import type { TrustCheck } from './forwarded.ts';
+import type { CompiledTranscoding } from './grpc/compile-transcoding.ts';
 import type { SplitSlot } from './held-split.ts';
 import type { KeyCounts } from './idempotency-metrics.ts';
 import type { CompiledAuth } from './identity/compile-auth.ts';
@@ -137,6 +138,8 @@ export interface CompiledRoute
   readonly transform: CompiledTransform | null;
   /** Null: every Upgrade is refused. */
   readonly tunnels: TunnelCounts | null;
+  /** Null: requests are what they are. */
+  readonly transcoding: CompiledTranscoding | null;
   readonly series: ServerSeries;
 }
 

@@ -158,6 +158,7 @@ routes: [{ name: a, match: { path: / }, service: a }]
           idempotency: null,
           ip: null,
           upgrade: null,
+          transcode: null,
           lifecycle: null,
           transform: null,
         },

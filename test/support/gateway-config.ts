@@ -36,6 +36,7 @@ export function routeOf(service: string, changes: Partial<Route> = {}): Route {
     ip: null,
     bots: null,
     upgrade: null,
+    transcode: null,
     lifecycle: null,
     transform: null,
     ...changes,

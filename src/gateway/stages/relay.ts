@@ -16,6 +16,10 @@ export function relay(exchange: Exchange): boolean {
   const { attempt, response, hold } = exchange;
   if (attempt === null) throw new Error('relay runs after attempt');
   if (response.destroyed && hold === null) return false;
+  if (exchange.call !== null) {
+    if (exchange.call.head(attempt)) return false;
+    exchange.call = null;
+  }
   const fields = exchange.cacheRun?.fields ?? responseFields(exchange, attempt);
   if (fields === undefined) {
     attempt.reject();
@@ -81,6 +85,10 @@ export function relayPiece(attempt: Attempt, piece: Buffer): void {
     return;
   }
   exchange.mirror?.piece(piece);
+  if (exchange.call !== null) {
+    if (!exchange.call.piece(piece)) attempt.pause();
+    return;
+  }
   exchange.cacheRun?.piece(piece);
   const { outgoing } = exchange;
   if (outgoing !== null) {
@@ -104,8 +112,9 @@ export function relayEnd({ exchange, trailers }: Attempt): void {
   exchange.mirror?.end();
   if (exchange.recorded || response.destroyed) return;
   exchange.cacheRun?.complete();
-  if (!response.writableEnded) addTrailers(exchange, trailers);
-  if (exchange.outgoing !== null) exchange.outgoing.end();
+  if (exchange.call === null && !response.writableEnded) addTrailers(exchange, trailers);
+  if (exchange.call !== null) exchange.call.end(trailers);
+  else if (exchange.outgoing !== null) exchange.outgoing.end();
   else if (!response.writableEnded) response.end();
   if (response.writableLength > 0 || !response.writableEnded) watchReader(exchange);
 }

@@ -76,7 +76,7 @@ export class Attempt extends Deadline implements Dispatcher.DispatchHandler {
       {
         servername: endpoint.servername,
         path: exchange.upstreamTarget ?? exchange.path + exchange.query,
-        method: exchange.method as Dispatcher.HttpMethod,
+        method: (exchange.calls ? 'POST' : exchange.method) as Dispatcher.HttpMethod,
         headers: fieldsFor(endpoint, exchange.upstreamFields),
         body: exchange.wholeBody ?? readableOf(exchange.body),
         upgrade: exchange.upgrade === '' ? null : exchange.upgrade,
@@ -163,7 +163,7 @@ export class Attempt extends Deadline implements Dispatcher.DispatchHandler {
       return;
     }
     this.status = status;
-    if (!this.exchange.grpc) this.pass?.settleStatus(status, this.exchange.runtime.monotonicMs());
+    if (!this.exchange.calls) this.pass?.settleStatus(status, this.exchange.runtime.monotonicMs());
     // Both pools give buffers: undici the parser's, the HTTP/2 one in the same shape.
     this.rawFields = controller.rawHeaders as Buffer[];
     this.phase = 'streaming';
@@ -194,7 +194,7 @@ export class Attempt extends Deadline implements Dispatcher.DispatchHandler {
   onResponseData(_controller: Dispatcher.DispatchController, piece: Buffer): void {
     if (this.phase !== 'streaming') return;
     // Of a call the first message is the answer: servers may send their fields long before.
-    if (this.exchange.grpc && this.bytes === 0) this.times.headMs = this.exchange.runtime.monotonicMs();
+    if (this.exchange.calls && this.bytes === 0) this.times.headMs = this.exchange.runtime.monotonicMs();
     this.bytes += piece.length;
     this.times.progressMs = this.exchange.runtime.wheel.coarseNowMs;
     this.#sink.piece(this, piece);
@@ -204,7 +204,7 @@ export class Attempt extends Deadline implements Dispatcher.DispatchHandler {
     if (this.phase === 'discarding') this.#disarm();
     if (this.phase !== 'streaming') return;
     this.trailers = trailers;
-    const inTime = !this.exchange.grpc || settleCall(this, this.exchange.runtime.monotonicMs());
+    const inTime = !this.exchange.calls || settleCall(this, this.exchange.runtime.monotonicMs());
     this.#finish(inTime ? outcomeOfStatus(this.status) : OUTCOME.clientAborted, true);
     this.#sink.end(this);
   }

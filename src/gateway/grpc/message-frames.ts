@@ -1,0 +1,55 @@
+/**
+ * Messages in a gRPC stream: a flag, a length, the bytes. Puts them together from pieces of any size, within a limit.
+ * @module
+ */
+
+const HEAD_BYTES = 5;
+
+export function framed(message: Uint8Array): Buffer {
+  const head = Buffer.alloc(HEAD_BYTES);
+  head.writeUInt32BE(message.length, 1);
+  return Buffer.concat([head, message]);
+}
+
+export class MessageReader {
+  readonly #maxBytes: number;
+  readonly #onMessage: (message: Buffer) => void;
+  #pieces: Buffer[] = [];
+  #length = 0;
+  #wanted = HEAD_BYTES;
+  #inHead = true;
+
+  constructor(maxBytes: number, onMessage: (message: Buffer) => void) {
+    this.#maxBytes = maxBytes;
+    this.#onMessage = onMessage;
+  }
+
+  /** No message has been cut off. */
+  get atBoundary(): boolean {
+    return this.#inHead && this.#length === 0;
+  }
+
+  /** False: a message is compressed (nobody asked for that) or too large. */
+  feed(piece: Buffer): boolean {
+    this.#pieces.push(piece);
+    this.#length += piece.length;
+    while (this.#length >= this.#wanted) {
+      const all = this.#pieces.length === 1 ? (this.#pieces[0] ?? piece) : Buffer.concat(this.#pieces);
+      const part = all.subarray(0, this.#wanted);
+      const rest = all.subarray(this.#wanted);
+      this.#pieces = rest.length === 0 ? [] : [rest];
+      this.#length = rest.length;
+      if (this.#inHead) {
+        const length = part.readUInt32BE(1);
+        if (part[0] !== 0 || length > this.#maxBytes) return false;
+        this.#inHead = false;
+        this.#wanted = length;
+      } else {
+        this.#inHead = true;
+        this.#wanted = HEAD_BYTES;
+        this.#onMessage(part);
+      }
+    }
+    return true;
+  }
+}
