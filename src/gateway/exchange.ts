@@ -6,7 +6,6 @@
  */
 
 import { type IncomingMessage, ServerResponse } from 'node:http';
-import type { Socket } from 'node:net';
 import type { JWTPayload } from 'jose';
 import type { ListenerConfig } from '../config/policies/listeners.ts';
 import type { InFlightGate } from '../core/policy/in-flight.ts';
@@ -29,17 +28,10 @@ import type { OutcomeIndex } from './recorder.ts';
 import type { CompiledRoute, ServiceVersion, Snapshot } from './snapshot.ts';
 import type { Tracer } from './tracing/tracer.ts';
 import type { OutgoingResponse } from './transform/transform-model.ts';
-import type { TunnelEnd } from './upgrade/tunnel-metrics.ts';
 import type { TunnelSet } from './upgrade/tunnel-set.ts';
+import type { HeldSocket, RunningTunnel } from './upgrade/upgrade-model.ts';
 import type { RequestBody } from './upstream/request-body.ts';
 import type { Target } from './upstream/target.ts';
-
-/** The client's side of a change of protocols, until there is an upstream's. */
-export interface HeldSocket {
-  readonly socket: Socket;
-  /** Hands over what has come so far, and the socket, paused, with nobody listening to its data. */
-  take(): readonly Buffer[];
-}
 
 /** Takes an answer in the place of the client's response. */
 export interface CallRelay {

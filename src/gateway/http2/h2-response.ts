@@ -8,7 +8,8 @@ import { EventEmitter } from 'node:events';
 import { constants, type OutgoingHttpHeaders, type ServerHttp2Stream } from 'node:http2';
 import type { Socket } from 'node:net';
 import type { ClientResponse } from '../client.ts';
-import type { Exchange, HeldSocket } from '../exchange.ts';
+import type { Exchange } from '../exchange.ts';
+import type { HeldSocket } from '../upgrade/upgrade-model.ts';
 
 /** Of one HTTP/1.1 connection (RFC 9113 §8.2.2). */
 const NOT_SENT = new Set(['connection', 'keep-alive', 'proxy-connection', 'transfer-encoding', 'upgrade']);

@@ -6,9 +6,10 @@
 
 import { httpOfGrpc } from '../../core/policy/grpc/status.ts';
 import { logExchange } from '../access-line.ts';
-import type { Exchange, RunningTunnel } from '../exchange.ts';
+import type { Exchange } from '../exchange.ts';
 import { GATEWAY_ERRORS } from '../gateway-errors.ts';
 import { OUTCOME, type OutcomeIndex, outcomeOfStatus } from '../recorder.ts';
+import type { RunningTunnel } from '../upgrade/upgrade-model.ts';
 
 export function record(exchange: Exchange): void {
   if (exchange.recorded) return;

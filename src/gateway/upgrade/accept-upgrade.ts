@@ -7,8 +7,9 @@
 import { type IncomingMessage, ServerResponse } from 'node:http';
 import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { GatewayResponse, type HeldSocket } from '../exchange.ts';
+import { GatewayResponse } from '../exchange.ts';
 import { MAX_EARLY_BYTES } from '../limits.ts';
+import type { HeldSocket } from './upgrade-model.ts';
 
 class WaitingSocket implements HeldSocket {
   readonly socket: Socket;

@@ -1,0 +1,14 @@
+/**
+ * A change of protocols as the exchange knows it: before there is an upstream's side, and after. Shapes only.
+ * @module
+ */
+
+import type { Socket } from 'node:net';
+import type { TunnelEnd } from './tunnel-metrics.ts';
+
+/** The client's side of a change of protocols, until there is an upstream's. */
+export interface HeldSocket {
+  readonly socket: Socket;
+  /** Hands over what has come so far, and the socket, paused, with nobody listening to its data. */
+  take(): readonly Buffer[];
+}
