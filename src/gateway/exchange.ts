@@ -42,14 +42,6 @@ export interface CallRelay {
   end(trailers: Readonly<Record<string, unknown>> | null): void;
 }
 
-/** What is known of a connection whose protocol was changed. */
-export interface RunningTunnel {
-  /** Null: it goes on. */
-  readonly end: TunnelEnd | null;
-  /** From the client. */
-  readonly bytesIn: number;
-}
-
 /** A response that knows its exchange, so that its events need no closure of their own. */
 export class GatewayResponse extends ServerResponse<IncomingMessage> {
   exchange: Exchange | null = null;

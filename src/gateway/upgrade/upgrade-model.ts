@@ -12,3 +12,11 @@ export interface HeldSocket {
   /** Hands over what has come so far, and the socket, paused, with nobody listening to its data. */
   take(): readonly Buffer[];
 }
+
+/** What is known of a connection whose protocol was changed. */
+export interface RunningTunnel {
+  /** Null: it goes on. */
+  readonly end: TunnelEnd | null;
+  /** From the client. */
+  readonly bytesIn: number;
+}
