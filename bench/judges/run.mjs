@@ -87,7 +87,10 @@ function runOnce(scenario, run) {
   const exposed = exposure(scenario, traffic.arms.canary);
   const told = ({ abortAtS, passedAtS }) => ({
     abortS: abortAtS === null ? null : abortAtS - fromS,
-    exposed: exposed[Math.min(abortAtS ?? traffic.seconds, traffic.seconds) - 1] - (exposed[fromS - 1] ?? 0),
+    exposed: Math.max(
+      0,
+      exposed[Math.min(abortAtS ?? traffic.seconds, traffic.seconds) - 1] - exposed[fromS - 1],
+    ),
     passedS: passedAtS === null ? null : passedAtS - BEFORE_S,
   });
   const judged = { Sluice: { all: told(judgeRun(ours, traffic)) } };
