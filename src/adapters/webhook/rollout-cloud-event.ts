@@ -25,6 +25,7 @@ const evidence = z.discriminatedUnion('kind', [
     windowMs: z.number(),
     canary: rateArm,
     baseline: rateArm.nullable(),
+    limit: z.number().min(0).optional().meta({ description: 'The rate that the rule allows the canary.' }),
   }),
   z.object({
     kind: z.literal('quantile'),
@@ -32,6 +33,7 @@ const evidence = z.discriminatedUnion('kind', [
     quantile: z.number().min(0).max(1),
     canary: quantileArm,
     baseline: quantileArm.nullable(),
+    limitMs: z.number().min(0).optional().meta({ description: 'What the rule allows the canary.' }),
   }),
   z.object({
     kind: z.literal('scalar'),
@@ -46,12 +48,29 @@ const evidence = z.discriminatedUnion('kind', [
   }),
 ]);
 
+const proof = z
+  .object({
+    worse: z
+      .number()
+      .min(0)
+      .meta({ description: 'Evidence that the canary is worse: 1 when nothing is known.' }),
+    share: z.number().min(0).max(1).meta({ description: 'Share of the error budget that the rule has.' }),
+    needed: z.number().min(1).meta({
+      description: 'What the broken rules’ sum of share · worse has to reach for an abort.',
+    }),
+    fine: z.number().min(0).meta({ description: 'Evidence, in this step, that the canary keeps the limit.' }),
+    fineNeeded: z.number().min(1).meta({ description: 'What fine has to reach for the step to be proven.' }),
+    environment: z.boolean().meta({ description: 'The baseline provably breaks the same fixed limit.' }),
+  })
+  .meta({ description: 'Evidence that holds however often it is looked at.' });
+
 const check = z.object({
   rule: z.int().min(0).meta({ description: 'Index into the abort list of the rollout.' }),
   text: z.string().meta({ description: 'The rule as written.' }),
   verdict: z.enum(['pass', 'fail', 'undecided', 'no-evidence']),
   breachedSinceMs: epochMs.nullable(),
   evidence,
+  proof: proof.nullable().meta({ description: 'Null for a rule that decides by its threshold alone.' }),
   summary: z.string().meta({ description: 'One sentence with the numbers.' }),
 });
 

@@ -16,8 +16,9 @@ export const FAILING_RATE: Check = {
     windowMs: 300_000,
     canary: { bad: 41, total: 1000 },
     baseline: { bad: 99, total: 19_800 },
+    limit: 0.01,
   },
-  proof: null,
+  proof: { worse: 4.2e6, share: 0.5, needed: 100, fine: 1e-9, fineNeeded: 40, environment: false },
   summary: "5xx 4.1% (41/1000) is over 2x the baseline's 0.5% (99/19800)",
 };
 
@@ -32,6 +33,7 @@ export const PASSING_QUANTILE: Check = {
     quantile: 0.95,
     canary: { total: 1000, valueMs: 183.5 },
     baseline: { total: 19_800, valueMs: 180 },
+    limitMs: 270,
   },
   proof: null,
   summary: "p95 184ms is within +50% of the baseline's 180ms",
