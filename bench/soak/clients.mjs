@@ -76,7 +76,7 @@ const HOSTILE = [
   'GET / HTTP/1.1\r\nhost: a\r\nhost: b\r\n\r\n',
   'POST /orders/1 HTTP/1.1\r\nhost: a\r\ncontent-length: 5\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n',
   'POST /orders/1 HTTP/1.1\r\nhost: a\r\ntransfer-encoding: gzip, chunked\r\n\r\n0\r\n\r\n',
-  'GET //evil.test/ HTTP/1.1\r\nhost: a\r\n\r\n',
+  'GET //evil.test/ HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n',
   'GET /orders/%2e%2e/x HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n',
   'TRACE /orders/1 HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n',
   'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n',
