@@ -67,15 +67,9 @@ export function total(wealth: Wealth): number {
 
 /** Bets one second against "the canary's rate is at most `factor` times the baseline's, which may move as it likes". */
 export function betRatio(wealth: Wealth, factor: number, counts: SecondCounts, limits: BetLimits): Wealth {
-  const { canary, baseline, canaryBad, baselineBad } = counts;
   const paid = payIn(wealth);
-  if (canary === 0 || baseline === 0 || canaryBad + baselineBad === 0) return paid;
-  const expected = (factor * canary) / (factor * canary + baseline);
-  return multiply(paid, limits, (at) => {
-    const odds = factor * (EFFECTS[at] as number) * canary;
-    const share = odds / (odds + baseline);
-    return canaryBad * Math.log(share / expected) + baselineBad * Math.log((1 - share) / (1 - expected));
-  });
+  if (isSilent(counts)) return paid;
+  return multiply(paid, EFFECTS, limits, ratioGain(factor, counts));
 }
 
 /** Bets one second against "the canary's rate is at most `rate`" (0 < rate < 1). */
@@ -87,13 +81,7 @@ export function betRate(
 ): Wealth {
   const paid = payIn(wealth);
   if (counts.total === 0) return paid;
-  return multiply(paid, limits, (at) => {
-    const effect = EFFECTS[at] as number;
-    const raised = (effect * rate) / (1 + (effect - 1) * rate);
-    return (
-      counts.bad * Math.log(raised / rate) + (counts.total - counts.bad) * Math.log((1 - raised) / (1 - rate))
-    );
-  });
+  return multiply(paid, EFFECTS, limits, rateGain(rate, counts));
 }
 
 /** Bets one second against "the canary's rate is at least `factor` times the baseline's": evidence that it is not. */
@@ -103,15 +91,9 @@ export function betRatioRelief(
   counts: SecondCounts,
   limits: BetLimits,
 ): Wealth {
-  const { canary, baseline, canaryBad, baselineBad } = counts;
   const next = { ...wealth, seconds: wealth.seconds + 1 };
-  if (canary === 0 || baseline === 0 || canaryBad + baselineBad === 0) return next;
-  const expected = (factor * canary) / (factor * canary + baseline);
-  return multiply(next, limits, (at) => {
-    const odds = factor * (RELIEFS[at] as number) * canary;
-    const share = odds / (odds + baseline);
-    return canaryBad * Math.log(share / expected) + baselineBad * Math.log((1 - share) / (1 - expected));
-  });
+  if (isSilent(counts)) return next;
+  return multiply(next, RELIEFS, limits, ratioGain(factor, counts));
 }
 
 /** Bets one second against "the canary's rate is at least `rate`": evidence that it is lower. */
@@ -123,14 +105,30 @@ export function betRateRelief(
 ): Wealth {
   const next = { ...wealth, seconds: wealth.seconds + 1 };
   if (counts.total === 0) return next;
-  return multiply(next, limits, (at) => {
-    const effect = RELIEFS[at] as number;
-    const lowered = (effect * rate) / (1 + (effect - 1) * rate);
-    return (
-      counts.bad * Math.log(lowered / rate) +
-      (counts.total - counts.bad) * Math.log((1 - lowered) / (1 - rate))
-    );
-  });
+  return multiply(next, RELIEFS, limits, rateGain(rate, counts));
+}
+
+/** A second that says nothing about a ratio: an arm without requests, or nobody with failures. */
+function isSilent({ canary, baseline, canaryBad, baselineBad }: SecondCounts): boolean {
+  return canary === 0 || baseline === 0 || canaryBad + baselineBad === 0;
+}
+
+/** Log-likelihood of a second's failures at an effect, against that at the limit: in whose arm they fall. */
+function ratioGain(factor: number, { canary, baseline, canaryBad, baselineBad }: SecondCounts) {
+  const expected = (factor * canary) / (factor * canary + baseline);
+  return (effect: number): number => {
+    const odds = factor * effect * canary;
+    const share = odds / (odds + baseline);
+    return canaryBad * Math.log(share / expected) + baselineBad * Math.log((1 - share) / (1 - expected));
+  };
+}
+
+/** The same for a fixed rate; an effect multiplies its odds. */
+function rateGain(rate: number, { total: all, bad }: { readonly total: number; readonly bad: number }) {
+  return (effect: number): number => {
+    const moved = (effect * rate) / (1 + (effect - 1) * rate);
+    return bad * Math.log(moved / rate) + (all - bad) * Math.log((1 - moved) / (1 - rate));
+  };
 }
 
 /** The payment of one second. All payments ever made sum up to the waiting part of the stake. */
@@ -142,13 +140,14 @@ function payIn({ seconds, parts }: Wealth): Wealth {
 
 function multiply(
   { seconds, parts }: Wealth,
+  effects: readonly number[],
   { cap, clustering }: BetLimits,
-  logFactor: (at: number) => number,
+  logFactor: (effect: number) => number,
 ): Wealth {
   return {
     seconds,
     parts: parts.map((part, at) =>
-      Math.min(MAX_PART, part * Math.exp(Math.min(logFactor(at), cap) / clustering)),
+      Math.min(MAX_PART, part * Math.exp(Math.min(logFactor(effects[at] as number), cap) / clustering)),
     ),
   };
 }
