@@ -131,11 +131,19 @@ function rateGain(rate: number, { total: all, bad }: { readonly total: number; r
   };
 }
 
-/** The payment of one second. All payments ever made sum up to the waiting part of the stake. */
-function payIn({ seconds, parts }: Wealth): Wealth {
-  const now = seconds + 1;
-  const payment = ((1 - AT_START) * HALF_PAID_S) / ((now + HALF_PAID_S) * (now + 1 + HALF_PAID_S));
-  return { seconds: now, parts: parts.map((part, at) => part + (STAKES[at] as number) * payment) };
+/** As if all seconds up to the `seconds`-th had passed without anything to bet on. */
+export function idleUntil(wealth: Wealth, seconds: number): Wealth {
+  return wealth.seconds < seconds ? payIn(wealth, seconds) : wealth;
+}
+
+/**
+ * The payments of the seconds after `wealth.seconds` up to the `to`-th. One second pays H/((t+H)(t+1+H)) of the waiting
+ * part, which sums up to a difference; all payments ever made sum up to the waiting part.
+ */
+function payIn({ seconds, parts }: Wealth, to = seconds + 1): Wealth {
+  const paid = HALF_PAID_S / (seconds + 1 + HALF_PAID_S) - HALF_PAID_S / (to + 1 + HALF_PAID_S);
+  const payment = (1 - AT_START) * paid;
+  return { seconds: to, parts: parts.map((part, at) => part + (STAKES[at] as number) * payment) };
 }
 
 function multiply(

@@ -8,7 +8,8 @@
 import type { Plan, Step } from '../domain/plan.ts';
 import type { Rule } from '../domain/rule.ts';
 import { FULL_BP } from '../domain/weight.ts';
-import { bets, slowdownAllowed } from './rule-bets.ts';
+import { bets } from './rule-bets.ts';
+import { slowdownAllowed } from './rule-counts.ts';
 import { FALSE_ADVANCE } from './sequential-judge.ts';
 
 /** Steady traffic of a healthy service. */
