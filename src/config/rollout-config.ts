@@ -18,6 +18,7 @@ import { maxHold, readRules } from './rollout-rules.ts';
 import { readSchedule } from './rollout-schedule.ts';
 import { type RolloutYaml, rolloutSchema } from './rollout-schema.ts';
 import { checkIsMap, checkSchema } from './schema-check.ts';
+import { checkSight } from './step-sight.ts';
 import { parseYaml, type YamlSource } from './yaml-source.ts';
 
 /** What a plan needs to know of the operator; both its YAML and its loaded configuration have it. */
@@ -72,7 +73,7 @@ function buildPlan(
       hint,
     );
   }
-  return {
+  const plan: Plan = {
     rollout: yaml.rollout,
     service: yaml.service,
     baseline: yaml.baseline,
@@ -89,7 +90,10 @@ function buildPlan(
     notify: [...new Set(yaml.notify)],
     salt: yaml.salt ?? `${yaml.service}/${yaml.rollout}`,
     matches: readOverrides(source, yaml, gateway),
+    ...(yaml.traffic && { traffic: yaml.traffic }),
   };
+  if (!source.findings.hasErrors()) checkSight(source, yaml, plan);
+  return plan;
 }
 
 function checkFileName(source: YamlSource, yaml: RolloutYaml): void {

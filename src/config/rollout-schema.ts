@@ -6,6 +6,7 @@
 
 import * as z from 'zod';
 import { duration, headerName, httpUrl, name, percentBp } from './primitives.ts';
+import { statedTraffic } from './rollout-traffic.ts';
 
 const SECOND = 1000;
 const DAY = 86_400_000;
@@ -123,6 +124,7 @@ export const rolloutSchema = z.strictObject({
     })
     .optional(),
   notify: z.array(name).max(20).default([]),
+  traffic: statedTraffic.optional(),
   salt: z
     .string()
     .min(1)

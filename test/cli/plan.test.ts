@@ -47,6 +47,14 @@ describe('plan', () => {
     );
   });
 
+  it('takes what the file states of the traffic, unless a flag says otherwise', async () => {
+    const stated = `${ROLLOUT}traffic: { requests: 600/min, errors: 0.25% }\n`;
+    writeFileSync(join(dir, 'rollouts/orders-v2.yaml'), stated);
+    await api().close();
+    expect((await plan()).stdout).toContain('at 10 requests/s, 0.25% errors');
+    expect((await plan('--rps', '200')).stdout).toContain('at 200 requests/s, 0.25% errors');
+  });
+
   it('marks a step that is blind, and says what to change', async () => {
     const run = await plan('--rps', '100', '--errors', '0.1%');
     expect(run.stdout).toMatch(

@@ -29,7 +29,7 @@ function rollout(name: string, more = ''): string {
 service: orders
 baseline: v1
 canary: v2
-steps: [{ weight: 20% }, { weight: 100% }]
+steps: [{ weight: 20%, hold: 5m }, { weight: 100% }]
 abort: [{ when: 5xx > 1% }]
 ${more}`;
 }

@@ -34,8 +34,21 @@ const MINIMAL = `rollout: orders-v2
 service: orders
 baseline: v1
 canary: v2
-steps: [{ weight: 20% }, { weight: 100% }]
+steps: [{ weight: 20%, hold: 5m }, { weight: 100% }]
 abort: [{ when: 5xx > 1% }]
+`;
+
+const SIGHTED = `rollout: orders-v2
+service: orders
+baseline: v1
+canary: v2
+traffic: { requests: 200/s, errors: 0.5% }
+steps:
+  - { weight: 1%, hold: 10m }
+  - { weight: 5%, hold: 10m }
+  - { weight: 100% }
+abort:
+  - { when: 5xx > 2x, over: 5m }
 `;
 
 const { value: gateway } = loadGatewayConfig({
@@ -65,6 +78,17 @@ describe('loadRolloutPlan', () => {
   it.each(readCases('rollout'))('finds $title', (bad) => {
     const text = edited(SOUND, bad);
     expectFinding(load(text), text, bad);
+  });
+
+  it.each(readCases('sight'))('warns, from stated traffic, of $title', (bad) => {
+    const text = edited(SIGHTED, bad);
+    expectFinding(load(text), text, bad);
+  });
+
+  it('finds nothing where each rule sees what it names, and keeps the stated traffic for the plan', () => {
+    expect(sound(SIGHTED).traffic).toEqual({ requestsPerSecond: 200, errorRate: 0.005 });
+    expect(sound(SIGHTED.replace('200/s', '12000/min')).traffic?.requestsPerSecond).toBe(200);
+    expect(sound(SIGHTED.replace('0.5%', '0%')).traffic?.errorRate).toBe(0);
   });
 
   it('compiles a whole file', () => {

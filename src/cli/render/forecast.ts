@@ -4,16 +4,11 @@
  * @module
  */
 
-import {
-  type Forecast,
-  LOG_SPREAD,
-  type Sight,
-  type StepForecast,
-  type Traffic,
-} from '../../core/analysis/forecast.ts';
+import { type Forecast, LOG_SPREAD, type Sight, type StepForecast } from '../../core/analysis/forecast.ts';
 import type { Ramp } from '../../core/analysis/ramp.ts';
 import { formatDuration } from '../../core/domain/duration.ts';
 import type { Plan } from '../../core/domain/plan.ts';
+import type { ServiceTraffic } from '../../core/domain/service-traffic.ts';
 import { formatBp } from '../../core/domain/weight.ts';
 import { createStyle, type Style } from './style.ts';
 import { type Cell, renderTable } from './table.ts';
@@ -21,7 +16,7 @@ import { formatCount, formatRate, printable, type RenderOptions } from './text.t
 
 export function renderForecast(
   plan: Plan,
-  traffic: Traffic,
+  traffic: ServiceTraffic,
   { steps, durationMs }: Forecast,
   options: RenderOptions,
 ): readonly string[] {

@@ -5,10 +5,11 @@
  */
 
 import type { Command } from 'commander';
-import { forecast, type Traffic } from '../../core/analysis/forecast.ts';
+import { forecast } from '../../core/analysis/forecast.ts';
 import { fastestRamp } from '../../core/analysis/ramp.ts';
 import { SluiceError } from '../../core/domain/errors.ts';
 import type { Plan } from '../../core/domain/plan.ts';
+import type { ServiceTraffic } from '../../core/domain/service-traffic.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
 import { renderForecast, renderRamp } from '../render/forecast.ts';
 import type { VerbContext } from '../verb-context.ts';
@@ -27,8 +28,11 @@ export const registerPlan: RegisterVerb = (program, run) => {
     .command('plan')
     .argument('<rollout>', 'its name, as declared')
     .description('what each step and rule will be able to see, and how long it takes')
-    .option('--rps <n>', 'requests per second of the service (default: as measured)')
-    .option('--errors <percent>', 'its share of errors, such as 0.5% (default: as measured)')
+    .option('--rps <n>', 'requests per second of the service (default: as its file states, else as measured)')
+    .option(
+      '--errors <percent>',
+      'its share of errors, such as 0.5% (default: as its file states, else as measured)',
+    )
     .option(
       '--budget <n>',
       'propose the fastest ramp of which a bad release fails so many requests, such as 50',
@@ -47,7 +51,7 @@ async function plan(context: VerbContext, name: string, options: PlanOptions): P
   };
   const budget = numberOf(options.budget?.replace(/\s*failed requests$/, ''), '--budget', /^\d+$/);
   const declared = await declaredPlan(name, options);
-  const traffic = await trafficOf(context, name, stated);
+  const traffic = await trafficOf(context, declared, stated);
   const result = forecast(declared, traffic);
   const ramp = budget === null ? undefined : fastestRamp(declared, traffic, budget);
   if (context.json) {
@@ -83,13 +87,15 @@ async function declaredPlan(name: string, { gateway, rollouts }: PlanOptions): P
 
 async function trafficOf(
   context: VerbContext,
-  name: string,
-  { rps, errors }: { readonly rps: number | null; readonly errors: number | null },
-): Promise<Traffic> {
-  if (rps !== null && errors !== null) return { requestsPerSecond: rps, errorRate: errors / 100 };
+  { rollout, traffic: declared }: Plan,
+  flags: { readonly rps: number | null; readonly errors: number | null },
+): Promise<ServiceTraffic> {
+  const rps = flags.rps ?? declared?.requestsPerSecond ?? null;
+  const errorRate = flags.errors === null ? (declared?.errorRate ?? null) : flags.errors / 100;
+  if (rps !== null && errorRate !== null) return { requestsPerSecond: rps, errorRate };
   const hint = 'State it: --rps 200 --errors 0.5%';
   const client = await context.connect();
-  const measured = await client.traffic(name).catch((error: unknown) => {
+  const measured = await client.traffic(rollout).catch((error: unknown) => {
     if (!(error instanceof SluiceError) || error.code !== 'UNREACHABLE') throw error;
     throw new SluiceError('UNREACHABLE', { detail: error.detail ?? '', hint });
   });
@@ -98,6 +104,6 @@ async function trafficOf(
   }
   return {
     requestsPerSecond: rps ?? measured.requestsPerSecond,
-    errorRate: errors === null ? measured.errorRate : errors / 100,
+    errorRate: errorRate ?? measured.errorRate,
   };
 }

@@ -7,17 +7,11 @@
 
 import type { Plan, Step } from '../domain/plan.ts';
 import type { Rule } from '../domain/rule.ts';
+import type { ServiceTraffic } from '../domain/service-traffic.ts';
 import { FULL_BP } from '../domain/weight.ts';
 import { bets } from './rule-bets.ts';
 import { slowdownAllowed } from './rule-counts.ts';
 import { FALSE_ADVANCE } from './sequential-judge.ts';
-
-/** Steady traffic of a healthy service. */
-export interface Traffic {
-  readonly requestsPerSecond: number;
-  /** Share of requests that fail, 0–1. */
-  readonly errorRate: number;
-}
 
 export interface Sight {
   /** Index into the plan's rules. */
@@ -62,7 +56,7 @@ const LARGEST = 1000;
 /** Of a fixed limit: how far beyond it a regression is looked for. */
 const BEYOND_LIMIT = 2;
 
-export function forecast(plan: Plan, traffic: Traffic): Forecast {
+export function forecast(plan: Plan, traffic: ServiceTraffic): Forecast {
   const steps = plan.steps.map((step, index) => forecastStep(plan, step, index, traffic));
   const sum = (of: (step: StepForecast) => number): number =>
     steps.reduce((total, step) => total + of(step), 0);
@@ -80,7 +74,7 @@ export function forecast(plan: Plan, traffic: Traffic): Forecast {
   };
 }
 
-function forecastStep(plan: Plan, step: Step, index: number, traffic: Traffic): StepForecast {
+function forecastStep(plan: Plan, step: Step, index: number, traffic: ServiceTraffic): StepForecast {
   const share = step.weightBp / FULL_BP;
   const perSecond = share * traffic.requestsPerSecond;
   const requests = (perSecond * step.holdMs) / 1000;
@@ -102,7 +96,7 @@ function forecastStep(plan: Plan, step: Step, index: number, traffic: Traffic): 
 }
 
 /** Canary requests until a comparison of error rates proves a regression of `size`, median, in the plan's budget. */
-export function requestsToSee(plan: Plan, traffic: Traffic, share: number, size: number): number {
+export function requestsToSee(plan: Plan, traffic: ServiceTraffic, share: number, size: number): number {
   const betting = plan.abort.filter(bets).length;
   const goal = Math.log(Math.max(1, betting) / plan.falseAbort) + MIXTURE_COST;
   return passage(ratioDrift(size, share, traffic.errorRate), goal, 0);

@@ -5,8 +5,9 @@
  */
 
 import type { Plan, Step } from '../domain/plan.ts';
+import type { ServiceTraffic } from '../domain/service-traffic.ts';
 import { FULL_BP } from '../domain/weight.ts';
-import { LEAST_SECONDS, requestsToSee, type Traffic } from './forecast.ts';
+import { LEAST_SECONDS, requestsToSee } from './forecast.ts';
 
 export interface Ramp {
   readonly steps: readonly { readonly weightBp: number; readonly holdMs: number }[];
@@ -23,7 +24,7 @@ const SIZES = [2, 3, 5, 10, 20, 50, 100, 300, 1_000] as const;
 const REACTION_S = 2;
 
 /** Null: no ramp of the grid stays within the budget. */
-export function fastestRamp(plan: Plan, traffic: Traffic, budget: number): Ramp | null {
+export function fastestRamp(plan: Plan, traffic: ServiceTraffic, budget: number): Ramp | null {
   let best: Ramp | null = null;
   for (const holdMs of HOLDS_MS) {
     const ramp = climb(plan, traffic, budget, holdMs);
@@ -33,7 +34,7 @@ export function fastestRamp(plan: Plan, traffic: Traffic, budget: number): Ramp 
 }
 
 /** Always the highest next weight that the budget allows, each held for the same time. */
-function climb(plan: Plan, traffic: Traffic, budget: number, holdMs: number): Ramp | null {
+function climb(plan: Plan, traffic: ServiceTraffic, budget: number, holdMs: number): Ramp | null {
   const steps: { weightBp: number; holdMs: number }[] = [];
   for (let from = 0; from < WEIGHTS_BP.length; ) {
     const next = WEIGHTS_BP.findLastIndex(
@@ -53,7 +54,7 @@ function climb(plan: Plan, traffic: Traffic, budget: number, holdMs: number): Ra
 type Held = Pick<Step, 'weightBp' | 'holdMs'>;
 
 /** Over all sizes: what fails until a step proves it, in holds that pass unseen and in the one that sees it. */
-function worstCost(plan: Plan, traffic: Traffic, steps: readonly Held[]): Ramp['worst'] {
+function worstCost(plan: Plan, traffic: ServiceTraffic, steps: readonly Held[]): Ramp['worst'] {
   let worst = { failures: 0, size: 1 };
   for (const size of SIZES) {
     const failures = costOf(plan, traffic, steps, size);
@@ -70,12 +71,12 @@ function namedSize({ abort }: Plan): number {
   return factors.length > 0 ? Math.min(...factors) : SIZES[0];
 }
 
-function sees(plan: Plan, traffic: Traffic, { weightBp, holdMs }: Held, size: number): boolean {
+function sees(plan: Plan, traffic: ServiceTraffic, { weightBp, holdMs }: Held, size: number): boolean {
   const share = weightBp / FULL_BP;
   return requestsToSee(plan, traffic, share, size) <= (share * traffic.requestsPerSecond * holdMs) / 1000;
 }
 
-function costOf(plan: Plan, traffic: Traffic, steps: readonly Held[], size: number): number {
+function costOf(plan: Plan, traffic: ServiceTraffic, steps: readonly Held[], size: number): number {
   const rate = Math.min(1, size * traffic.errorRate);
   let failures = 0;
   for (const { weightBp, holdMs } of steps) {

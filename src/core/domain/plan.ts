@@ -5,6 +5,7 @@
  */
 
 import type { Rule } from './rule.ts';
+import type { ServiceTraffic } from './service-traffic.ts';
 import type { MatchOverride } from './split-document.ts';
 
 /** What a step waits for after its hold, before the next one. */
@@ -68,4 +69,6 @@ export interface Plan {
   /** Seeds the canary's share of users; by default `service/rollout`, so that a retry meets the same users. */
   readonly salt: string;
   readonly matches: readonly MatchOverride[];
+  /** What the file says of the service's traffic: forecasts and lint go by it. Left out where it says nothing. */
+  readonly traffic?: ServiceTraffic;
 }
