@@ -26,6 +26,11 @@ export const GATEWAY_ERRORS = {
     title: 'The request body cannot be read as what it says it is',
     close: false,
   },
+  UNSUPPORTED_BODY: {
+    status: 415,
+    title: 'The request body is in a coding or form that is not read here',
+    close: false,
+  },
   BAD_CONNECTION_FIELD: {
     status: 400,
     title: 'The Connection field names a field that is not hop-by-hop',

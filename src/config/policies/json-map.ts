@@ -8,12 +8,19 @@ import * as z from 'zod';
 import { type JsonPath, type JsonValue, parseJsonPath } from '../../core/policy/transform/json-map.ts';
 import { parseTemplate, type TextTemplate } from '../../core/policy/transform/text-template.ts';
 import type { Path, YamlSource } from '../yaml-source.ts';
+import { checkStream, namesOfStream } from './json-stream.ts';
 import { checkTemplate } from './template-check.ts';
 
 const jsonPath = z
   .string({ error: 'expected a path such as items[*].price' })
   .max(512)
   .refine((text) => parseJsonPath(text) !== undefined, { error: 'expected a path such as items[*].price' });
+const streamPath = z
+  .string({ error: 'expected the elements of an array, such as [*] or items[*]' })
+  .max(512)
+  .refine((text) => namesOfStream(text) !== undefined, {
+    error: 'expected the elements of an array, such as [*] or items[*]',
+  });
 const propertyName = z
   .string()
   .regex(/^[^.[\]]{1,128}$/, { error: 'expected the name of a property' })
@@ -39,8 +46,18 @@ const rules = z.strictObject({
   }),
 });
 
+const responseRules = rules.extend({
+  stream: streamPath.optional().meta({
+    description:
+      'Elements of an array that are reshaped one by one as they pass, such as items[*]; maxBytes is then of each.',
+  }),
+});
+
 export const jsonField = z
-  .union([z.strictObject({ request: rules.optional(), response: rules.optional() }), z.literal(false)])
+  .union([
+    z.strictObject({ request: rules.optional(), response: responseRules.optional() }),
+    z.literal(false),
+  ])
   .optional()
   .meta({ description: 'Reshapes JSON bodies: pick, drop, rename, set, in this order; false for none.' });
 
@@ -68,7 +85,7 @@ export const statusField = z
 
 export type JsonYaml = z.output<typeof jsonField>;
 export type StatusYaml = z.output<typeof statusField>;
-type RulesYaml = z.output<typeof rules>;
+type RulesYaml = z.output<typeof responseRules>;
 
 export interface JsonMapping {
   readonly pick: readonly JsonPath[] | null;
@@ -80,6 +97,8 @@ export interface JsonMapping {
   }[];
   readonly maxBytes: number;
   readonly onError: 'refuse' | 'pass';
+  /** The names on the way to the array that is reshaped as it passes; null: bodies are read whole. */
+  readonly stream: readonly string[] | null;
 }
 
 export interface JsonPolicy {
@@ -116,6 +135,7 @@ function completeRules(yaml: RulesYaml | undefined): JsonMapping | null {
     })),
     maxBytes: yaml.maxBytes ?? DEFAULT_MAX_BYTES,
     onError: yaml.onError ?? 'refuse',
+    stream: yaml.stream === undefined ? null : (namesOfStream(yaml.stream) ?? null),
   };
 }
 
@@ -139,6 +159,7 @@ export function templatesOfJson({ request, response }: JsonPolicy): readonly Tex
 
 export function checkJson(source: YamlSource, path: Path, written: JsonYaml): void {
   if (!written) return;
+  if (written.response !== undefined) checkStream(source, [...path, 'json', 'response'], written.response);
   for (const direction of ['request', 'response'] as const) {
     const at: Path = [...path, 'json', direction];
     for (const [key, value] of Object.entries(written[direction]?.set ?? {})) {

@@ -1,6 +1,6 @@
 /**
- * Reshapes the JSON body of a request before any attempt. Reads the whole body, within its limit; knows the rules'
- * limits, not what they do.
+ * Reshapes the body of a request before any attempt. Reads the whole body, within its limit, and takes a content coding
+ * off; knows what is to be refused, not what the rules do.
  * @module
  */
 
@@ -8,32 +8,35 @@ import type { Exchange } from '../exchange.ts';
 import type { GatewayErrorCode } from '../gateway-errors.ts';
 import { replyProblem } from '../problem.ts';
 import { collectBody, watchSender } from '../slow-sender.ts';
-import { fieldsWithout, valueIndexOf } from '../transform/field-list.ts';
-import type { CompiledJson } from '../transform/transform-model.ts';
+import { BodyGatherer, READABLE_CODINGS } from '../transform/content-coding.ts';
+import { valueIndexOf } from '../transform/field-list.ts';
+import type { BodyPlan } from '../transform/transform-model.ts';
+import { type BodyTrouble, UnreadableBody } from '../transform/unreadable-body.ts';
 import { RequestBody } from '../upstream/request-body.ts';
 
-const DIGESTS: ReadonlySet<string> = new Set(['content-md5', 'digest', 'content-digest', 'repr-digest']);
+const CODES: Readonly<Record<BodyTrouble, GatewayErrorCode>> = {
+  malformed: 'MALFORMED_BODY',
+  'too-large': 'BODY_TOO_LARGE',
+  unsupported: 'UNSUPPORTED_BODY',
+};
 
 export function mapBody(exchange: Exchange): boolean {
-  const json = exchange.route?.transform?.requestJson ?? null;
-  if (json === null || exchange.bodyLength === 0) return true;
-  const kind = json.kindOf(exchange.upstreamFields);
-  if (kind === null || kind === 'lines') return true;
-  if (kind === 'unreadable') return !json.refuses || refuse(exchange, 'MALFORMED_BODY');
-  if (exchange.wholeBody !== null) {
-    if (exchange.wholeBody.length > json.maxBytes) return !json.refuses || refuseLarge(exchange, json);
-    return apply(exchange, json, exchange.wholeBody);
-  }
-  if (exchange.bodyLength > json.maxBytes) return !json.refuses || refuseLarge(exchange, json);
-  const limit = Math.min(json.maxBytes, exchange.route?.maxBodyBytes ?? 0);
+  const { route, bodyLength, upstreamFields, wholeBody } = exchange;
+  if (route?.transform?.requestBody == null || bodyLength === 0) return true;
+  const plan = route.transform.requestBody.plan(exchange, upstreamFields, 0);
+  if (plan === null) return true;
+  if (plan.unreadable !== null) return giveUp(exchange, plan, plan.unreadable);
+  const limit = Math.min(plan.maxBytes, route.maxBodyBytes);
+  if (wholeBody !== null) return reshape(exchange, plan, limit, wholeBody);
+  if (bodyLength > limit) return giveUp(exchange, plan, tooLarge(limit));
   const body = new RequestBody({
     source: exchange.request,
     limit,
     replayLimit: limit,
     coarseNowMs: () => exchange.runtime.wheel.coarseNowMs,
     onFailure: (failure) => {
-      if (failure === 'too-large') refuseLarge(exchange, json);
-      if (failure === 'too-slow') refuse(exchange, 'REQUEST_TIMEOUT', 'The body came too slowly.');
+      if (failure === 'too-large') refuse(exchange, tooLarge(limit));
+      if (failure === 'too-slow') leave(exchange, 'REQUEST_TIMEOUT', 'The body came too slowly.');
     },
   });
   exchange.body = body;
@@ -41,29 +44,68 @@ export function mapBody(exchange: Exchange): boolean {
   if (exchange.expectsContinue) exchange.response.writeContinue();
   collectBody(exchange, body, (whole) => {
     exchange.wholeBody = whole;
-    if (apply(exchange, json, whole)) exchange.proceed();
+    if (reshape(exchange, plan, limit, whole)) exchange.proceed();
   });
   return false;
 }
 
-function apply(exchange: Exchange, json: CompiledJson, body: Buffer): boolean {
-  const mapped = json.map(exchange, body);
-  if (mapped === undefined) return !json.refuses || refuse(exchange, 'MALFORMED_BODY');
-  exchange.wholeBody = mapped;
-  exchange.upstreamFields = fieldsWithout(exchange.upstreamFields, (name) => DIGESTS.has(name));
+/** False: refused, or not yet: a coding is taken off beside the event loop. */
+function reshape(exchange: Exchange, plan: BodyPlan, limit: number, body: Buffer): boolean {
+  if (plan.coding === null) {
+    return body.length > limit ? giveUp(exchange, plan, tooLarge(limit)) : apply(exchange, plan, body);
+  }
+  const goOn = (goes: boolean): void => {
+    if (goes) exchange.proceed();
+  };
+  const gatherer = new BodyGatherer(
+    plan.coding,
+    limit,
+    (plain) => !exchange.recorded && goOn(apply(exchange, plan, plain)),
+    (trouble) => !exchange.recorded && goOn(giveUp(exchange, plan, trouble)),
+  );
+  gatherer.write(body, () => {});
+  gatherer.end();
+  return false;
+}
+
+function apply(exchange: Exchange, plan: BodyPlan, body: Buffer): boolean {
+  try {
+    exchange.wholeBody = plan.map(body);
+  } catch (error) {
+    if (error instanceof UnreadableBody) return giveUp(exchange, plan, error);
+    // Nobody above would catch it.
+    exchange.runtime.logger.error({ err: error, requestId: exchange.requestId }, 'a body was not reshaped');
+    return leave(exchange, 'INTERNAL', '');
+  }
+  exchange.upstreamFields = plan.fields(exchange.upstreamFields);
   exchange.traceparentAt = valueIndexOf(exchange.upstreamFields, 'traceparent');
   exchange.note('request_body', 'mapped');
   return true;
 }
 
-/** Nobody is blamed for what no version has seen. */
-function refuse(exchange: Exchange, code: GatewayErrorCode, detail = ''): false {
-  exchange.version = null;
-  exchange.hold?.release();
-  replyProblem(exchange, code, detail);
-  return false;
+function tooLarge(limit: number): UnreadableBody {
+  return new UnreadableBody('too-large', `it is larger than ${limit} bytes`);
 }
 
-function refuseLarge(exchange: Exchange, json: CompiledJson): false {
-  return refuse(exchange, 'BODY_TOO_LARGE', `The limit for JSON here is ${json.maxBytes} bytes.`);
+/** True: the body goes on as it came. */
+function giveUp(exchange: Exchange, plan: BodyPlan, trouble: UnreadableBody): boolean {
+  return plan.refuses ? refuse(exchange, trouble) : true;
+}
+
+function refuse(exchange: Exchange, { trouble, message }: UnreadableBody): false {
+  const fields = trouble === 'unsupported' ? ['Accept-Encoding', READABLE_CODINGS] : [];
+  return leave(exchange, CODES[trouble], `The body cannot be read: ${message}.`, fields);
+}
+
+/** Nobody is blamed for what no version has seen. */
+function leave(
+  exchange: Exchange,
+  code: GatewayErrorCode,
+  detail: string,
+  fields: readonly string[] = [],
+): false {
+  exchange.version = null;
+  exchange.hold?.release();
+  replyProblem(exchange, code, detail, fields);
+  return false;
 }

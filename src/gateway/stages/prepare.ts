@@ -14,10 +14,10 @@ const OF_THE_BODY: ReadonlySet<string> = new Set(['accept-encoding', 'range', 'i
 export function prepare(exchange: Exchange): boolean {
   const transform = exchange.route?.transform ?? null;
   if (transform === null) return true;
-  if (transform.requestFields !== null || transform.responseJson !== null) {
+  if (transform.requestFields !== null || transform.responseBody !== null) {
     let fields = exchange.upstreamFields;
     // Parts of a body that is reshaped are parts of another body; and it has to be readable.
-    if (transform.responseJson !== null) {
+    if (transform.responseBody !== null) {
       fields = [...fieldsWithout(fields, (name) => OF_THE_BODY.has(name)), 'Accept-Encoding', 'identity'];
     }
     if (transform.requestFields !== null) fields = transform.requestFields(exchange, fields);

@@ -100,5 +100,7 @@ function letGo({ attempt, rival, hold }: Exchange): void {
 
 function responseOutcome(exchange: Exchange, complete: boolean, status: number): OutcomeIndex {
   if (complete) return outcomeOfStatus(status);
-  return exchange.errorCode === 'RESPONSE_BROKEN_OFF' ? OUTCOME.reset : OUTCOME.clientAborted;
+  const { errorCode } = exchange;
+  const broken = errorCode === 'RESPONSE_BROKEN_OFF' || errorCode === 'RESPONSE_UNREADABLE';
+  return broken ? OUTCOME.reset : OUTCOME.clientAborted;
 }

@@ -8,10 +8,10 @@ import type { Route } from '../../config/gateway-model.ts';
 import type { TransformPolicy } from '../../config/policies/transform.ts';
 import { isLifecycleField, lifecycleFields } from '../../core/policy/lifecycle.ts';
 import { type CorsPolicy, corsFields } from '../../core/policy/transform/cors.ts';
+import { compileBody } from './body-plan.ts';
 import { compileCompress } from './compress-body.ts';
 import { fieldsWithout, withVary } from './field-list.ts';
 import { compileHeaderEdits } from './header-edits.ts';
-import { compileJson } from './json-body.ts';
 import { compileRewrite } from './rewrite.ts';
 import type { CompiledTransform, FieldEditor, TransformSubject } from './transform-model.ts';
 
@@ -41,8 +41,8 @@ export function compileTransform(route: Route): CompiledTransform | null {
     cors,
     requestFields: compileHeaderEdits(policy.headers?.request, route.path),
     rewrite: compileRewrite(policy.rewrite, route.path),
-    requestJson: compileJson(policy.json?.request, route.path),
-    responseJson: compileJson(policy.json?.response, route.path),
+    requestBody: compileBody('request', policy.json?.request ?? null, route.path),
+    responseBody: compileBody('response', policy.json?.response ?? null, route.path),
     status: policy.status,
     compress: policy.compress === null ? null : compileCompress(policy.compress),
     responseFields,

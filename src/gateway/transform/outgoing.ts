@@ -7,9 +7,13 @@
 import type { Transform } from 'node:stream';
 import type { Exchange } from '../exchange.ts';
 import { replyProblem } from '../problem.ts';
-import { fieldsOfChangedBody, fieldsWithout, fieldText } from './field-list.ts';
+import { knownTrouble } from './body-plan.ts';
+import { BodyGatherer, openDecoder } from './content-coding.ts';
+import { fieldsOfChangedBody, fieldsWithout } from './field-list.ts';
+import { connectFilters, leaveRest } from './filter-chain.ts';
 import { filtersOf, sendOwn, writeHead } from './own-response.ts';
-import type { CompiledTransform, OutgoingResponse } from './transform-model.ts';
+import type { BodyPlan, CompiledTransform, OutgoingResponse } from './transform-model.ts';
+import { UnreadableBody } from './unreadable-body.ts';
 
 /** What a response says of itself; filters change it before it is sent. */
 export interface OutgoingHead {
@@ -23,12 +27,16 @@ class Outgoing implements OutgoingResponse {
   readonly #exchange: Exchange;
   readonly #transform: CompiledTransform;
   readonly #head: OutgoingHead;
-  /** The body so far, while it is gathered to be reshaped. */
-  #gathered: Buffer[] | null = null;
-  #gatheredBytes = 0;
+  /** Nothing has been sent, though the response has begun. */
+  #holds = false;
+  /** Takes the body while it is gathered to be reshaped. */
+  #gatherer: BodyGatherer | null = null;
+  /** The body as it came, in case that it has to pass like that. */
+  #raw: Buffer[] | null = null;
   /** A body of the gateway's own, sent instead of what comes once that is over. */
   #replacement: Buffer | null = null;
   #chain: readonly Transform[] = [];
+  #ended = false;
 
   constructor(exchange: Exchange, transform: CompiledTransform, head: OutgoingHead) {
     this.#exchange = exchange;
@@ -37,12 +45,12 @@ class Outgoing implements OutgoingResponse {
   }
 
   get holdsBack(): boolean {
-    return this.#gathered !== null || this.#replacement !== null;
+    return this.#holds || this.#replacement !== null;
   }
 
   /** Throws when Node refuses a field. */
   begin(): void {
-    const { status } = this.#head;
+    const { status, fields } = this.#head;
     const mapped = this.#transform.status?.get(status);
     if (mapped !== undefined) {
       this.#head.status = mapped.to;
@@ -52,47 +60,47 @@ class Outgoing implements OutgoingResponse {
         return;
       }
     }
-    const json = status < 300 ? this.#transform.responseJson : null;
-    const kind = json === null || status === 204 ? null : json.kindOf(this.#head.fields);
-    if (json === null || kind === null) {
-      this.#sendHead(null);
-      return;
+    const plan = this.#transform.responseBody?.plan(this.#exchange, fields, status) ?? null;
+    const trouble = plan === null ? null : knownTrouble(plan, fields);
+    if (plan === null || (trouble !== null && !plan.refuses)) {
+      this.#sendHead([]);
+    } else if (trouble !== null) {
+      this.#refuse(trouble);
+    } else if (plan.open !== null || this.#exchange.method === 'HEAD') {
+      this.#head.fields = plan.fields(fields);
+      const decoder = plan.coding === null ? [] : [openDecoder(plan.coding)];
+      this.#sendHead(plan.open === null ? [] : [...decoder, plan.open()]);
+    } else {
+      this.#gather(plan);
     }
-    const length = Number(fieldText(this.#head.fields, 'content-length') ?? 0);
-    const unreadable =
-      kind === 'unreadable' || status === 206 || (kind === 'whole' && length > json.maxBytes);
-    if (unreadable) {
-      if (json.refuses) this.#fail();
-      else this.#sendHead(null);
-      return;
-    }
-    this.#head.fields = fieldsOfChangedBody(this.#head.fields);
-    if (kind === 'lines') this.#sendHead(json.lines(this.#exchange));
-    else if (this.#exchange.method === 'HEAD') this.#sendHead(null);
-    else this.#gathered = [];
   }
 
   /** False: not before the client has taken some of it; the attempt is then resumed. */
   write(piece: Buffer): boolean {
     const { response } = this.#exchange;
     if (this.#replacement !== null || response.writableEnded || response.destroyed) return true;
-    if (this.#gathered !== null) {
-      this.#gather(piece);
-      return true;
-    }
-    return this.#pass(piece);
+    if (this.#gatherer === null) return this.#pass(piece);
+    this.#raw?.push(piece);
+    // What is over its limit may be passed on within this call, the piece with it.
+    return this.#gatherer.write(piece, () => this.#exchange.attempt?.resume());
   }
 
   end(): void {
     const { response } = this.#exchange;
+    this.#ended = true;
     if (response.writableEnded || response.destroyed) return;
     if (this.#replacement !== null) {
       sendOwn(this.#exchange, this.#head.status, this.#head.fields, this.#replacement);
-      return;
+    } else if (this.#gatherer !== null) {
+      this.#gatherer.end();
+    } else {
+      this.#finish();
     }
-    if (this.#gathered !== null && !this.#reshape(Buffer.concat(this.#gathered))) return;
+  }
+
+  #finish(): void {
     const [first] = this.#chain;
-    if (first === undefined) response.end();
+    if (first === undefined) this.#exchange.response.end();
     else first.end();
   }
 
@@ -112,57 +120,75 @@ class Outgoing implements OutgoingResponse {
     return false;
   }
 
-  #gather(piece: Buffer): void {
-    const json = this.#transform.responseJson;
-    this.#gathered?.push(piece);
-    this.#gatheredBytes += piece.length;
-    if (json === null || this.#gatheredBytes <= json.maxBytes) return;
-    if (json.refuses) this.#fail();
-    else this.#passGathered();
+  #gather(plan: BodyPlan): void {
+    this.#holds = true;
+    this.#raw = plan.refuses ? null : [];
+    const gatherer = new BodyGatherer(
+      plan.coding,
+      plan.maxBytes,
+      (body) => this.#guarded(() => this.#reshape(plan, body)),
+      (trouble) => this.#guarded(() => this.#giveUp(plan, trouble)),
+    );
+    this.#gatherer = gatherer;
+    this.#exchange.response.once('close', () => gatherer.close());
   }
 
-  /** It is larger than what can be reshaped: it goes on as it came. */
-  #passGathered(): void {
-    const pieces = this.#gathered ?? [];
-    this.#gathered = null;
-    if (this.#trySendHead()) for (const piece of pieces) this.#pass(piece);
-  }
-
-  /** False: the response is over. */
-  #reshape(body: Buffer): boolean {
-    const json = this.#transform.responseJson;
-    const mapped = body.length === 0 ? body : json?.map(this.#exchange, body);
-    if (mapped === undefined && json?.refuses === true) {
-      this.#fail();
-      return false;
-    }
-    const sent = mapped ?? body;
-    this.#gathered = null;
-    this.#head.fields = [...this.#head.fields, 'Content-Length', String(sent.length)];
-    if (mapped !== undefined) this.#exchange.note('response_body', 'mapped');
-    if (!this.#trySendHead()) return false;
-    if (sent.length > 0) this.#pass(sent);
-    return true;
-  }
-
-  /** The head that was held back; false when Node refuses a field of it. */
-  #trySendHead(): boolean {
+  /** What runs when zlib calls has nobody above who would catch. */
+  #guarded(work: () => void): void {
+    const { response } = this.#exchange;
+    if (response.destroyed || response.writableEnded) return;
     try {
-      this.#sendHead(null);
-      return true;
+      work();
     } catch {
-      this.#fail();
-      return false;
+      // Node refuses a field of the head.
+      this.#refuse(null);
     }
+  }
+
+  #reshape(plan: BodyPlan, body: Buffer): void {
+    let sent = body;
+    try {
+      if (body.length > 0) {
+        sent = plan.map(body);
+        this.#exchange.note('response_body', 'mapped');
+      }
+    } catch (error) {
+      if (!(error instanceof UnreadableBody)) throw error;
+      this.#giveUp(plan, error);
+      return;
+    }
+    this.#head.fields = [...plan.fields(this.#head.fields), 'Content-Length', String(sent.length)];
+    this.#sendHead([]);
+    this.#gatherer = null;
+    if (sent.length > 0) this.#pass(sent);
+    this.#finish();
+  }
+
+  /** It is refused, or goes on as it came. */
+  #giveUp(plan: BodyPlan, trouble: UnreadableBody): void {
+    const raw = this.#raw;
+    if (plan.refuses || raw === null) {
+      this.#refuse(trouble);
+      return;
+    }
+    this.#sendHead([]);
+    this.#gatherer = null;
+    this.#raw = null;
+    for (const piece of raw) this.#pass(piece);
+    if (this.#ended) this.#finish();
+    else this.#exchange.attempt?.resume();
   }
 
   /** Nothing has been sent: the client gets a problem document, and the rest of the answer is not read. */
-  #fail(): void {
-    const { attempt, hold } = this.#exchange;
-    this.#gathered ??= [];
-    replyProblem(this.#exchange, 'RESPONSE_UNREADABLE', '');
-    this.#gathered = null;
-    if (attempt?.phase === 'streaming' && (hold === null || hold.settled)) attempt.discard();
+  #refuse(trouble: UnreadableBody | null): void {
+    const exchange = this.#exchange;
+    if (trouble !== null) exchange.note('response_body', trouble.message);
+    this.#holds = true;
+    replyProblem(exchange, 'RESPONSE_UNREADABLE', '');
+    this.#holds = false;
+    this.#gatherer?.close();
+    this.#gatherer = null;
+    leaveRest(exchange);
   }
 
   #problem(status: number, { title, detail }: { readonly title: string; readonly detail: string }): Buffer {
@@ -182,18 +208,19 @@ class Outgoing implements OutgoingResponse {
     return body;
   }
 
-  /** `reshape`: what each piece goes through first. */
-  #sendHead(reshape: Transform | null): void {
+  /** `reshaping`: what each piece goes through first. */
+  #sendHead(reshaping: readonly Transform[]): void {
     const exchange = this.#exchange;
     const { status } = this.#head;
     const hasBody = exchange.method !== 'HEAD' && status !== 204 && status !== 304;
     const compressed = this.#transform.compress?.(exchange, status, this.#head.fields, hasBody);
     let fields: readonly string[] = compressed?.fields ?? this.#head.fields;
-    const chain = [hasBody ? reshape : null, compressed?.filter ?? null].filter((filter) => filter !== null);
     for (const edit of this.#transform.responseFields) fields = edit(exchange, fields);
     writeHead(exchange, status, [...fields]);
-    this.#chain = chain;
-    if (chain.length > 0) connect(exchange, chain);
+    this.#holds = false;
+    const packing = compressed?.filter ?? null;
+    this.#chain = [...(hasBody ? reshaping : []), ...(packing === null ? [] : [packing])];
+    if (this.#chain.length > 0) connectFilters(exchange, this.#chain);
   }
 }
 
@@ -206,28 +233,6 @@ const OF_ANOTHER_BODY: ReadonlySet<string> = new Set([
   'etag',
   'last-modified',
 ]);
-
-/** From one filter to the next and to the client, each waiting for the one behind it. */
-function connect(exchange: Exchange, chain: readonly Transform[]): void {
-  const { response } = exchange;
-  for (const [index, filter] of chain.entries()) {
-    // The head is out: a response that is cut off is not taken for a whole one.
-    filter.on('error', () => response.destroy());
-    const next = chain[index + 1];
-    if (next !== undefined) filter.pipe(next);
-  }
-  const last = chain.at(-1);
-  last?.on('data', (piece: Buffer) => {
-    exchange.bytesOut += piece.length;
-    if (response.write(piece) || response.destroyed) return;
-    last.pause();
-    response.once('drain', () => last.resume());
-  });
-  last?.on('end', () => response.end());
-  response.once('close', () => {
-    for (const filter of chain) filter.destroy();
-  });
-}
 
 function resumeAttempt(this: unknown): void {
   (this as Exchange['response']).exchange?.attempt?.resume();

@@ -8,6 +8,8 @@ import type { IncomingHttpHeaders } from 'node:http';
 import type { Transform } from 'node:stream';
 import type { StatusPolicy } from '../../config/policies/json-map.ts';
 import type { CorsPolicy } from '../../core/policy/transform/cors.ts';
+import type { Coding } from './content-coding.ts';
+import type { UnreadableBody } from './unreadable-body.ts';
 
 /** The part of an exchange that transformations read; an `Exchange` is one. */
 export interface TransformSubject {
@@ -38,14 +40,27 @@ export interface CompiledRewrite {
   readonly ofMoreThanPath: boolean;
 }
 
-export interface CompiledJson {
+/** What is to be done with one body. */
+export interface BodyPlan {
+  /** Of the body, without its coding, or of one line or element of it. */
   readonly maxBytes: number;
   /** What cannot be reshaped is refused; else it passes as it is. */
   readonly refuses: boolean;
-  readonly kindOf: (fields: readonly string[]) => 'whole' | 'lines' | 'unreadable' | null;
-  /** Undefined: it is no JSON. */
-  readonly map: (subject: TransformSubject, body: Buffer) => Buffer | undefined;
-  readonly lines: (subject: TransformSubject) => Transform;
+  /** Taken off first. */
+  readonly coding: Coding | null;
+  /** Known before any of it has come; null: nothing speaks against it. */
+  readonly unreadable: UnreadableBody | null;
+  /** The fields that describe what becomes of it. */
+  readonly fields: (fields: readonly string[]) => string[];
+  /** Reshapes it as it passes; null: it is gathered, for `map`. */
+  readonly open: (() => Transform) | null;
+  /** Throws UnreadableBody. */
+  readonly map: (body: Buffer) => Buffer;
+}
+
+export interface CompiledBody {
+  /** Null: a body with these fields passes as it is. `status`: of a response. */
+  readonly plan: (subject: TransformSubject, fields: readonly string[], status: number) => BodyPlan | null;
 }
 
 export interface Compressed {
@@ -60,8 +75,8 @@ export interface CompiledTransform {
   readonly requestFields: FieldEditor | null;
   /** Null: the upstream gets the client's path and query. */
   readonly rewrite: CompiledRewrite | null;
-  readonly requestJson: CompiledJson | null;
-  readonly responseJson: CompiledJson | null;
+  readonly requestBody: CompiledBody | null;
+  readonly responseBody: CompiledBody | null;
   /** What becomes of a status of the upstream; null: each stays. */
   readonly status: StatusPolicy | null;
   /** Null: nothing is compressed here. */

@@ -132,7 +132,7 @@ function eachParent(
   }
 }
 
-/** Objects on the way are made when they are missing, arrays are not. */
+/** Objects on the way are made when they are missing, arrays are not: nor are objects that lead to one. */
 function setAt(value: JsonValue, path: JsonPath, given: JsonValue, depth = 0): void {
   const step = path[depth];
   if (step === undefined || typeof value !== 'object' || value === null) return;
@@ -153,7 +153,8 @@ function setAt(value: JsonValue, path: JsonPath, given: JsonValue, depth = 0): v
     value[step.name] = given;
     return;
   }
-  if (!Object.hasOwn(value, step.name) && path[depth + 1]?.kind === 'name') value[step.name] = {};
+  const leads = path.slice(depth + 1).every(({ kind }) => kind === 'name');
+  if (leads && !Object.hasOwn(value, step.name)) value[step.name] = {};
   const inner = Object.hasOwn(value, step.name) ? value[step.name] : undefined;
   if (inner !== undefined) setAt(inner, path, given, depth + 1);
 }
