@@ -22,17 +22,17 @@ function machine() {
 }
 
 /** How this run is repeated. */
-function commandLine(name) {
+function commandLine(script) {
   const given = process.argv.slice(2);
-  return ['npm run', `bench:${name}`, ...(given.length > 0 ? ['--', ...given] : [])].join(' ');
+  return ['npm run', script, ...(given.length > 0 ? ['--', ...given] : [])].join(' ');
 }
 
 /**
  * The end of every benchmark: writes `bench/results/<name>-<time>.json`, says how to repeat the run and on what it
- * ran, and sets the exit code.
+ * ran, and sets the exit code. `script`: of package.json.
  */
-export function conclude(name, flags, result, ok) {
-  const command = commandLine(name);
+export function conclude(name, flags, result, ok, script = `bench:${name}`) {
+  const command = commandLine(script);
   const path = saveResult(name, flags, { command, ...result });
   process.stdout.write(`command: ${command}\nmachine: ${JSON.stringify(machine())}\nraw figures: ${path}\n`);
   process.exitCode = ok ? 0 : 1;

@@ -118,6 +118,27 @@ export async function startSluice({
   return { ...handle, name, port, adminPort };
 }
 
+/** Starts `rollout up`: a gateway and the control API in one process; resolves when both listen. */
+export async function startUp({ dist, configPath, rolloutsDir, stateDir }) {
+  const handle = startProcess(process.execPath, [
+    join(resolve(ROOT, dist), 'bin', 'rollout.js'),
+    'up',
+    '--api',
+    '127.0.0.1:0',
+    '--gateway',
+    configPath,
+    '--rollouts',
+    rolloutsDir,
+    '--state-dir',
+    stateDir,
+    '--log-level',
+    'error',
+  ]);
+  const port = Number((await handle.matching(/^gateway +http:\/\/[^:]+:(\d+)/))[1]);
+  const [, url] = await handle.matching(/^control API +(http\S+)/);
+  return { ...handle, port, url };
+}
+
 /** Starts `rollout operator`, open to this machine; resolves when its control API listens, with its `url`. */
 export async function startOperator({ dist, configPath, rolloutsDir, stateDir, redisUrl }) {
   const handle = startProcess(process.execPath, [
