@@ -22,7 +22,7 @@ export function logExchange(exchange: Exchange, status: number, durationMs: numb
   else accessLog.write(accessLine(exchange, status, durationMs, logRules.redacted, weight));
 }
 
-const BROKEN: ReadonlySet<string> = new Set(['CLIENT_ABORTED', 'RESPONSE_BROKEN_OFF']);
+const BROKEN: ReadonlySet<string> = new Set(['CLIENT_ABORTED', 'CLIENT_TOO_SLOW', 'RESPONSE_BROKEN_OFF']);
 
 /** Only what a client can choose freely is escaped; ids, addresses and names have safe alphabets. */
 function accessLine(

@@ -5,9 +5,9 @@
  */
 
 import type { IncomingHttpHeaders } from 'node:http';
-import { LABEL } from '../core/domain/metric-names.ts';
 import { type BotRules, type BotVerdict, compileAgent, judgeClient } from '../core/policy/bots.ts';
 import { compileTrust } from './forwarded.ts';
+import { routeLabels } from './metric-labels.ts';
 
 type BotCounts = Record<BotVerdict, number>;
 
@@ -36,7 +36,7 @@ export class BotMetrics {
   readonly #counts = new Map<string, BotCounts>();
 
   counts(service: string, pattern: string): BotCounts {
-    const labels = `${LABEL.service}="${escaped(service)}",${LABEL.route}="${escaped(pattern)}"`;
+    const labels = routeLabels(service, pattern);
     const none = { ordinary: 0, crawler: 0, denied: 0, incomplete: 0, impostor: 0 };
     const counts = this.#counts.get(labels) ?? none;
     this.#counts.set(labels, counts);
@@ -57,8 +57,4 @@ export class BotMetrics {
       ...samples,
     ].join('\n')}\n`;
   }
-}
-
-function escaped(value: string): string {
-  return value.replace(/["\\\n]/g, (character) => (character === '\n' ? '\\n' : `\\${character}`));
 }

@@ -18,13 +18,14 @@ import type { Alarm } from './alarm.ts';
 import type { CacheRun } from './cache/cache-run.ts';
 import type { HttpCache } from './cache/http-cache.ts';
 import type { ClientRequest, ClientResponse } from './client.ts';
-import type { DeadlineWheel } from './deadlines.ts';
+import type { Deadline, DeadlineWheel } from './deadlines.ts';
 import type { GatewayErrorCode } from './gateway-errors.ts';
 import type { KeyOutcome } from './idempotency-metrics.ts';
 import type { IdempotentHold } from './idempotent-hold.ts';
 import type { LimitKeeper } from './limit-keeper.ts';
 import type { GatewayMetrics } from './metrics.ts';
 import type { OutcomeIndex } from './recorder.ts';
+import type { CallRelay, RunningAttempt, RunningMirror } from './running.ts';
 import type { CompiledRoute, ServiceVersion, Snapshot } from './snapshot.ts';
 import type { Tracer } from './tracing/tracer.ts';
 import type { OutgoingResponse } from './transform/transform-model.ts';
@@ -32,15 +33,6 @@ import type { TunnelSet } from './upgrade/tunnel-set.ts';
 import type { HeldSocket, RunningTunnel } from './upgrade/upgrade-model.ts';
 import type { RequestBody } from './upstream/request-body.ts';
 import type { Target } from './upstream/target.ts';
-
-/** Takes an answer in the place of the client's response. */
-export interface CallRelay {
-  /** False: it is none of gRPC. */
-  head(attempt: RunningAttempt): boolean;
-  /** False: not before the client has taken some of it; the attempt is then resumed. */
-  piece(piece: Buffer): boolean;
-  end(trailers: Readonly<Record<string, unknown>> | null): void;
-}
 
 /** A response that knows its exchange, so that its events need no closure of their own. */
 export class GatewayResponse extends ServerResponse<IncomingMessage> {
@@ -78,28 +70,6 @@ export interface Runtime {
   readonly onRecorded: (exchange: Exchange) => void;
 }
 
-/** What the stages may ask of the try that is under way. */
-export interface RunningAttempt {
-  readonly target: Target;
-  /** Of the response; 0 before there is one. */
-  readonly status: number;
-  /** Name, value, name, value …, as received; null before there is a response. */
-  readonly rawFields: readonly Buffer[] | null;
-  /** First response field of that name (lower case). */
-  field(name: string): string | undefined;
-  readonly times: { readonly flowMs: number };
-  /** `over` and `discarding`: nothing more will come of it. */
-  readonly phase: string;
-  /** Nobody waits for it any more. Idempotent. */
-  abandon(): void;
-  /** The response is complete as far as anybody cares; it counts as what its status says. */
-  discard(): void;
-  /** The response cannot be passed on: an error of the upstream. */
-  reject(): void;
-  /** The client can take more of the body. */
-  resume(): void;
-}
-
 /** Of either protocol. */
 export interface ExchangeResponse extends ClientResponse {
   exchange: Exchange | null;
@@ -126,15 +96,6 @@ export interface RunningTrace {
   endAttempt(attempt: TracedAttempt, outcome: OutcomeIndex, nowMs: number): void;
   /** The exchange is over. `status` 0: none was sent. */
   end(exchange: Exchange, status: number): void;
-}
-
-/** A request that is sent a second time once its answer has ended. */
-export interface RunningMirror {
-  /** Of the first answer's body, as the upstream sent it. */
-  piece(piece: Buffer): void;
-  end(): void;
-  /** There will be no whole answer. Idempotent, nothing after `end`. */
-  cancel(): void;
 }
 
 export class Exchange {
@@ -228,8 +189,10 @@ export class Exchange {
   standIn: ServiceVersion | null = null;
   /** Where the request waits for its turn; null: nowhere. */
   limiter: VersionLimiter | null = null;
-  /** Armed before and between attempts, and while the client is slow to take the end of the response. */
+  /** Armed before and between attempts. */
   alarm: Alarm | null = null;
+  /** Watches a client that does not take its response as fast as it comes; null until there was need. */
+  reader: Deadline | null = null;
   attempts = 0;
   /** Where attempts have failed; null before a first retry. */
   tried: Target[] | null = null;

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { LABEL } from '../core/domain/metric-names.ts';
+import { routeLabels } from './metric-labels.ts';
 
 export const KEY_OUTCOMES = [
   'claimed',
@@ -22,7 +22,7 @@ export class IdempotencyMetrics {
   readonly #counts = new Map<string, KeyCounts>();
 
   counts(service: string, pattern: string): KeyCounts {
-    const labels = `${LABEL.service}="${escaped(service)}",${LABEL.route}="${escaped(pattern)}"`;
+    const labels = routeLabels(service, pattern);
     const none = { claimed: 0, replayed: 0, in_flight: 0, other_request: 0, not_kept: 0, unavailable: 0 };
     const counts = this.#counts.get(labels) ?? none;
     this.#counts.set(labels, counts);
@@ -43,8 +43,4 @@ export class IdempotencyMetrics {
     }
     return `${lines.join('\n')}\n`;
   }
-}
-
-function escaped(value: string): string {
-  return value.replace(/["\\\n]/g, (character) => (character === '\n' ? '\\n' : `\\${character}`));
 }

@@ -4,9 +4,9 @@
  * @module
  */
 
-import { LABEL } from '../core/domain/metric-names.ts';
 import { KnownCallers, type LifecycleState } from '../core/policy/lifecycle.ts';
 import { MAX_COUNTED_CALLERS } from './limits.ts';
+import { escapeLabel, routeLabels } from './metric-labels.ts';
 
 /** Of one route. */
 export class LifecycleCounts {
@@ -26,7 +26,7 @@ export class LifecycleMetrics {
   readonly #routes = new Map<string, LifecycleCounts>();
 
   counts(service: string, pattern: string, route: string): LifecycleCounts {
-    const labels = `${LABEL.service}="${escaped(service)}",${LABEL.route}="${escaped(pattern)}",route="${escaped(route)}"`;
+    const labels = `${routeLabels(service, pattern)},route="${escapeLabel(route)}"`;
     const counts = this.#routes.get(labels) ?? new LifecycleCounts();
     this.#routes.set(labels, counts);
     return counts;
@@ -38,7 +38,7 @@ export class LifecycleMetrics {
       [...byCaller].flatMap(([caller, counts]) =>
         Object.entries(counts).map(
           ([state, count]) =>
-            `sluice_deprecated_requests_total{${labels},caller="${escaped(caller)}",state="${state}"} ${count}`,
+            `sluice_deprecated_requests_total{${labels},caller="${escapeLabel(caller)}",state="${state}"} ${count}`,
         ),
       ),
     );
@@ -49,8 +49,4 @@ export class LifecycleMetrics {
       ...samples,
     ].join('\n')}\n`;
   }
-}
-
-function escaped(value: string): string {
-  return value.replace(/["\\\n]/g, (character) => (character === '\n' ? '\\n' : `\\${character}`));
 }

@@ -4,8 +4,8 @@
  * @module
  */
 
-import { LABEL } from '../core/domain/metric-names.ts';
 import type { InFlightGate } from '../core/policy/in-flight.ts';
+import { escapeLabel, routeLabels } from './metric-labels.ts';
 
 /** Requests that one limit of one route decided on. */
 export interface LimitCounts {
@@ -26,7 +26,7 @@ export class LimitMetrics {
   readonly #counts = new Map<string, LimitCounts>();
 
   counts(service: string, pattern: string, limit: string): LimitCounts {
-    const labels = `${LABEL.service}="${escaped(service)}",${LABEL.route}="${escaped(pattern)}",limit="${escaped(limit)}"`;
+    const labels = `${routeLabels(service, pattern)},limit="${escapeLabel(limit)}"`;
     const counts = this.#counts.get(labels) ?? { allowed: 0, refused: 0, withoutState: 0 };
     this.#counts.set(labels, counts);
     return counts;
@@ -34,8 +34,8 @@ export class LimitMetrics {
 
   /** Shows how many requests of a route are under way. */
   watchInFlight(service: string, pattern: string, route: string, gate: InFlightGate): void {
-    const labels = `${LABEL.service}="${escaped(service)}",${LABEL.route}="${escaped(pattern)}"`;
-    this.#inFlight.set(`${labels},route="${escaped(route)}"`, gate);
+    const labels = routeLabels(service, pattern);
+    this.#inFlight.set(`${labels},route="${escapeLabel(route)}"`, gate);
   }
 
   /** Prometheus text format 0.0.4; empty without limits. */
@@ -60,8 +60,4 @@ export class LimitMetrics {
       lines.push(`sluice_route_in_flight{${labels}} ${gate.count}`);
     return `${lines.join('\n')}\n`;
   }
-}
-
-function escaped(value: string): string {
-  return value.replace(/["\\\n]/g, (character) => (character === '\n' ? '\\n' : `\\${character}`));
 }

@@ -61,6 +61,10 @@ export const TUNNEL_GOODBYE_MS = 250;
 export const IDLE_GRACE_MS = 1_000;
 /** After that, connections accepted last get this long to send their request. */
 export const LAST_ACCEPTED_MS = 500;
+/** A client that takes nothing of a response that belongs to no route is gone after this. */
+export const READER_IDLE_MS = 60_000;
+/** Parts in which a body goes out that is here as a whole, bytes: what is taken of it is seen part by part. */
+export const BODY_PART_BYTES = 65_536;
 /** What is left of the access log gets this long to reach the disk at the end. */
 export const LOG_FLUSH_MS = 1_000;
 /** What a health check reads of an answer, bytes. */
@@ -83,6 +87,8 @@ export const H2_IDLE_MS = 60_000;
 export const MAX_H2_CLIENT_STREAMS = 128;
 /** Bytes of one request body over HTTP/2 that a client may send ahead. */
 export const H2_CLIENT_WINDOW_BYTES = 65_535;
+/** A client that was told goodbye over HTTP/2 and does not take even that is cut off after this. */
+export const H2_GOODBYE_MS = 5_000;
 /** What Node may hold for one HTTP/2 connection of a client, megabytes. */
 export const MAX_H2_SESSION_MB = 8;
 /** Requests that a client may call off on one HTTP/2 connection at once, and then per second. */

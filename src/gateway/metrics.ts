@@ -11,6 +11,8 @@ import { IdempotencyMetrics } from './idempotency-metrics.ts';
 import { AuthMetrics } from './identity/auth-metrics.ts';
 import { LifecycleMetrics } from './lifecycle-metrics.ts';
 import { LimitMetrics } from './limit-metrics.ts';
+import { escapeLabel, routeLabels } from './metric-labels.ts';
+import { SlowReaderMetrics } from './slow-reader-metrics.ts';
 import { TraceMetrics } from './tracing/trace-metrics.ts';
 import { TunnelMetrics } from './upgrade/tunnel-metrics.ts';
 
@@ -74,7 +76,7 @@ export class ServerSeries {
   readonly #labels: string;
 
   constructor(metrics: GatewayMetrics, service: string, pattern: string) {
-    this.#labels = `${LABEL.service}="${escapeLabel(service)}",${LABEL.route}="${escapeLabel(pattern)}"`;
+    this.#labels = routeLabels(service, pattern);
     this.#byVersion = metrics.serverSeries(this.#labels);
   }
 
@@ -113,6 +115,7 @@ export class GatewayMetrics {
   readonly bots = new BotMetrics();
   readonly auth = new AuthMetrics();
   readonly tunnels = new TunnelMetrics();
+  readonly slowReaders = new SlowReaderMetrics();
   readonly lifecycle = new LifecycleMetrics();
   readonly traces = new TraceMetrics();
   readonly #server = new Map<string, Map<string, Map<number, DurationSeries>>>();
@@ -121,7 +124,7 @@ export class GatewayMetrics {
   readonly #cache = new Map<string, CacheCounts>();
 
   cacheCounts(service: string, pattern: string): CacheCounts {
-    const labels = `${LABEL.service}="${escapeLabel(service)}",${LABEL.route}="${escapeLabel(pattern)}"`;
+    const labels = routeLabels(service, pattern);
     const counts = this.#cache.get(labels) ?? newCacheCounts();
     this.#cache.set(labels, counts);
     return counts;
@@ -170,6 +173,7 @@ export class GatewayMetrics {
       this.bots.render() +
       this.auth.render() +
       this.tunnels.render() +
+      this.slowReaders.render() +
       this.lifecycle.render() +
       this.traces.render()
     );
@@ -215,8 +219,4 @@ function renderCache(routes: ReadonlyMap<string, CacheCounts>): string {
       lines.push(`${name}{${labels},result="${outcome}"} ${counts[outcome]}`);
   }
   return `${lines.join('\n')}\n`;
-}
-
-function escapeLabel(value: string): string {
-  return value.replace(/["\\\n]/g, (character) => (character === '\n' ? '\\n' : `\\${character}`));
 }

@@ -52,6 +52,17 @@ describe('listeners', () => {
     expect(load(listener)?.hsts).toBe(expected);
   });
 
+  it('say how fast clients have to send and to read', () => {
+    const written = 'limits: { minBytesPerSecond: 0, grace: 1s, minReadBytesPerSecond: 9000, readGrace: 1m }';
+    expect(load(written)?.limits).toMatchObject({
+      minBytesPerSecond: 0,
+      graceMs: 1_000,
+      minReadBytesPerSecond: 9_000,
+      readGraceMs: 60_000,
+    });
+    expect(load(TLS)?.limits).toMatchObject({ minReadBytesPerSecond: 1_000, readGraceMs: 30_000 });
+  });
+
   it.each([
     ['redirect: https', 443],
     ['redirect: { port: 8443 }', 8443],

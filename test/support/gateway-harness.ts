@@ -178,7 +178,7 @@ export function raw(port: number, bytes: string, onSocket?: (socket: Socket) => 
 }
 
 /** Waits until `check` returns something other than undefined or false; fails after `timeoutMs`. */
-export async function eventually<T>(check: () => T | undefined | false, timeoutMs = 5_000): Promise<T> {
+export async function eventually<T>(check: () => T | undefined | false, timeoutMs = 20_000): Promise<T> {
   const deadline = performance.now() + timeoutMs;
   for (;;) {
     const value = check();

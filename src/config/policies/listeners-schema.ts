@@ -99,6 +99,13 @@ const limits = z.strictObject({
   grace: duration(0, 5 * MINUTE)
     .optional()
     .meta({ description: 'How long a body may fall behind that speed. Default 5s.' }),
+  minReadBytesPerSecond: z.int().min(0).max(1_048_576).optional().meta({
+    description:
+      'A client that takes its response slower is cut off; 0 for none. Event streams, gRPC and upgrades are exempt. Default 1000.',
+  }),
+  readGrace: duration(0, 5 * MINUTE)
+    .optional()
+    .meta({ description: 'How long a client may fall behind that speed. Default 30s.' }),
 });
 
 const proxyProtocol = z.strictObject({

@@ -41,6 +41,9 @@ export interface ListenerLimits {
   /** Of a request body; 0: none. */
   readonly minBytesPerSecond: number;
   readonly graceMs: number;
+  /** Of a response, while some of it waits for the client; 0: none. */
+  readonly minReadBytesPerSecond: number;
+  readonly readGraceMs: number;
 }
 
 export const DEFAULT_LISTENER_LIMITS: ListenerLimits = {
@@ -55,6 +58,9 @@ export const DEFAULT_LISTENER_LIMITS: ListenerLimits = {
   keepAliveMs: 75_000,
   minBytesPerSecond: 240,
   graceMs: 5_000,
+  // Every slow reader holds a connection to an upstream. The grace is for clients that pause, such as players.
+  minReadBytesPerSecond: 1_000,
+  readGraceMs: 30_000,
 };
 
 /** The PROXY protocol, as a listener wants it. */
@@ -102,7 +108,7 @@ export function completeListener(written: ListenerYaml, configPath: string): Lis
 }
 
 function completeLimits(written: NonNullable<ListenerYaml['limits']>): ListenerLimits {
-  const { headersTimeout, requestTimeout, keepAlive, grace, ...counts } = written;
+  const { headersTimeout, requestTimeout, keepAlive, grace, readGrace, ...counts } = written;
   const defaults = DEFAULT_LISTENER_LIMITS;
   return {
     maxConnections: counts.maxConnections ?? defaults.maxConnections,
@@ -114,6 +120,8 @@ function completeLimits(written: NonNullable<ListenerYaml['limits']>): ListenerL
     keepAliveMs: keepAlive ?? defaults.keepAliveMs,
     minBytesPerSecond: counts.minBytesPerSecond ?? defaults.minBytesPerSecond,
     graceMs: grace ?? defaults.graceMs,
+    minReadBytesPerSecond: counts.minReadBytesPerSecond ?? defaults.minReadBytesPerSecond,
+    readGraceMs: readGrace ?? defaults.readGraceMs,
   };
 }
 

@@ -10,7 +10,7 @@ import { currentAgeMs } from '../../core/policy/cache/freshness.ts';
 import { mayServeOnError } from '../../core/policy/cache/reuse.ts';
 import { ifRangeHolds, isNotModified } from '../../core/policy/cache/validation.ts';
 import type { Exchange } from '../exchange.ts';
-import { watchReader } from '../slow-reader.ts';
+import { watchRest } from '../slow-reader.ts';
 import { sendWhole } from '../transform/outgoing.ts';
 import type { CacheRun } from './cache-run.ts';
 import type { StoredResponse } from './stored-response.ts';
@@ -48,7 +48,7 @@ export function answerFromStored(
   own.push('Cache-Status', formatCacheStatus(CACHE_NAME, { ...report, ttlS }));
   const { status, fields, body } = selectPart(run, stored, nowMs);
   sendWhole(exchange, status, own.concat(fields), exchange.method === 'HEAD' ? EMPTY : body);
-  if (response.writableLength > 0 || !response.writableEnded) watchReader(exchange);
+  watchRest(exchange);
 }
 
 /** Serves the stale response instead of an error, when there is one that may. True: answered. */

@@ -7,8 +7,10 @@
 import type { CallBinding } from '../../config/policies/proto-file.ts';
 import { fieldNamed } from '../../config/policies/proto-file.ts';
 import { decodeGrpcMessage, GRPC_NAMES, httpOfGrpc, isGrpc } from '../../core/policy/grpc/status.ts';
-import type { CallRelay, Exchange, RunningAttempt } from '../exchange.ts';
+import type { Exchange } from '../exchange.ts';
 import { replyProblem } from '../problem.ts';
+import type { CallRelay, RunningAttempt } from '../running.ts';
+import { watchReader } from '../slow-reader.ts';
 import { sendHead, sendWhole } from '../transform/outgoing.ts';
 import { MessageReader } from './message-frames.ts';
 import { writeField, writeMessage } from './proto-json.ts';
@@ -115,6 +117,7 @@ export class CallReply implements CallRelay {
     this.#exchange.bytesOut += piece.length;
     if (response.write(piece)) return;
     this.#flows = false;
+    watchReader(this.#exchange);
     response.once('drain', () => this.#attempt?.resume());
   }
 

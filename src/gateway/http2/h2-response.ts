@@ -128,6 +128,8 @@ export class H2Response extends EventEmitter implements ClientResponse {
     this.#stream.close(
       this.#stream.headersSent ? constants.NGHTTP2_INTERNAL_ERROR : constants.NGHTTP2_CANCEL,
     );
+    // On a connection that takes nothing, the frame that says so would hold the stream for ever.
+    setImmediate(() => this.#stream.destroy());
   }
 
   #inform(head: OutgoingHttpHeaders): void {

@@ -18,6 +18,7 @@ import type { ClientRequest } from '../client.ts';
 import type { ExchangeResponse } from '../exchange.ts';
 import {
   H2_CLIENT_WINDOW_BYTES,
+  H2_GOODBYE_MS,
   H2_RESET_BURST,
   H2_RESETS_PER_SECOND,
   MAX_H2_CLIENT_STREAMS,
@@ -102,23 +103,25 @@ export class H2Sessions {
     const resets = new ResetAllowance(performance.now());
     session.on('error', () => session.destroy());
     session.on('close', () => this.#sessions.delete(session));
+    // Node's own timer of a session counts pings as life, and never rings where the client takes nothing.
+    const goodbyeAfter = (ms: number): NodeJS.Timeout => setTimeout(() => sayGoodbye(session, socket), ms);
     // Until the first request as short as a request head may take, then as long as an idle connection may live.
-    session.setTimeout(limits.headersTimeoutMs, () => {
-      if (open === 0) session.close();
-    });
+    let idle = goodbyeAfter(limits.headersTimeoutMs);
+    socket.once('close', () => clearTimeout(idle));
     const onStream = (
       stream: ServerHttp2Stream,
       headers: IncomingHttpHeaders,
       flags: number,
       raw: unknown,
     ): void => {
-      if (open === 0) session.setTimeout(limits.keepAliveMs);
+      clearTimeout(idle);
       open += 1;
       const bodyless = (flags & constants.NGHTTP2_FLAG_END_STREAM) !== 0;
       const request = new H2Request(stream, headers, Array.isArray(raw) ? raw : [], socket, bodyless);
       const response = new H2Response(stream, socket, request.method === 'HEAD');
       response.once('close', () => {
         open -= 1;
+        if (open === 0 && !socket.destroyed) idle = goodbyeAfter(limits.keepAliveMs);
         if (!response.writableFinished && !resets.take(performance.now())) {
           session.goaway(constants.NGHTTP2_ENHANCE_YOUR_CALM);
           session.destroy();
@@ -129,6 +132,13 @@ export class H2Sessions {
     session.on('stream', onStream);
     if (this.#leaving) session.close();
   }
+}
+
+/** Node waits for ever until a closed connection has taken what is left for it. */
+function sayGoodbye(session: ServerHttp2Session, socket: Socket): void {
+  session.close();
+  const timer = setTimeout(() => socket.destroy(), H2_GOODBYE_MS);
+  socket.once('close', () => clearTimeout(timer));
 }
 
 /** Requests that a client may call off: as many as people do, not as many as make work for nothing (CVE-2023-44487). */

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { LABEL } from '../../core/domain/metric-names.ts';
+import { escapeLabel, routeLabels } from '../metric-labels.ts';
 
 export const AUTH_OUTCOMES = [
   'accepted',
@@ -39,7 +39,7 @@ export class AuthMetrics {
   readonly #providers = new Map<string, ProviderHealth>();
 
   counts(service: string, pattern: string): AuthCounts {
-    const labels = `${LABEL.service}="${escaped(service)}",${LABEL.route}="${escaped(pattern)}"`;
+    const labels = routeLabels(service, pattern);
     const none = Object.fromEntries(AUTH_OUTCOMES.map((outcome) => [outcome, 0])) as AuthCounts; // Every key.
     const counts = this.#counts.get(labels) ?? none;
     this.#counts.set(labels, counts);
@@ -48,7 +48,7 @@ export class AuthMetrics {
 
   /** `kind`: `jwt` or `introspection`. */
   provider(kind: string, name: string): ProviderHealth {
-    const labels = `kind="${kind}",provider="${escaped(name)}"`;
+    const labels = `kind="${kind}",provider="${escapeLabel(name)}"`;
     const health = this.#providers.get(labels) ?? { down: false, failures: 0, staleUses: 0 };
     this.#providers.set(labels, health);
     return health;
@@ -93,8 +93,4 @@ function family(name: string, type: string, help: string, samples: readonly stri
   if (samples.length === 0) return '';
   const lines = samples.map((sample) => `${name}${sample}`);
   return `# HELP ${name} ${help}\n# TYPE ${name} ${type}\n${lines.join('\n')}\n`;
-}
-
-function escaped(value: string): string {
-  return value.replace(/["\\\n]/g, (character) => (character === '\n' ? '\\n' : `\\${character}`));
 }

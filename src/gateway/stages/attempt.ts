@@ -131,7 +131,7 @@ function onFail(current: Attempt, failure: AttemptTrouble): void {
   const { exchange } = current;
   if (exchange.relaying || exchange.recorded) {
     exchange.hold?.release();
-    replyProblem(exchange, failure === 'client-stalled' ? 'CLIENT_ABORTED' : 'RESPONSE_BROKEN_OFF', '');
+    replyProblem(exchange, failure === 'client-stalled' ? 'CLIENT_TOO_SLOW' : 'RESPONSE_BROKEN_OFF', '');
     return;
   }
   const kind = failureOfTrouble(failure);

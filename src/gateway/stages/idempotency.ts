@@ -15,7 +15,7 @@ import { IdempotentHold, type StoredAnswer } from '../idempotent-hold.ts';
 import { compileLimitKey } from '../limit-key.ts';
 import { IDEMPOTENCY_WAIT_MS } from '../limits.ts';
 import { replyProblem } from '../problem.ts';
-import { watchReader } from '../slow-reader.ts';
+import { watchRest } from '../slow-reader.ts';
 import { collectBody, watchSender } from '../slow-sender.ts';
 import type { CompiledRoute } from '../snapshot.ts';
 import { claimText } from '../sticky.ts';
@@ -172,7 +172,7 @@ function replay(exchange: Exchange, text: string, counts: KeyCounts): void {
     ...(exchange.addedFields ?? []),
   ];
   sendWhole(exchange, status, [...fields, ...own], bytes);
-  if (exchange.response.writableLength > 0 || !exchange.response.writableEnded) watchReader(exchange);
+  watchRest(exchange);
 }
 
 function withoutState(exchange: Exchange, whenDown: 'allow' | 'deny', counts: KeyCounts): void {

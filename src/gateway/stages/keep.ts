@@ -13,7 +13,8 @@ import type { CacheRun } from '../cache/cache-run.ts';
 import { tagsOf } from '../cache/purge-match.ts';
 import { fieldOf, requestFacts } from '../cache/request-facts.ts';
 import { freshenedResponse, responseFacts, type StoredResponse } from '../cache/stored-response.ts';
-import type { Exchange, RunningAttempt } from '../exchange.ts';
+import type { Exchange } from '../exchange.ts';
+import type { RunningAttempt } from '../running.ts';
 import { resourceKey } from './cache.ts';
 import { responseFields } from './relay.ts';
 

@@ -16,6 +16,7 @@ export function record(exchange: Exchange): void {
   exchange.recorded = true;
   const { response, runtime } = exchange;
   if (exchange.alarm !== null) runtime.wheel.disarm(exchange.alarm);
+  if (exchange.reader !== null) runtime.wheel.disarm(exchange.reader);
   exchange.limiter?.leave(exchange);
   exchange.mirror?.cancel();
   exchange.slot?.gate.leave(exchange.slot.key);
@@ -36,6 +37,7 @@ export function record(exchange: Exchange): void {
   const durationMs = runtime.monotonicMs() - exchange.startedMs;
   if (exchange.tunnel === null) {
     if (!response.writableFinished && exchange.errorCode === '') exchange.errorCode = 'CLIENT_ABORTED';
+    if (exchange.errorCode === 'CLIENT_TOO_SLOW') runtime.metrics.slowReaders.count(exchange.route);
     countResponse(exchange);
   } else {
     noteTunnel(exchange, exchange.tunnel);
@@ -58,7 +60,9 @@ export function countResponse(exchange: Exchange): void {
   series.observe(version?.name ?? '', exchange.method, status, latencyMs);
   if (version === null || exchange.forced) return;
   const outcome = responseOutcome(exchange, response.writableFinished || tunnel !== null, status);
-  const timed = outcome !== OUTCOME.clientAborted || exchange.body?.lacksPieces !== true;
+  // Neither a request nor a response that its client held up says how fast the version is.
+  const heldUp = exchange.body?.lacksPieces === true || exchange.errorCode === 'CLIENT_TOO_SLOW';
+  const timed = outcome !== OUTCOME.clientAborted || !heldUp;
   version.counter.responses.record(outcome, timed ? latencyMs : null);
 }
 

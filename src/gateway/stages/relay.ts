@@ -4,10 +4,11 @@
  * @module
  */
 
-import type { Exchange, RunningAttempt } from '../exchange.ts';
+import type { Exchange } from '../exchange.ts';
 import { KIND, mayBeNominated, responseKind } from '../field-kinds.ts';
 import { startMirror } from '../mirror/mirror-run.ts';
-import { watchReader } from '../slow-reader.ts';
+import type { RunningAttempt } from '../running.ts';
+import { watchReader, watchRest } from '../slow-reader.ts';
 import { addTrailers } from '../trailers.ts';
 import { sendHead } from '../transform/outgoing.ts';
 import type { Attempt } from '../upstream/attempt.ts';
@@ -99,8 +100,10 @@ export function relayPiece(attempt: Attempt, piece: Buffer): void {
   if (exchange.bytesOut === exchange.expectedBytes) {
     // The last piece goes out together with the end, and the head when nothing went before: one write.
     response.end(piece);
-  } else if (!response.write(piece) && !response.destroyed && (hold === null || hold.settled)) {
+  } else if (!response.write(piece) && !response.destroyed) {
+    watchReader(exchange);
     // What an idempotency key keeps is taken whole: a slow reader must not cost the answer.
+    if (hold !== null && !hold.settled) return;
     attempt.pause();
     response.once('drain', resumeAttempt);
   }
@@ -116,7 +119,7 @@ export function relayEnd({ exchange, trailers }: Attempt): void {
   if (exchange.call !== null) exchange.call.end(trailers);
   else if (exchange.outgoing !== null) exchange.outgoing.end();
   else if (!response.writableEnded) response.end();
-  if (response.writableLength > 0 || !response.writableEnded) watchReader(exchange);
+  watchRest(exchange);
 }
 
 function resumeAttempt(this: unknown): void {

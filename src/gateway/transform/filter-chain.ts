@@ -6,6 +6,7 @@
 
 import type { Transform } from 'node:stream';
 import type { Exchange } from '../exchange.ts';
+import { watchReader } from '../slow-reader.ts';
 
 /** From one filter to the next and to the client, each waiting for the one behind it. */
 export function connectFilters(exchange: Exchange, chain: readonly Transform[]): void {
@@ -20,6 +21,7 @@ export function connectFilters(exchange: Exchange, chain: readonly Transform[]):
   last?.on('data', (piece: Buffer) => {
     exchange.bytesOut += piece.length;
     if (response.write(piece) || response.destroyed) return;
+    watchReader(exchange);
     last.pause();
     response.once('drain', () => last.resume());
   });

@@ -7,10 +7,12 @@
 import type { Transform } from 'node:stream';
 import type { Exchange } from '../exchange.ts';
 import { replyProblem } from '../problem.ts';
+import { watchReader } from '../slow-reader.ts';
 import { knownTrouble } from './body-plan.ts';
 import { BodyGatherer, openDecoder } from './content-coding.ts';
 import { fieldsOfChangedBody, fieldsWithout } from './field-list.ts';
 import { connectFilters, leaveRest } from './filter-chain.ts';
+import { endWith } from './in-parts.ts';
 import { filtersOf, sendOwn, writeHead } from './own-response.ts';
 import type { BodyPlan, CompiledTransform, OutgoingResponse } from './transform-model.ts';
 import { UnreadableBody } from './unreadable-body.ts';
@@ -94,14 +96,25 @@ class Outgoing implements OutgoingResponse {
     } else if (this.#gatherer !== null) {
       this.#gatherer.end();
     } else {
-      this.#finish();
+      this.#finish(null);
     }
   }
 
-  #finish(): void {
+  endWith(rest: Buffer): void {
+    if (this.#replacement === null && this.#gatherer === null) {
+      this.#finish(rest);
+      return;
+    }
+    if (rest.length > 0) this.write(rest);
+    this.end();
+  }
+
+  /** `rest`: a body that is here as a whole. */
+  #finish(rest: Buffer | null): void {
     const [first] = this.#chain;
-    if (first === undefined) this.#exchange.response.end();
-    else first.end();
+    if (first !== undefined) first.end(rest);
+    else if (rest !== null) endWith(this.#exchange, rest);
+    else this.#exchange.response.end();
   }
 
   #pass(piece: Buffer): boolean {
@@ -116,6 +129,7 @@ class Outgoing implements OutgoingResponse {
     const { response } = this.#exchange;
     this.#exchange.bytesOut += piece.length;
     if (response.write(piece)) return true;
+    watchReader(this.#exchange);
     response.once('drain', resumeAttempt);
     return false;
   }
@@ -160,8 +174,7 @@ class Outgoing implements OutgoingResponse {
     this.#head.fields = [...plan.fields(this.#head.fields), 'Content-Length', String(sent.length)];
     this.#sendHead([]);
     this.#gatherer = null;
-    if (sent.length > 0) this.#pass(sent);
-    this.#finish();
+    this.#finish(sent);
   }
 
   /** It is refused, or goes on as it came. */
@@ -175,7 +188,7 @@ class Outgoing implements OutgoingResponse {
     this.#gatherer = null;
     this.#raw = null;
     for (const piece of raw) this.#pass(piece);
-    if (this.#ended) this.#finish();
+    if (this.#ended) this.#finish(null);
     else this.#exchange.attempt?.resume();
   }
 
@@ -253,13 +266,7 @@ export function sendHead(exchange: Exchange, status: number, fields: string[]): 
 /** Sends a response whose body is here. */
 export function sendWhole(exchange: Exchange, status: number, fields: string[], body: Buffer): void {
   sendHead(exchange, status, fields);
-  const { outgoing, response } = exchange;
-  if (outgoing === null) {
-    exchange.bytesOut = body.length;
-    if (body.length === 0) response.end();
-    else response.end(body);
-    return;
-  }
-  if (body.length > 0) outgoing.write(body);
-  outgoing.end();
+  const { outgoing } = exchange;
+  if (outgoing === null) endWith(exchange, body);
+  else outgoing.endWith(body);
 }

@@ -6,6 +6,7 @@
 
 import { STATUS_CODES } from 'node:http';
 import type { Exchange } from '../exchange.ts';
+import { watchRest } from '../slow-reader.ts';
 import type { CompiledTransform } from './transform-model.ts';
 
 export function writeHead({ response, runtime }: Exchange, status: number, fields: string[]): void {
@@ -28,4 +29,5 @@ export function sendOwn(exchange: Exchange, status: number, fields: string[], bo
   exchange.bytesOut = exchange.method === 'HEAD' ? 0 : body.length;
   writeHead(exchange, status, edited);
   exchange.response.end(body);
+  watchRest(exchange);
 }

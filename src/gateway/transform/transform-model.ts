@@ -92,6 +92,8 @@ export interface OutgoingResponse {
   /** False: not before the client has taken some of it; the attempt is then resumed. */
   write(piece: Buffer): boolean;
   end(): void;
+  /** Ends with a body that is here as a whole. */
+  endWith(body: Buffer): void;
   /** Nothing has been sent yet: the body is gathered first. */
   readonly holdsBack: boolean;
 }

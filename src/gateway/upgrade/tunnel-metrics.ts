@@ -4,7 +4,7 @@
  * @module
  */
 
-import { LABEL } from '../../core/domain/metric-names.ts';
+import { routeLabels } from '../metric-labels.ts';
 
 /** Who or what ended a tunnel. `reset`: the upstream broke off. */
 export const TUNNEL_ENDS = ['client', 'upstream', 'idle', 'reset', 'drain'] as const;
@@ -16,7 +16,7 @@ export class TunnelMetrics {
   readonly #counts = new Map<string, TunnelCounts>();
 
   counts(service: string, pattern: string): TunnelCounts {
-    const labels = `${LABEL.service}="${escaped(service)}",${LABEL.route}="${escaped(pattern)}"`;
+    const labels = routeLabels(service, pattern);
     const counts = this.#counts.get(labels) ?? {
       open: 0,
       client: 0,
@@ -45,8 +45,4 @@ export class TunnelMetrics {
     ];
     return `${lines.join('\n')}\n`;
   }
-}
-
-function escaped(value: string): string {
-  return value.replace(/["\\\n]/g, (character) => (character === '\n' ? '\\n' : `\\${character}`));
 }
