@@ -64,7 +64,9 @@ function gatewayTo(upstream: Upstream, limits: Partial<ListenerLimits>, idleMs =
 
 /** Asks over HTTP/1.1 and takes `bytes` at each tick; `taken` grows until the connection ends. */
 function reader(gateway: Gateway, bytes: number, everyMs: number) {
-  const socket = connect({ port: portOf(gateway), host: '127.0.0.1', highWaterMark: bytes });
+  // Of streams in general, though the types of sockets do not name it.
+  const room = { highWaterMark: bytes };
+  const socket = connect(Object.assign({ port: portOf(gateway), host: '127.0.0.1' }, room));
   const state = { socket, taken: 0, ended: false };
   socket.on('error', () => {});
   socket.on('close', () => {
