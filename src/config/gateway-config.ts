@@ -116,6 +116,7 @@ function buildService(source: YamlSource, name: string, yaml: GatewayYaml['servi
     slowStartMs: yaml.slowStart ?? 0,
     outlier: completeOutlier(yaml.outlier),
     trailers: yaml.trailers ?? [],
+    requestTrailers: yaml.requestTrailers ?? [],
     health: completeHealth(yaml.health),
     localZone: completeLocalZone(yaml.localZone),
     defaultVersion,

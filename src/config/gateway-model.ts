@@ -69,6 +69,8 @@ export interface Service {
   readonly outlier: OutlierLimits | null;
   /** Response trailers that are passed on, lower case. */
   readonly trailers: readonly string[];
+  /** Request trailers that upstreams get, lower case. */
+  readonly requestTrailers: readonly string[];
   /** Null: endpoints are not checked. */
   readonly health: HealthPolicy | null;
   /** 0–1: with this share of the endpoints in the gateway's zone well, attempts stay there. Null: zones do not matter. */

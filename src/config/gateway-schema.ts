@@ -24,7 +24,7 @@ import { outlierField } from './policies/outlier.ts';
 import { PRESETS } from './policies/presets.ts';
 import { conditionFields } from './policies/route-conditions.ts';
 import { tracingField } from './policies/tracing.ts';
-import { trailersField } from './policies/trailers.ts';
+import { requestTrailersField, trailersField } from './policies/trailers.ts';
 import { transcodeField } from './policies/transcode.ts';
 import { transformFields } from './policies/transform.ts';
 import { upgradeField } from './policies/upgrade.ts';
@@ -78,6 +78,7 @@ const service = z.strictObject({
   tls: tlsField,
   protocol: protocolField,
   trailers: trailersField,
+  requestTrailers: requestTrailersField,
   slowStart: duration(0, HOUR).optional().meta({
     description: 'A new or recovered endpoint gets its full share only after this time. Default: at once.',
   }),

@@ -26,6 +26,8 @@ export interface ClientRequest extends BodySource {
   readonly httpVersionMinor: number;
   readonly rawHeaders: string[];
   readonly headers: IncomingHttpHeaders;
+  /** Name, value, name, value … as received; filled when all of the body was read. */
+  readonly rawTrailers: string[];
   readonly socket: Socket;
   /** It is a gRPC call. Left out where that cannot be (HTTP/1.1 clients get no trailers). */
   readonly grpc?: boolean;

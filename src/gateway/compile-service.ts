@@ -48,6 +48,7 @@ export function compileService(
     versions,
     defaultVersion,
     trailers: service.trailers.length === 0 ? null : new Set(service.trailers),
+    requestTrailers: service.requestTrailers.length === 0 ? null : new Set(service.requestTrailers),
     health: service.health !== null,
     split: parts.splits.slot(service.name),
     sample: parts.recorder.sample(service.name),

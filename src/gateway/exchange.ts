@@ -33,6 +33,7 @@ import type { TunnelSet } from './upgrade/tunnel-set.ts';
 import type { HeldSocket, RunningTunnel } from './upgrade/upgrade-model.ts';
 import type { RequestBody } from './upstream/request-body.ts';
 import type { Target } from './upstream/target.ts';
+import type { RequestTrailers } from './upstream/upstream-pool.ts';
 
 /** A response that knows its exchange, so that its events need no closure of their own. */
 export class GatewayResponse extends ServerResponse<IncomingMessage> {
@@ -134,6 +135,8 @@ export class Exchange {
   /** Name, value, name, value …: what the upstream will get; stages append. */
   upstreamFields: string[] = [];
   clientIp = '';
+  /** What follows the body; null: nothing that the upstream gets. */
+  trailers: RequestTrailers | null = null;
   /** Path and query that the upstream gets instead of the client's; null: the same. */
   upstreamTarget: string | null = null;
   /** As sent; empty when absent or repeated. */

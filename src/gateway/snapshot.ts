@@ -54,6 +54,8 @@ export interface CompiledService {
   readonly defaultVersion: ServiceVersion;
   /** Names of response trailers that are passed on, lower case. Null: none. */
   readonly trailers: ReadonlySet<string> | null;
+  /** Names of request trailers that its upstreams get, lower case. Null: none. */
+  readonly requestTrailers: ReadonlySet<string> | null;
   /** Its endpoints are checked. */
   readonly health: boolean;
   readonly split: SplitSlot;

@@ -1,13 +1,6 @@
 import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import {
-  createSecureServer,
-  createServer,
-  type Http2Server,
-  type IncomingHttpHeaders,
-  type ServerHttp2Session,
-  type ServerHttp2Stream,
-} from 'node:http2';
+import { createSecureServer, type IncomingHttpHeaders, type ServerHttp2Stream } from 'node:http2';
 import { createServer as createHttps } from 'node:https';
 import {
   type AddressInfo,
@@ -33,6 +26,7 @@ import {
   type Reply,
   raw,
 } from '../support/gateway-harness.ts';
+import { type H2Upstream, h2Upstream, type OnStream } from '../support/h2-upstream.ts';
 
 let harness: GatewayHarness;
 
@@ -42,35 +36,13 @@ beforeEach(async () => {
 
 afterEach(() => harness.close());
 
-type OnStream = (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => void;
-
-interface H2Upstream {
-  readonly url: string;
-  readonly sessions: ServerHttp2Session[];
-  readonly server: Http2Server;
-}
-
 async function listen(server: Server): Promise<number> {
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return (server.address() as AddressInfo).port;
 }
 
 /** HTTP/2 without TLS. */
-async function h2(onStream: OnStream): Promise<H2Upstream> {
-  const server = createServer();
-  const sessions: ServerHttp2Session[] = [];
-  server.on('session', (session) => sessions.push(session));
-  server.on('stream', (stream, headers) => {
-    stream.on('error', () => {});
-    onStream(stream, headers);
-  });
-  const port = await listen(server);
-  harness.onClose(async () => {
-    for (const session of sessions) session.destroy();
-    server.close();
-  });
-  return { url: `http://127.0.0.1:${port}`, sessions, server };
-}
+const h2 = (onStream: OnStream): Promise<H2Upstream> => h2Upstream(harness, onStream);
 
 function configOf(url: string, tls: Partial<UpstreamTls> = {}, changes: Partial<Service> = {}) {
   const versions = {

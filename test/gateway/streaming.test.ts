@@ -1,11 +1,11 @@
-import { createServer, type ServerHttp2Stream } from 'node:http2';
-import { type AddressInfo, connect, type Socket } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import type { Writable } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Service } from '../../src/config/gateway-model.ts';
 import type { Gateway } from '../../src/gateway/gateway.ts';
 import { endpointOf, gatewayConfigOf, PLAIN_TLS, routeOf, serviceOf } from '../support/gateway-config.ts';
-import { eventually, GatewayHarness, portOf, raw } from '../support/gateway-harness.ts';
+import { eventually, GatewayHarness, portOf } from '../support/gateway-harness.ts';
+import { h2Upstream } from '../support/h2-upstream.ts';
 
 let harness: GatewayHarness;
 
@@ -80,22 +80,12 @@ async function pouring(protocol: Protocol, sources: Source[], bytes = OFFERED): 
     source.pour(into, bytes);
   };
   if (protocol === 'http1') return (await harness.upstream((_request, response) => answer(response))).url;
-  return h2Upstream((stream) => {
-    stream.respond({ ':status': 200 });
-    answer(stream);
-  });
-}
-
-async function h2Upstream(onStream: (stream: ServerHttp2Stream) => void): Promise<string> {
-  const server = createServer();
-  server.on('session', (session) => harness.onClose(async () => session.destroy()));
-  server.on('stream', (stream) => {
-    stream.on('error', () => {});
-    onStream(stream);
-  });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  harness.onClose(async () => server.close());
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  return (
+    await h2Upstream(harness, (stream) => {
+      stream.respond({ ':status': 200 });
+      answer(stream);
+    })
+  ).url;
 }
 
 /** A client that reads nothing until told to. */
@@ -167,17 +157,19 @@ describe('back-pressure', () => {
                 request.on('end', () => response.end('thanks'));
               })
             ).url
-          : await h2Upstream((stream) => {
-              held.push(stream);
-              stream.on('data', (piece: Buffer) => {
-                received += piece.length;
-              });
-              stream.pause();
-              stream.on('end', () => {
-                stream.respond({ ':status': 200 });
-                stream.end('thanks');
-              });
-            });
+          : (
+              await h2Upstream(harness, (stream) => {
+                held.push(stream);
+                stream.on('data', (piece: Buffer) => {
+                  received += piece.length;
+                });
+                stream.pause();
+                stream.on('end', () => {
+                  stream.respond({ ':status': 200 });
+                  stream.end('thanks');
+                });
+              })
+            ).url;
       const gateway = await gatewayTo(url, protocol);
       const source = new Source(() => {});
       const before = process.memoryUsage().arrayBuffers;
@@ -217,57 +209,5 @@ describe('back-pressure', () => {
     await eventually(() => text.includes('<two>'));
     socket.write('0\r\n\r\n');
     await eventually(() => text.endsWith('0\r\n\r\n'));
-  });
-});
-
-describe('trailers', () => {
-  const GET = 'GET / HTTP/1.1\r\nHost: a\r\nTE: trailers\r\nConnection: close, TE\r\n\r\n';
-
-  async function answerOf(protocol: Protocol, trailers: readonly string[], request = GET): Promise<string> {
-    const url =
-      protocol === 'http1'
-        ? (
-            await harness.upstream((_request, response) => {
-              response.writeHead(200, { trailer: 'X-Digest, X-Role' });
-              response.write('body');
-              response.addTrailers({ 'X-Digest': 'abc', 'X-Role': 'admin' });
-              response.end();
-            })
-          ).url
-        : await h2Upstream((stream) => {
-            stream.respond({ ':status': 200 }, { waitForTrailers: true });
-            stream.on('wantTrailers', () => stream.sendTrailers({ 'x-digest': 'abc', 'x-role': 'admin' }));
-            stream.end('body');
-          });
-    return raw(portOf(await gatewayTo(url, protocol, { trailers })), request);
-  }
-
-  it.each(PROTOCOLS)('are dropped unless the service allows them (%s)', async (protocol) => {
-    expect(await answerOf(protocol, [])).toMatch(/4\r\nbody\r\n0\r\n\r\n$/);
-    expect(await answerOf(protocol, ['x-digest'])).toMatch(/4\r\nbody\r\n0\r\nx-digest: abc\r\n\r\n$/i);
-  });
-
-  it('have no place in HTTP/1.0', async () => {
-    const text = await answerOf('http1', ['x-digest'], 'GET / HTTP/1.0\r\nHost: a\r\n\r\n');
-    expect(text).toMatch(/\r\n\r\nbody$/);
-  });
-
-  it('of a request never reach the upstream', async () => {
-    const seen: string[] = [];
-    const upstream = await harness.upstream((request, response) => {
-      request.resume();
-      request.on('end', () => {
-        seen.push(JSON.stringify([request.rawTrailers, request.rawHeaders]));
-        response.end();
-      });
-    });
-    const gateway = await gatewayTo(upstream.url, 'http1', { trailers: ['x-role'] });
-    await raw(
-      portOf(gateway),
-      'POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nTransfer-Encoding: chunked\r\nTrailer: X-Role\r\n\r\n' +
-        '4\r\nbody\r\n0\r\nX-Role: admin\r\n\r\n',
-    );
-    expect(seen).toHaveLength(1);
-    expect(seen[0]).not.toMatch(/role/i);
   });
 });

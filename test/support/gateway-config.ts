@@ -73,6 +73,7 @@ export function serviceOf(
     slowStartMs: 0,
     outlier: null,
     trailers: [],
+    requestTrailers: [],
     health: null,
     localZone: null,
     sticky: [{ header: 'x-user-id' }, 'ip'],

@@ -1,5 +1,5 @@
 /**
- * The `trailers` setting of a service: which fields after a response body are passed on. Knows no data plane.
+ * The `trailers` and `requestTrailers` of a service: which fields after a body are passed on. Knows no data plane.
  * @module
  */
 
@@ -15,7 +15,7 @@ export function isTrailerName(name: string): boolean {
   return !NEVER.test(name);
 }
 
-export const trailersField = z
+const trailerNames = z
   .array(
     headerName.refine((name) => !NEVER.test(name), {
       error: 'expected a field that may come after the body (RFC 9110 §6.5.1), such as server-timing',
@@ -23,7 +23,13 @@ export const trailersField = z
   )
   .min(1)
   .max(32)
-  .optional()
-  .meta({
-    description: 'Response trailers that are passed on to the client; all others are dropped. Default: none.',
-  });
+  .optional();
+
+export const trailersField = trailerNames.meta({
+  description: 'Response trailers that are passed on to the client; all others are dropped. Default: none.',
+});
+
+export const requestTrailersField = trailerNames.meta({
+  description:
+    'Request trailers that are passed on to upstreams where the client declares them; all others are dropped. Default: none.',
+});

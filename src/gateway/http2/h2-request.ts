@@ -17,6 +17,7 @@ export class H2Request implements ClientRequest {
   readonly httpVersionMinor = 1;
   readonly rawHeaders: string[] = [];
   readonly headers: IncomingHttpHeaders = Object.create(null);
+  rawTrailers: string[] = [];
   readonly socket: Socket;
   readonly grpc: boolean;
 
@@ -29,6 +30,9 @@ export class H2Request implements ClientRequest {
     bodyless: boolean,
   ) {
     this.#stream = stream;
+    stream.once('trailers', (...[, , rawTrailers]: unknown[]) => {
+      if (Array.isArray(rawTrailers)) this.rawTrailers = rawTrailers.map(String);
+    });
     this.socket = socket;
     this.grpc = isGrpc(headers['content-type']);
     this.method = String(headers[constants.HTTP2_HEADER_METHOD] ?? '');

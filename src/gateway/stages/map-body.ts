@@ -79,6 +79,8 @@ function apply(exchange: Exchange, plan: BodyPlan, body: Buffer): boolean {
   }
   exchange.upstreamFields = plan.fields(exchange.upstreamFields);
   exchange.traceparentAt = valueIndexOf(exchange.upstreamFields, 'traceparent');
+  // What was said of the body that came, such as a digest, is not true of this one.
+  exchange.trailers = null;
   exchange.note('request_body', 'mapped');
   return true;
 }

@@ -6,12 +6,14 @@
 
 import type { Exchange } from '../exchange.ts';
 import { replyProblem } from '../problem.ts';
+import { requestTrailersOf } from '../request-trailers.ts';
 import { fieldsWithout, valueIndexOf } from '../transform/field-list.ts';
 
 /** Fields that ask for a form or a part of the response's bytes. */
 const OF_THE_BODY: ReadonlySet<string> = new Set(['accept-encoding', 'range', 'if-range']);
 
 export function prepare(exchange: Exchange): boolean {
+  exchange.trailers = requestTrailersOf(exchange);
   const transform = exchange.route?.transform ?? null;
   if (transform === null) return true;
   if (transform.requestFields !== null || transform.responseBody !== null) {

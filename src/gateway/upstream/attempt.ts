@@ -79,6 +79,7 @@ export class Attempt extends Deadline implements Dispatcher.DispatchHandler {
         method: (exchange.calls ? 'POST' : exchange.method) as Dispatcher.HttpMethod,
         headers: fieldsFor(endpoint, exchange.upstreamFields),
         body: exchange.wholeBody ?? readableOf(exchange.body),
+        trailers: exchange.calls || exchange.standIn !== null ? null : exchange.trailers,
         upgrade: exchange.upgrade === '' ? null : exchange.upgrade,
       },
       this,

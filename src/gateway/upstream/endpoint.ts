@@ -4,9 +4,8 @@
  * @module
  */
 
-import { Pool } from 'undici';
-import { MAX_UPSTREAM_CONNECTIONS, MAX_UPSTREAM_HEADER_BYTES, UPSTREAM_KEEP_ALIVE_MS } from '../limits.ts';
-import { connectorOf } from './connector.ts';
+import { MAX_UPSTREAM_CONNECTIONS } from '../limits.ts';
+import { H1Pool } from './h1-pool.ts';
 import { H2Pool } from './h2-pool.ts';
 import type { EndpointPlace, UpstreamPool } from './upstream-pool.ts';
 
@@ -97,17 +96,5 @@ function keyOf({ origin, host, servername, connectMs, tls, protocol }: EndpointP
 }
 
 function openPool(place: EndpointPlace, connections: number): UpstreamPool {
-  if (place.protocol === 'h2') return new H2Pool(place, connections);
-  const { origin, servername, connectMs, tls } = place;
-  return new Pool(origin, {
-    connections,
-    pipelining: 1,
-    connect: connectorOf(connectMs, servername, tls),
-    // Attempts have deadlines of their own on the gateway's wheel.
-    headersTimeout: 0,
-    bodyTimeout: 0,
-    keepAliveTimeout: UPSTREAM_KEEP_ALIVE_MS,
-    maxHeaderSize: MAX_UPSTREAM_HEADER_BYTES,
-    strictContentLength: true,
-  });
+  return place.protocol === 'h2' ? new H2Pool(place, connections) : new H1Pool(place, connections);
 }

@@ -12,6 +12,7 @@ import {
 } from 'node:http2';
 import type { Dispatcher } from 'undici';
 import { isGrpc } from '../../core/policy/grpc/status.ts';
+import { drained } from './trailer-exchange.ts';
 import type { UpstreamRequest } from './upstream-pool.ts';
 
 /** Of one connection only, so HTTP/2 has no place for them (RFC 9113 §8.2.2); Host becomes `:authority`. */
@@ -57,9 +58,14 @@ export class H2Exchange implements Dispatcher.DispatchController {
     } catch {
       return false;
     }
-    const { body } = this.request;
-    const stream = session.request(fieldsOf(this.request, scheme, authority), { endStream: body == null });
+    const { body, trailers = null } = this.request;
+    const stream = session.request(fieldsOf(this.request, scheme, authority), {
+      endStream: body == null,
+      waitForTrailers: trailers !== null,
+    });
     this.#stream = stream;
+    if (trailers !== null)
+      stream.on('wantTrailers', () => stream.sendTrailers(fieldsByName(trailers.read())));
     stream.on('headers', (headers) => this.#head(headers));
     stream.on('response', (headers) => this.#response(headers));
     stream.on('trailers', (trailers) => {
@@ -149,18 +155,6 @@ export class H2Exchange implements Dispatcher.DispatchController {
   }
 }
 
-function drained(stream: ClientHttp2Stream): Promise<void> {
-  return new Promise((resolve) => {
-    const done = (): void => {
-      stream.off('drain', done);
-      stream.off('close', done);
-      resolve();
-    };
-    stream.on('drain', done);
-    stream.on('close', done);
-  });
-}
-
 function isIterable(body: unknown): body is AsyncIterable<Uint8Array> {
   return typeof body === 'object' && body !== null && Symbol.asyncIterator in body;
 }
@@ -181,9 +175,19 @@ function fieldsOf(request: UpstreamRequest, scheme: string, authority: string): 
     // Node takes some fields once only; combined they say the same (RFC 9110 §5.3).
     fields[name] = before === undefined ? value : `${before}${name === 'cookie' ? '; ' : ', '}${value}`;
   }
+  if (request.trailers != null) fields.trailer = request.trailers.declared;
   // What tells a gRPC server that it may answer.
   if (isGrpc(fields['content-type'])) fields.te = 'trailers';
   if (request.body instanceof Uint8Array) fields['content-length'] = String(request.body.length);
+  return fields;
+}
+
+function fieldsByName(pairs: readonly [string, string][]): Record<string, string[]> {
+  const fields: Record<string, string[]> = Object.create(null);
+  for (const [name, value] of pairs) {
+    const lower = name.toLowerCase();
+    fields[lower] = [...(fields[lower] ?? []), value];
+  }
   return fields;
 }
 

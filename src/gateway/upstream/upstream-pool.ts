@@ -7,8 +7,20 @@ import type { Dispatcher } from 'undici';
 import type { UpstreamProtocol } from '../../config/policies/upstreams.ts';
 import type { EndpointTls } from './connector.ts';
 
-/** `servername` stands for the endpoint in TLS, whatever Host says; undici's types leave it out. */
-export type UpstreamRequest = Dispatcher.DispatchOptions & { readonly servername: string };
+/** Fields that follow a body which is sent in chunks. */
+export interface RequestTrailers {
+  /** For the `Trailer` field in front of it: the names as the client declared them. */
+  readonly declared: string;
+  /** Name and value of each, when all of the body was read; the same at every further try. */
+  read(): [string, string][];
+}
+
+export type UpstreamRequest = Dispatcher.DispatchOptions & {
+  /** Stands for the endpoint in TLS, whatever Host says; undici's types leave it out. */
+  readonly servername: string;
+  /** What follows the body; undefined or null: nothing. */
+  readonly trailers?: RequestTrailers | null;
+};
 
 export interface PoolStats {
   /** Open connections. */
