@@ -120,6 +120,7 @@ routes: [{ name: a, match: { path: / }, service: a }]
           slowStartMs: 0,
           outlier: null,
           trailers: [],
+          requestTrailers: [],
           health: null,
           localZone: 0.7,
           defaultVersion: 'v1',
