@@ -46,12 +46,14 @@ import {
   templatesOfRewrite,
 } from './rewrite.ts';
 import { checkRouteVariables, type RoutePath } from './template-check.ts';
+import { checkXml, completeXml, type XmlPolicy, type XmlYaml, xmlField } from './xml.ts';
 
 export const transformFields = {
   cors: corsField,
   headers: headersField,
   rewrite: rewriteField,
   json: jsonField,
+  xml: xmlField,
   status: statusField,
   compress: compressField,
 };
@@ -61,6 +63,7 @@ export interface TransformYaml {
   headers?: HeadersYaml;
   rewrite?: RewriteYaml;
   json?: JsonYaml;
+  xml?: XmlYaml;
   status?: StatusYaml;
   compress?: CompressYaml;
 }
@@ -71,6 +74,7 @@ export interface TransformPolicy {
   readonly headers: HeadersPolicy | null;
   readonly rewrite: RewritePolicy | null;
   readonly json: JsonPolicy | null;
+  readonly xml: XmlPolicy | null;
   readonly status: StatusPolicy | null;
   readonly compress: CompressPolicy | null;
 }
@@ -85,6 +89,7 @@ export const TRANSFORM_MERGES = {
   headers: mergeHeaders,
   rewrite: replace<RewriteYaml>,
   json: replace<JsonYaml>,
+  xml: replace<XmlYaml>,
   status: replace<StatusYaml>,
   compress: mergeCompress,
 };
@@ -95,6 +100,7 @@ export function completeTransform(fields: TransformYaml): TransformPolicy | null
     headers: completeHeaders(fields.headers),
     rewrite: completeRewrite(fields.rewrite),
     json: completeJson(fields.json),
+    xml: completeXml(fields.xml),
     status: completeStatus(fields.status),
     compress: completeCompress(fields.compress),
   };
@@ -106,6 +112,7 @@ export function checkTransform(source: YamlSource, path: Path, written: Transfor
   checkHeaders(source, path, written.headers);
   checkRewrite(source, path, written.rewrite);
   checkJson(source, path, written.json);
+  checkXml(source, path, written.xml);
 }
 
 /** What can only be judged once a policy has met its route. `path` is the route's. */

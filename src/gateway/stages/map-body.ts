@@ -24,7 +24,7 @@ export function mapBody(exchange: Exchange): boolean {
   const { route, bodyLength, upstreamFields, wholeBody } = exchange;
   if (route?.transform?.requestBody == null || bodyLength === 0) return true;
   const plan = route.transform.requestBody.plan(exchange, upstreamFields, 0);
-  if (plan === null) return true;
+  if (plan === null || plan.map === null) return true;
   if (plan.unreadable !== null) return giveUp(exchange, plan, plan.unreadable);
   const limit = Math.min(plan.maxBytes, route.maxBodyBytes);
   if (wholeBody !== null) return reshape(exchange, plan, limit, wholeBody);
@@ -70,7 +70,7 @@ function reshape(exchange: Exchange, plan: BodyPlan, limit: number, body: Buffer
 
 function apply(exchange: Exchange, plan: BodyPlan, body: Buffer): boolean {
   try {
-    exchange.wholeBody = plan.map(body);
+    exchange.wholeBody = plan.map?.(body) ?? body;
   } catch (error) {
     if (error instanceof UnreadableBody) return giveUp(exchange, plan, error);
     // Nobody above would catch it.

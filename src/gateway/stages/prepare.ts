@@ -22,6 +22,7 @@ export function prepare(exchange: Exchange): boolean {
     if (transform.responseBody !== null) {
       fields = [...fieldsWithout(fields, (name) => OF_THE_BODY.has(name)), 'Accept-Encoding', 'identity'];
     }
+    if (transform.asking !== null) fields = transform.asking(exchange, fields);
     if (transform.requestFields !== null) fields = transform.requestFields(exchange, fields);
     exchange.upstreamFields = fields;
     exchange.traceparentAt = valueIndexOf(fields, 'traceparent');

@@ -1,18 +1,21 @@
 /**
- * Decides what is done with a body by its fields: nothing, reshaping it whole, line by line or element by element.
- * Knows media types and the policies that speak about bodies; carries nothing out.
+ * Decides what is done with a body by its fields: nothing, or reshaping it whole, line by line or element by element,
+ * perhaps into another form. Knows media types and the policies that speak about bodies; carries nothing out.
  * @module
  */
 
 import type { PathMatch } from '../../config/gateway-model.ts';
 import type { JsonMapping } from '../../config/policies/json-map.ts';
+import type { TransformPolicy } from '../../config/policies/transform.ts';
 import { type JsonRules, type JsonValue, mapJson } from '../../core/policy/transform/json-map.ts';
-import { codingOf } from './content-coding.ts';
-import { fieldsOfChangedBody, fieldsWithout, fieldText, mediaTypeOf } from './field-list.ts';
+import { type BodyForm, formOf } from '../../core/policy/transform/media-types.ts';
+import { type Coding, codingOf } from './content-coding.ts';
+import { fieldsOfChangedBody, fieldsWithout, fieldText, mediaTypeOf, weakTag } from './field-list.ts';
 import { JsonElements } from './json-elements.ts';
 import { JsonLines } from './json-lines.ts';
 import { compileRules } from './json-rules.ts';
 import type { BodyPlan, CompiledBody } from './transform-model.ts';
+import { compileTranslation, type Translation } from './translation.ts';
 import { UnreadableBody } from './unreadable-body.ts';
 
 const LINES: ReadonlySet<string> = new Set([
@@ -21,40 +24,114 @@ const LINES: ReadonlySet<string> = new Set([
   'application/json-lines',
 ]);
 
-/** Newline-delimited JSON passes as it is in requests: what it is made of would have to be reshaped before an attempt. */
+/** Null: no body of that direction is touched. */
 export function compileBody(
   direction: 'request' | 'response',
-  mapping: JsonMapping | null,
+  { json, xml }: TransformPolicy,
   route: PathMatch,
 ): CompiledBody | null {
-  if (mapping === null) return null;
-  const rulesFor = compileRules(mapping, route);
-  const { maxBytes, stream } = mapping;
-  const refuses = mapping.onError === 'refuse';
+  const mapping = json?.[direction] ?? null;
+  const rulesFor = mapping === null ? null : compileRules(mapping, route);
+  const translation = xml === null ? null : compileTranslation(direction, xml);
+  if (mapping === null && translation === null) return null;
   const isResponse = direction === 'response';
   return {
     plan: (subject, fields, status) => {
-      // Errors pass as they are, and a 204 has nothing to reshape.
-      if (isResponse && (status >= 300 || status === 204)) return null;
+      if (status === 304) return mapping === null ? null : { ...UNTOUCHED, fields: weakened };
+      if (status === 204) return null;
       const type = mediaTypeOf(fields);
-      const lines = LINES.has(type);
-      if (lines ? !isResponse : !isJson(type)) return null;
-      const coding = codingOf(fields);
-      const rules = rulesFor(subject);
-      const map = (body: Buffer): Buffer => mappedText(body, rules);
-      return {
-        maxBytes,
-        refuses,
-        coding: coding ?? null,
-        unreadable: troubleOf(coding, status),
-        fields: changedFields,
-        open: lines
-          ? () => new JsonLines((line) => lineOf(line, rules), { maxBytes, refuses })
-          : stream === null
-            ? null
-            : () => new JsonElements(rules, stream, maxBytes),
-        map,
-      };
+      // Rules are about successes: errors keep what they say.
+      const rules = isResponse && status >= 300 ? null : (rulesFor?.(subject) ?? null);
+      if (LINES.has(type)) return isResponse ? linesPlan(fields, status, mapping, rules) : null;
+      const from = formOf(type);
+      if (from === null) return null;
+      const target = translation?.target(subject, type, fields, status) ?? null;
+      if (target !== null) return translated(fields, status, from, target, mapping, rules);
+      if (rules === null || mapping === null) return null;
+      if (from === 'json') return reshaped(fields, status, mapping, rules);
+      // XML that stays XML, but has to keep the rules that its JSON has.
+      const same = translation?.same(type, fields) ?? null;
+      return same === null ? null : translated(fields, status, from, same, mapping, rules);
+    },
+  };
+}
+
+/** A 304 confirms the body that the client got: under the weak name that this had. */
+function weakened(fields: readonly string[]): string[] {
+  return fields.map((value, i) =>
+    fields[i - 1]?.toLowerCase() === 'etag' && i % 2 === 1 ? weakTag(value) : value,
+  );
+}
+
+/** Only fields are edited. */
+const UNTOUCHED = {
+  maxBytes: 0,
+  refuses: false,
+  coding: null,
+  unreadable: null,
+  open: null,
+  map: null,
+} as const;
+
+function linesPlan(
+  fields: readonly string[],
+  status: number,
+  mapping: JsonMapping | null,
+  rules: JsonRules | null,
+): BodyPlan | null {
+  if (mapping === null || rules === null) return null;
+  const plan = reshaped(fields, status, mapping, rules);
+  const { maxBytes, refuses } = plan;
+  return { ...plan, open: () => new JsonLines((line) => lineOf(line, rules), { maxBytes, refuses }) };
+}
+
+function reshaped(
+  fields: readonly string[],
+  status: number,
+  mapping: JsonMapping,
+  rules: JsonRules,
+): BodyPlan {
+  const { maxBytes, stream } = mapping;
+  const coding = codingOf(fields);
+  return {
+    maxBytes,
+    refuses: mapping.onError === 'refuse',
+    coding: coding ?? null,
+    unreadable: troubleOf(coding, status),
+    fields: changedFields,
+    open: stream === null ? null : () => new JsonElements(rules, stream, maxBytes),
+    map: (body) => textOf(mapJson(parsedJson(body), rules)),
+  };
+}
+
+function translated(
+  fields: readonly string[],
+  status: number,
+  from: BodyForm,
+  { form, type, codec, maxBytes, unreadable }: Translation,
+  mapping: JsonMapping | null,
+  rules: JsonRules | null,
+): BodyPlan {
+  const coding = codingOf(fields);
+  const limit = Math.min(maxBytes, rules === null || mapping === null ? maxBytes : mapping.maxBytes);
+  return {
+    maxBytes: limit,
+    // An error goes out in its own words rather than not at all.
+    refuses: status < 300,
+    coding: coding ?? null,
+    unreadable: troubleOf(coding, status) ?? unreadable,
+    fields: (given) => [
+      ...fieldsWithout(changedFields(given), (name) => name === 'content-type' || name === 'etag'),
+      'content-type',
+      type,
+    ],
+    open: null,
+    map: (body) => {
+      let value = from === 'json' ? parsedJson(body) : codec.read(body);
+      if (rules !== null) value = mapJson(value, rules);
+      const made = form === 'json' ? textOf(value) : codec.write(value);
+      if (made.length > limit) throw new UnreadableBody('too-large', `it becomes larger than ${limit} bytes`);
+      return made;
     },
   };
 }
@@ -69,12 +146,8 @@ export function knownTrouble(
   return new UnreadableBody('too-large', `it is larger than ${maxBytes} bytes`);
 }
 
-function isJson(type: string): boolean {
-  return type === 'application/json' || (type.startsWith('application/') && type.endsWith('+json'));
-}
-
 /** A part (206) of a body is none that can be read. */
-function troubleOf(coding: BodyPlan['coding'] | undefined, status: number): UnreadableBody | null {
+function troubleOf(coding: Coding | null | undefined, status: number): UnreadableBody | null {
   if (coding === undefined)
     return new UnreadableBody('unsupported', 'it is in a content coding that is not read here');
   return status === 206 ? new UnreadableBody('unsupported', 'it is a part of one') : null;
@@ -86,18 +159,25 @@ function changedFields(fields: readonly string[]): string[] {
 
 const UTF8 = new TextDecoder('utf-8', { fatal: true });
 
-function mappedText(body: Buffer, rules: JsonRules): Buffer {
+function parsedJson(body: Buffer): JsonValue {
   try {
-    // No JSON, no UTF-8, or nested deeper than can be walked.
-    return Buffer.from(JSON.stringify(mapJson(JSON.parse(UTF8.decode(body)) as JsonValue, rules)));
+    return JSON.parse(UTF8.decode(body)) as JsonValue;
   } catch {
     throw new UnreadableBody('malformed', 'it is no JSON');
   }
 }
 
+function textOf(value: JsonValue): Buffer {
+  try {
+    return Buffer.from(JSON.stringify(value));
+  } catch {
+    throw new UnreadableBody('malformed', 'it is nested deeper than can be walked');
+  }
+}
+
 function lineOf(line: Buffer, rules: JsonRules): Buffer | undefined {
   try {
-    return mappedText(line, rules);
+    return textOf(mapJson(parsedJson(line), rules));
   } catch {
     return undefined;
   }

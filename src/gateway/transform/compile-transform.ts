@@ -14,12 +14,14 @@ import { fieldsWithout, withVary } from './field-list.ts';
 import { compileHeaderEdits } from './header-edits.ts';
 import { compileRewrite } from './rewrite.ts';
 import type { CompiledTransform, FieldEditor, TransformSubject } from './transform-model.ts';
+import { compileAsking } from './translation.ts';
 
 const UNCHANGED: TransformPolicy = {
   cors: null,
   headers: null,
   rewrite: null,
   json: null,
+  xml: null,
   status: null,
   compress: null,
 };
@@ -35,14 +37,17 @@ export function compileTransform(route: Route): CompiledTransform | null {
   }
   const edits = compileHeaderEdits(policy.headers?.response, route.path);
   if (edits !== null) responseFields.push(edits);
-  const { cors } = policy;
+  const { cors, xml } = policy;
+  if (xml !== null && xml.response !== null)
+    responseFields.push((_exchange, fields) => withVary(fields, 'Accept'));
   if (cors !== null) responseFields.push((exchange, fields) => withCors(cors, exchange, fields));
   return {
     cors,
     requestFields: compileHeaderEdits(policy.headers?.request, route.path),
     rewrite: compileRewrite(policy.rewrite, route.path),
-    requestBody: compileBody('request', policy.json?.request ?? null, route.path),
-    responseBody: compileBody('response', policy.json?.response ?? null, route.path),
+    asking: policy.xml === null ? null : compileAsking(policy.xml),
+    requestBody: compileBody('request', policy, route.path),
+    responseBody: compileBody('response', policy, route.path),
     status: policy.status,
     compress: policy.compress === null ? null : compileCompress(policy.compress),
     responseFields,

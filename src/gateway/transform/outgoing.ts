@@ -64,7 +64,10 @@ class Outgoing implements OutgoingResponse {
     }
     const plan = this.#transform.responseBody?.plan(this.#exchange, fields, status) ?? null;
     const trouble = plan === null ? null : knownTrouble(plan, fields);
-    if (plan === null || (trouble !== null && !plan.refuses)) {
+    if (plan?.map === null) {
+      this.#head.fields = plan.fields(fields);
+      this.#sendHead([]);
+    } else if (plan === null || (trouble !== null && !plan.refuses)) {
       this.#sendHead([]);
     } else if (trouble !== null) {
       this.#refuse(trouble);
@@ -163,7 +166,7 @@ class Outgoing implements OutgoingResponse {
     let sent = body;
     try {
       if (body.length > 0) {
-        sent = plan.map(body);
+        sent = plan.map?.(body) ?? body;
         this.#exchange.note('response_body', 'mapped');
       }
     } catch (error) {

@@ -54,8 +54,8 @@ export interface BodyPlan {
   readonly fields: (fields: readonly string[]) => string[];
   /** Reshapes it as it passes; null: it is gathered, for `map`. */
   readonly open: (() => Transform) | null;
-  /** Throws UnreadableBody. */
-  readonly map: (body: Buffer) => Buffer;
+  /** Throws UnreadableBody. Null: the body passes as it came, only its fields are edited. */
+  readonly map: ((body: Buffer) => Buffer) | null;
 }
 
 export interface CompiledBody {
@@ -75,6 +75,8 @@ export interface CompiledTransform {
   readonly requestFields: FieldEditor | null;
   /** Null: the upstream gets the client's path and query. */
   readonly rewrite: CompiledRewrite | null;
+  /** Null: the upstream is asked for the forms that the client asks for. */
+  readonly asking: FieldEditor | null;
   readonly requestBody: CompiledBody | null;
   readonly responseBody: CompiledBody | null;
   /** What becomes of a status of the upstream; null: each stays. */

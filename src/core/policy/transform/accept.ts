@@ -4,7 +4,7 @@
  * @module
  */
 
-interface Preference {
+export interface Preference {
   readonly value: string;
   /** 0–1; 0 refuses. */
   readonly q: number;
@@ -12,7 +12,7 @@ interface Preference {
 
 const Q = /^q=(0(?:\.\d{0,3})?|1(?:\.0{0,3})?)$/i;
 
-function preferences(field: string): Preference[] {
+export function preferences(field: string): Preference[] {
   const found: Preference[] = [];
   for (const member of field.toLowerCase().split(',')) {
     const [value = '', ...parameters] = member.split(';').map((part) => part.trim());
