@@ -38,9 +38,9 @@ export async function startUpstream(bytes, core) {
   return { ...handle, v1: await port('v1'), v2: await port('v2') };
 }
 
-/** The load generator; `ask(verb, options)` resolves with its answer (see `load.mjs`). */
-export function startLoad(core) {
-  const handle = startProcess(process.execPath, [join(RIG, 'load.mjs')], { core, ipc: true });
+/** The load generator, or another `module` with verbs; `ask(verb, options)` resolves with its answer (see `load.mjs`). */
+export function startLoad(core, module = join(RIG, 'load.mjs')) {
+  const handle = startProcess(process.execPath, [module], { core, ipc: true });
   const open = new Map();
   let next = 0;
   handle.child.on('message', ({ id, value, error }) => {
@@ -113,7 +113,7 @@ export async function startSluice({
     ...(redisUrl === null ? [] : ['--redis', redisUrl]),
   ];
   const handle = startProcess(process.execPath, args, { core });
-  const port = Number((await handle.matching(/^gateway +http:\/\/[^:]+:(\d+)/))[1]);
+  const port = Number((await handle.matching(/^gateway +https?:\/\/[^:]+:(\d+)/))[1]);
   const adminPort = Number((await handle.matching(/^metrics +http:\/\/[^:]+:(\d+)/))[1]);
   return { ...handle, name, port, adminPort };
 }
