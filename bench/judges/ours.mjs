@@ -38,6 +38,7 @@ export const PLAN = {
   ],
   advance: 'proven',
   falseAbort: 0.01,
+  segmentShare: 0.1,
   onNoEvidence: { afterMs: MINUTE_MS, action: 'hold' },
   onOperatorLoss: { afterMs: 30_000, action: 'baseline' },
   schedule: null,

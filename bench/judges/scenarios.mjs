@@ -4,6 +4,8 @@
  * @module
  */
 
+import { ROUTE_SHARES } from './traffic.mjs';
+
 const PODS = 20;
 /** A pod dies for so long, about once in this many seconds. */
 const POD_DOWN_S = 10;
@@ -82,9 +84,13 @@ function podsDie(s, random) {
   for (let pod = 0; pod < PODS; pod += 1) if (random.uniform() < 1 / POD_EVERY_S) down[pod] = s + POD_DOWN_S;
   const share = (from, to) => down.slice(from, to).filter((until) => until > s).length / (to - from);
   const state = steady(200, 0.1, 0.005);
+  const rateOf = (pod) => (down[pod] > s ? 1 : 0.005);
   return {
     ...state,
-    canary: { rate: 0.005 + 0.995 * share(0, 2) },
+    canary: {
+      rate: (rateOf(0) + rateOf(1)) / 2,
+      pods: [rateOf(0), rateOf(1)].map((rate) => ({ share: 0.5, rate })),
+    },
     baseline: { rate: 0.005 + 0.995 * share(2, PODS) },
   };
 }
@@ -142,10 +148,16 @@ const WORSE = [
   worse('hang', '2 % hang for 30 s, then 504, 200 rps', 'same-200', { canary: { hang: 0.02 } }),
   worse('clustered-3x', '0.5 → 1.5 % in clusters of 5, 200 rps', 'clustered', { canary: { rate: 0.015 } }),
   worse('instance', 'one of 10 instances fails 20 %, 200 rps', 'same-200', {
-    canary: { rate: 0.9 * 0.005 + 0.1 * 0.2 },
+    canary: {
+      rate: 0.9 * 0.005 + 0.1 * 0.2,
+      pods: Array.from({ length: 10 }, (_, pod) => ({ share: 0.1, rate: pod === 3 ? 0.2 : 0.005 })),
+    },
   }),
   worse('segment', '0.5 → 8 % for one tenth of requests, 200 rps', 'same-200', {
-    canary: { rate: 0.9 * 0.005 + 0.1 * 0.08 },
+    canary: {
+      rate: 0.9 * 0.005 + 0.1 * 0.08,
+      routes: [0.005, 0.005, 0.08].map((rate, at) => ({ share: ROUTE_SHARES[at], rate })),
+    },
   }),
   worse('ramp-3x', '0.5 → 1.5 % under the ramp, 200 rps', 'ramp', { canary: { rate: 0.015 } }),
   worse('retried-3x', '5 → 15 % of attempts fail, a retry hides most', 'retried', { canary: { rate: 0.15 } }),

@@ -10,6 +10,11 @@ export const BEFORE_S = 600;
 export const BOUNDS_MS = Array.from({ length: 30 }, (_, i) => Math.round(10 * 1.25 ** i));
 const BUCKETS = BOUNDS_MS.length + 1;
 
+/** Shares of the traffic of the three routes that every scenario has. */
+export const ROUTE_SHARES = [0.6, 0.3, 0.1];
+/** Instances of a canary, unless the scenario says otherwise. */
+const PODS = 4;
+
 const MEDIAN_MS = 100;
 const SPREAD = 0.5;
 /** Bins per doubling that latencies are drawn from: each is one of the histogram's 64. */
@@ -76,12 +81,15 @@ class Arm {
     this.buckets = new Float64Array(seconds * BUCKETS);
     this.hung = new Float64Array(seconds);
     this.wires = Array.from({ length: seconds }, () => []);
+    /** By second: attempts and failures of each route, and of each instance. */
+    this.routes = Array.from({ length: seconds }, () => []);
+    this.pods = Array.from({ length: seconds }, () => []);
   }
 }
 
 /**
  * `scenario.at(s)`: state of second s (0: the canary's first) as `{ rps, weight, canary, baseline }`, each side
- * `{ rate, cluster, hang, latency }`. `kinds`: the latencies by name.
+ * `{ rate, cluster, hang, latency, routes, pods }`; parts as `{ share, rate }`, by default all alike. `kinds`: the latencies by name.
  */
 export function simulate(scenario, horizonS, random, kinds) {
   const seconds = BEFORE_S + horizonS;
@@ -109,8 +117,41 @@ function fill(arm, s, mean, version, random, kinds) {
   const causes = random.binomial(count - hung, Math.min(1, rate / cluster));
   arm.bad[s] += causes;
   arm.distinct[s] += causes;
+  const { routes = alike(ROUTE_SHARES, rate), pods = alike(Array(PODS).fill(1 / PODS), rate) } = version;
+  arm.routes[s] = split(count - hung, causes, routes, random);
+  arm.pods[s] = split(count - hung, causes, pods, random);
   if (cluster > 1) repeat(arm, s, causes, cluster, random);
   if (hung > 0) delay(arm, s, hung);
+}
+
+function alike(shares, rate) {
+  return shares.map((share) => ({ share, rate }));
+}
+
+/** Which of the requests, and which of the failures among them, belong to each part. */
+function split(count, failures, parts, random) {
+  const bad = multinomial(
+    failures,
+    parts.map(({ share, rate }) => share * (rate + 1e-12)),
+    random,
+  );
+  const good = multinomial(
+    count - failures,
+    parts.map(({ share, rate }) => share * (1 - rate + 1e-12)),
+    random,
+  );
+  return parts.map((_, at) => ({ total: bad[at] + good[at], bad: bad[at] }));
+}
+
+function multinomial(count, weights, random) {
+  let left = count;
+  let weight = weights.reduce((sum, each) => sum + each, 0);
+  return weights.map((each) => {
+    const drawn = weight - each <= 1e-15 ? left : random.binomial(left, Math.min(1, each / weight));
+    left -= drawn;
+    weight -= each;
+    return drawn;
+  });
 }
 
 /** A hang ends with the client's 504; until then no counter of finished requests has it. */
@@ -189,7 +230,23 @@ export function secondOf({ arms }, s, { binOf, mergeWires }) {
     seen: arm.total[s],
     latencyUs: withRunning(arm, s, binOf, mergeWires),
   });
-  return { startMs: s * 1000, canary: side(arms.canary), baseline: side(arms.baseline) };
+  return {
+    startMs: s * 1000,
+    canary: side(arms.canary),
+    baseline: side(arms.baseline),
+    segments: Object.fromEntries(
+      ROUTE_SHARES.map((_, at) => [
+        `route=r${at}`,
+        { canary: part(arms.canary.routes[s][at]), baseline: part(arms.baseline.routes[s][at]) },
+      ]),
+    ),
+    instances: Object.fromEntries(arms.canary.pods[s].map((pod, at) => [`pod-${at}`, part(pod)])),
+  };
+}
+
+/** Parts have counts only: which of their requests were slow is not simulated. */
+function part({ total, bad } = { total: 0, bad: 0 }) {
+  return { total, bad, distinctBad: bad, seen: total, latencyUs: [] };
 }
 
 /** A hanging request moves from the bin of its age to that of its new age every second, until it ends. */

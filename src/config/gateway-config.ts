@@ -28,6 +28,7 @@ import { checkListener, completeListener, type ListenerConfig } from './policies
 import { checkRouteMirror } from './policies/mirror.ts';
 import { completeOutlier } from './policies/outlier.ts';
 import { readConditions } from './policies/route-conditions.ts';
+import { checkSegments, completeSegments } from './policies/segments.ts';
 import { completeTracing } from './policies/tracing.ts';
 import { checkRouteTranscode, checkTranscode, placedTranscode } from './policies/transcode.ts';
 import { checkRouteTransform } from './policies/transform.ts';
@@ -109,6 +110,7 @@ function buildService(source: YamlSource, name: string, yaml: GatewayYaml['servi
     );
   }
   checkHealth(source, ['services', name], yaml.health);
+  checkSegments(source, ['services', name, 'segments'], yaml.segments);
   return {
     name,
     versions: completeVersions(source, ['services', name], yaml.versions, yaml),
@@ -117,6 +119,7 @@ function buildService(source: YamlSource, name: string, yaml: GatewayYaml['servi
     outlier: completeOutlier(yaml.outlier),
     trailers: yaml.trailers ?? [],
     requestTrailers: yaml.requestTrailers ?? [],
+    segments: completeSegments(yaml.segments),
     health: completeHealth(yaml.health),
     localZone: completeLocalZone(yaml.localZone),
     defaultVersion,

@@ -24,6 +24,7 @@ import type { IpPolicy } from './policies/ip.ts';
 import type { RouteLimits } from './policies/limits.ts';
 import type { ListenerConfig } from './policies/listeners.ts';
 import type { MirrorPolicy } from './policies/mirror.ts';
+import type { SegmentSource } from './policies/segments.ts';
 import type { TracingSettings } from './policies/tracing.ts';
 import type { TranscodePolicy } from './policies/transcode.ts';
 import type { TransformPolicy } from './policies/transform.ts';
@@ -71,6 +72,8 @@ export interface Service {
   readonly trailers: readonly string[];
   /** Request trailers that upstreams get, lower case. */
   readonly requestTrailers: readonly string[];
+  /** By which parts of its traffic attempts are counted apart. */
+  readonly segments: readonly SegmentSource[];
   /** Null: endpoints are not checked. */
   readonly health: HealthPolicy | null;
   /** 0–1: with this share of the endpoints in the gateway's zone well, attempts stay there. Null: zones do not matter. */

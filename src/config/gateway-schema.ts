@@ -23,6 +23,7 @@ import { mirrorField } from './policies/mirror-schema.ts';
 import { outlierField } from './policies/outlier.ts';
 import { PRESETS } from './policies/presets.ts';
 import { conditionFields } from './policies/route-conditions.ts';
+import { segmentsField } from './policies/segments.ts';
 import { tracingField } from './policies/tracing.ts';
 import { requestTrailersField, trailersField } from './policies/trailers.ts';
 import { transcodeField } from './policies/transcode.ts';
@@ -79,6 +80,7 @@ const service = z.strictObject({
   protocol: protocolField,
   trailers: trailersField,
   requestTrailers: requestTrailersField,
+  segments: segmentsField,
   slowStart: duration(0, HOUR).optional().meta({
     description: 'A new or recovered endpoint gets its full share only after this time. Default: at once.',
   }),

@@ -28,6 +28,8 @@ export interface OperatorFacts {
 }
 
 const DEFAULT_FALSE_ABORT = 0.01;
+/** Of the budget, for comparisons within segments. */
+const DEFAULT_SEGMENTS_BP = 1_000;
 /** A proof may shorten a hold to this part of it, unless the step says otherwise. */
 const MIN_HOLD_PART = 5;
 /** Canary requests without which a step says nothing. */
@@ -82,6 +84,7 @@ function buildPlan(
     abort,
     advance: readAdvance(yaml),
     falseAbort: readFalseAbort(source, yaml),
+    segmentShare: (yaml.guarantee?.segments ?? DEFAULT_SEGMENTS_BP) / FULL_BP,
     onNoEvidence: readNoEvidence(yaml.onNoEvidence),
     onOperatorLoss: yaml.onOperatorLoss
       ? { afterMs: yaml.onOperatorLoss.after, action: yaml.onOperatorLoss.do }

@@ -80,10 +80,21 @@ export const rolloutSchema = z.strictObject({
   service: name.meta({ description: 'A service of the gateway configuration.' }),
   baseline: name.meta({ description: 'Version that serves now.' }),
   canary: name.meta({ description: 'Version to release.' }),
-  guarantee: z.strictObject({ falseAbort: percentBp }).optional().meta({
-    description:
-      'How often a healthy canary may be aborted, over all rules, steps and looks of a rollout. Default 1%.',
-  }),
+  guarantee: z
+    .strictObject({
+      falseAbort: percentBp.optional().meta({
+        description:
+          'How often a healthy canary may be aborted, over all rules, segments, steps and looks of a rollout. Default 1%.',
+      }),
+      segments: percentBp
+        .refine((bp) => bp <= 5_000, { error: 'expected 0% to 50%' })
+        .optional()
+        .meta({
+          description:
+            'Part of that for comparisons within segments of the traffic; 0% for none. Default 10%.',
+        }),
+    })
+    .optional(),
   steps: z.array(step).min(1).max(100),
   abort: z.array(rule).max(50).default([]),
   advance: z

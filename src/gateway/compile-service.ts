@@ -8,6 +8,7 @@ import type { GatewayConfig, Service } from '../config/gateway-model.ts';
 import { compileQueryKey } from '../core/policy/cache/cache-key.ts';
 import { OutlierWatch } from '../core/policy/outlier.ts';
 import { RetryBudget } from '../core/policy/retry-budget.ts';
+import { compileSegments } from './segments.ts';
 import type { CompiledService, ServiceVersion, SnapshotParts } from './snapshot.ts';
 import { compileStickySources } from './sticky.ts';
 import { TargetSet } from './upstream/target-set.ts';
@@ -20,6 +21,7 @@ export function compileService(
 ): CompiledService {
   const connectMs = connectTimeout(config, service.name);
   const versions = new Map<string, ServiceVersion>();
+  const segments = compileSegments(service.segments);
   for (const [name, upstream] of Object.entries(service.versions)) {
     const targets = new TargetSet(parts.upstreams, {
       service,
@@ -37,6 +39,7 @@ export function compileService(
       outliers: service.outlier === null ? null : new OutlierWatch(service.outlier, balancer),
       counter: parts.recorder.counter(service.name, name),
       series: parts.metrics.clientSeries(service.name, name),
+      segments,
     });
   }
   const defaultVersion = versions.get(service.defaultVersion);

@@ -20,6 +20,7 @@ import { FailureMemory } from './failure-memory.ts';
 import { KeySample } from './key-sample.ts';
 import { MAX_RETIRED_SERVICES, MAX_TELEMETRY_BACKLOG } from './limits.ts';
 import { RunningAges } from './running-ages.ts';
+import { SegmentCounters } from './segments.ts';
 import { within } from './within.ts';
 
 /** A stream that does not answer must not keep a gateway from ending. */
@@ -103,13 +104,16 @@ export class VersionCounter {
   newKeys = 0;
   /** Attempts without an answer. */
   readonly running = new RunningAges();
+  readonly segments = new SegmentCounters();
   readonly #failures = new FailureMemory();
   /** Bad attempts of a key that had failed shortly before. */
   #repeated = 0;
 
-  /** An attempt of whoever has this sticky key failed. */
-  noteFailure(key: string, nowMs: number): void {
-    if (!this.#failures.isDistinct(key, nowMs)) this.#repeated += 1;
+  /** An attempt of whoever has this sticky key failed. True when one did shortly before. */
+  noteFailure(key: string, nowMs: number): boolean {
+    if (this.#failures.isDistinct(key, nowMs)) return false;
+    this.#repeated += 1;
+    return true;
   }
 
   take(nowMs: number): VersionSummary | null {
@@ -123,6 +127,7 @@ export class VersionCounter {
     this.newKeys = 0;
     this.#repeated = 0;
     const attempts = this.attempts.take();
+    const segments = this.segments.take();
     return {
       attempts,
       responses: this.responses.take(),
@@ -131,6 +136,7 @@ export class VersionCounter {
       ...(newKeys > 0 && { newKeys }),
       ...(repeated > 0 && { distinctBad: Math.max(0, badOf(attempts.outcomes) - repeated) }),
       ...(running.length > 0 && { running }),
+      ...(segments && { segments }),
     };
   }
 }

@@ -32,6 +32,7 @@ import type { MirrorState, MirrorTable } from './mirror/mirror-table.ts';
 import type { Recorder, VersionCounter } from './recorder.ts';
 import type { CompiledLimits } from './route-limits.ts';
 import type { Router } from './router.ts';
+import type { SegmentRead } from './segments.ts';
 import type { SplitTable } from './split-table.ts';
 import type { StickyRead, StickySubject } from './sticky.ts';
 import type { CompiledTransform } from './transform/transform-model.ts';
@@ -43,6 +44,8 @@ export interface ServiceVersion {
   readonly name: string;
   readonly balancer: Balancer<Target>;
   /** Null: nothing is ejected. */
+  /** By which parts of its traffic attempts are counted apart. */
+  readonly segments: readonly SegmentRead[];
   readonly outliers: OutlierWatch<Target> | null;
   readonly counter: VersionCounter;
   readonly series: ClientSeries;

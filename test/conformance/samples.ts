@@ -82,6 +82,8 @@ export function sampleRecord(version: number, change: Partial<RolloutRecord> = {
       failures: { bad: 0, distinct: 0 },
       split: NO_SPLIT,
       rules: [],
+      segments: {},
+      instances: {},
       checkedAtMs: null,
     },
     message: null,

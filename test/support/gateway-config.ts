@@ -74,6 +74,7 @@ export function serviceOf(
     outlier: null,
     trailers: [],
     requestTrailers: [],
+    segments: [],
     health: null,
     localZone: null,
     sticky: [{ header: 'x-user-id' }, 'ip'],

@@ -61,12 +61,18 @@ const proof = z
     fine: z.number().min(0).meta({ description: 'Evidence, in this step, that the canary keeps the limit.' }),
     fineNeeded: z.number().min(1).meta({ description: 'What fine has to reach for the step to be proven.' }),
     environment: z.boolean().meta({ description: 'The baseline provably breaks the same fixed limit.' }),
+    instance: z.string().optional().meta({
+      description: 'Endpoint of the canary in which its failures gather; worse is without it then.',
+    }),
   })
   .meta({ description: 'Evidence that holds however often it is looked at.' });
 
 const check = z.object({
   rule: z.int().min(0).meta({ description: 'Index into the abort list of the rollout.' }),
   text: z.string().meta({ description: 'The rule as written.' }),
+  segment: z.string().optional().meta({
+    description: 'Part of the traffic that the check is about, such as route=checkout. Left out: all of it.',
+  }),
   verdict: z.enum(['pass', 'fail', 'undecided', 'no-evidence']),
   breachedSinceMs: epochMs.nullable(),
   evidence,

@@ -43,7 +43,7 @@ function rowOf(check: CheckView, nowMs: number, style: Style): readonly Cell[] {
   const { glyph, paint } = style.verdict(check.verdict);
   const values = valuesOf(check.evidence, style.dash);
   return [
-    { text: `${glyph} ${printable(check.text)}`, paint: check.verdict === 'fail' ? paint : plain },
+    { text: `${glyph} ${printable(ruleText(check))}`, paint: check.verdict === 'fail' ? paint : plain },
     { text: values.baseline },
     { text: values.canary, paint: check.verdict === 'fail' ? paint : plain },
     { text: values.difference },
@@ -52,6 +52,11 @@ function rowOf(check: CheckView, nowMs: number, style: Style): readonly Cell[] {
     { text: sparkline(check.recent, style.sparks), paint: style.dim },
     { text: verdictText(check, nowMs), paint },
   ];
+}
+
+/** The rule as written, and in which part of the traffic it is broken. */
+export function ruleText({ text, segment }: { readonly text: string; readonly segment?: string }): string {
+  return segment === undefined ? text : `${text} in ${segment}`;
 }
 
 interface Values {
@@ -116,10 +121,15 @@ function verdictText(check: CheckView, nowMs: number): string {
     case 'no-evidence':
       return check.evidence.kind === 'none' ? check.evidence.cause : 'no evidence';
     case 'pass':
-      return check.breachedSinceMs === null ? 'pass' : 'breached';
     case 'undecided':
-      return check.breachedSinceMs === null ? 'undecided' : 'breached';
+      return check.breachedSinceMs === null ? check.verdict : brokenBy(check.proof);
   }
+}
+
+/** A broken limit that does not abort: whose fault it is, if that is known. */
+function brokenBy(proof: Proof | null): string {
+  if (proof?.environment === true) return 'environment';
+  return proof?.instance === undefined ? 'breached' : 'one instance';
 }
 
 /** Scaled between the least and the greatest value shown; gaps stay blank. */

@@ -9,6 +9,7 @@ import { formatDuration } from '../../core/domain/duration.ts';
 import type { Check, Proof } from '../../core/domain/rule.ts';
 import { formatBp } from '../../core/domain/weight.ts';
 import type { ExplainedArm, ExplainedCheck, Explanation } from '../../core/view/explanation.ts';
+import { ruleText } from './checks.ts';
 import { createStyle, type Style } from './style.ts';
 import {
   formatCount,
@@ -46,7 +47,7 @@ function checkLines({ check, arms, turningPoint }: ExplainedCheck, style: Style)
   const over = 'windowMs' in evidence ? `, over ${formatDuration(evidence.windowMs)}` : '';
   const row = (label: string, text: string): string => `    ${style.dim(padEnd(label, LABEL))}${text}`;
   return [
-    `  ${paint(`${glyph} ${printable(check.text)}`)}: ${check.verdict}${over}`,
+    `  ${paint(`${glyph} ${printable(ruleText(check))}`)}: ${check.verdict}${over}`,
     ...arms.map((arm, index) => row(index === 0 ? 'canary' : 'baseline', armText(arm))),
     ...(arms.length === 0 ? [row('', printable(check.summary))] : []),
     ...(check.proof === null
@@ -63,10 +64,12 @@ function armText({ version, requests, bad, estimate, interval }: ExplainedArm): 
   return `${name}${formatRate(estimate)}, ${formatCount(bad)} of ${formatCount(requests)}${bounds}`;
 }
 
-function proofText({ worse, share, needed, fine, fineNeeded, environment }: Proof): string {
+function proofText({ worse, share, needed, fine, fineNeeded, environment, instance }: Proof): string {
   const won = `${formatEvidence(share * worse)} that it is worse, ${formatEvidence(needed)} aborts`;
   const kept = `${formatEvidence(fine)} that it keeps the limit, ${formatEvidence(fineNeeded)} proves it`;
-  return `${won}; ${kept}${environment ? '; the baseline breaks it too' : ''}`;
+  const others =
+    instance === undefined ? '' : `; without ${printable(instance)}, in which the failures gather`;
+  return `${won}; ${kept}${environment ? '; the baseline breaks it too' : ''}${others}`;
 }
 
 function noGuarantee({ evidence }: Check): string {

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Condition, Evidence, Rule } from '../domain/rule.ts';
+import type { Condition, Evidence, NoEvidenceCause, Rule } from '../domain/rule.ts';
 import { binFrom } from './histogram.ts';
 import { countFrom } from './second.ts';
 import type { SlidingWindow } from './sliding-window.ts';
@@ -52,6 +52,11 @@ export function evidenceOf(rule: Rule, window: SlidingWindow): Evidence | null {
     case 'promql':
       return null;
   }
+}
+
+/** Typed: no evidence is not good news. */
+export function none(cause: NoEvidenceCause, detail: string): Evidence {
+  return { kind: 'none', cause, detail };
 }
 
 /** What a rule allows the canary, given the baseline's rate. */

@@ -9,9 +9,9 @@ import type { Plan, Step } from '../domain/plan.ts';
 import type { Rule } from '../domain/rule.ts';
 import type { ServiceTraffic } from '../domain/service-traffic.ts';
 import { FULL_BP } from '../domain/weight.ts';
+import { budgetOf, FALSE_ADVANCE } from './budget.ts';
 import { bets } from './rule-bets.ts';
 import { slowdownAllowed } from './rule-counts.ts';
-import { FALSE_ADVANCE } from './sequential-judge.ts';
 
 export interface Sight {
   /** Index into the plan's rules. */
@@ -78,11 +78,12 @@ function forecastStep(plan: Plan, step: Step, index: number, traffic: ServiceTra
   const share = step.weightBp / FULL_BP;
   const perSecond = share * traffic.requestsPerSecond;
   const requests = (perSecond * step.holdMs) / 1000;
-  const betting = plan.abort.filter(bets).length;
-  const alpha = plan.falseAbort / Math.max(1, betting);
+  const { shares } = budgetOf(plan);
   const sights = plan.abort.flatMap((rule, at) => {
     const see = bets(rule) ? eyeOf(rule, share, traffic.errorRate) : null;
-    return see === null ? [] : [sightOf(rule, at, see, alpha, perSecond, requests, traffic.errorRate)];
+    return see === null
+      ? []
+      : [sightOf(rule, at, see, plan.falseAbort * (shares[at] ?? 1), perSecond, requests, traffic.errorRate)];
   });
   const proofs = plan.abort.map((rule) => (bets(rule) ? reliefOf(rule, share, traffic.errorRate) : null));
   return {
@@ -97,8 +98,7 @@ function forecastStep(plan: Plan, step: Step, index: number, traffic: ServiceTra
 
 /** Canary requests until a comparison of error rates proves a regression of `size`, median, in the plan's budget. */
 export function requestsToSee(plan: Plan, traffic: ServiceTraffic, share: number, size: number): number {
-  const betting = plan.abort.filter(bets).length;
-  const goal = Math.log(Math.max(1, betting) / plan.falseAbort) + MIXTURE_COST;
+  const goal = Math.log(1 / (plan.falseAbort * Math.min(1, ...budgetOf(plan).shares))) + MIXTURE_COST;
   return passage(ratioDrift(size, share, traffic.errorRate), goal, 0);
 }
 

@@ -6,8 +6,11 @@
 
 import type { Check, NoEvidenceCause, QuantileArm, RateArm } from '../domain/rule.ts';
 import type { FailureCounts } from './failure-clusters.ts';
+import type { InstanceMemory } from './instance-watch.ts';
 import type { RuleWealth } from './rule-bets.ts';
+import type { Cut } from './rule-windows.ts';
 import type { Second } from './second.ts';
+import type { SegmentMemory } from './segment-watch.ts';
 import type { SplitMemory } from './split-check.ts';
 
 /** What a metric source answered for one rule. */
@@ -31,10 +34,12 @@ export type RuleSample =
 export interface RuleMemory {
   /** Since when its limit has been broken without a break, epoch milliseconds. */
   readonly breachedSinceMs: number | null;
+  /** Since when it would have aborted but for one bad instance, epoch milliseconds. */
+  readonly excusedSinceMs: number | null;
   /** Null: a threshold without a guarantee. */
   readonly wealth: RuleWealth | null;
   /** Of a comparison of quantiles: the lowest slow bin, and when it was taken; null before there is one. */
-  readonly cut: { readonly bin: number; readonly atMs: number } | null;
+  readonly cut: Cut | null;
 }
 
 /** What a judge remembers between two checks; stored with the rollout, so that a restart forgets nothing. */
@@ -48,6 +53,8 @@ export interface JudgeMemory {
   readonly failures: FailureCounts;
   /** Whether users are split as the weights say. */
   readonly split: SplitMemory;
+  readonly segments: SegmentMemory;
+  readonly instances: InstanceMemory;
   /** When it last judged, epoch milliseconds; null before the first time. */
   readonly checkedAtMs: number | null;
 }

@@ -17,7 +17,8 @@ import {
   total,
   type Wealth,
 } from './e-value.ts';
-import { type Arms, countsAgainst, countsAtLimit, fixedRate } from './rule-counts.ts';
+import { countsAgainst, countsAtLimit, fixedRate } from './rule-counts.ts';
+import type { Arms } from './second.ts';
 
 /** The canary is fine when it is better than this many times the baseline … */
 const FINE_FACTOR = 2;

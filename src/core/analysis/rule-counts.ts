@@ -7,13 +7,7 @@
 import type { Condition, Rule } from '../domain/rule.ts';
 import type { SecondCounts } from './e-value.ts';
 import { binFloorUs, binFrom } from './histogram.ts';
-import { type ArmSecond, countBegun, countFrom } from './second.ts';
-
-/** Both sides of a comparison in one second. */
-export interface Arms {
-  readonly canary: ArmSecond;
-  readonly baseline: ArmSecond;
-}
+import { type Arms, countBegun, countFrom } from './second.ts';
 
 /**
  * How much slower than the baseline the bets let a canary be: a quarter of the rule's tolerance, on a logarithmic
@@ -22,6 +16,11 @@ export interface Arms {
  */
 export function slowdownAllowed(factor: number): number {
   return factor ** 0.25;
+}
+
+/** Rules that need a baseline. */
+export function compares({ condition }: Rule): boolean {
+  return condition.kind === 'rate-ratio' || condition.kind === 'quantile-ratio';
 }
 
 /** The rate that a fixed limit allows, 0–1; null for comparisons. */

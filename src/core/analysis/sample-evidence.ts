@@ -1,9 +1,9 @@
 /**
- * What a metric source answered, as evidence of a rule; and the evidence that there is none. Judges nothing.
+ * What a metric source answered, as evidence of a rule. Judges nothing.
  * @module
  */
 
-import type { Evidence, NoEvidenceCause, Rule } from '../domain/rule.ts';
+import type { Evidence, Rule } from '../domain/rule.ts';
 import { latencyLimit, rateLimit } from './breach.ts';
 import type { RuleSample } from './judge.ts';
 
@@ -24,8 +24,4 @@ export function evidenceOfSample(rule: Rule, sample: RuleSample): Evidence {
       return { kind: 'quantile', windowMs: rule.overMs, quantile, canary, baseline, ...limit };
     }
   }
-}
-
-export function none(cause: NoEvidenceCause, detail: string): Evidence {
-  return { kind: 'none', cause, detail };
 }

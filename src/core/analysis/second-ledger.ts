@@ -4,9 +4,9 @@
  * @module
  */
 
-import { badOf, seenOf, type TelemetrySummary, totalOf, type VersionSummary } from '../domain/telemetry.ts';
-import { mergeWires } from './histogram.ts';
-import { type ArmSecond, QUIET_ARM, type Second } from './second.ts';
+import type { TelemetrySummary } from '../domain/telemetry.ts';
+import { QUIET_ARM, type Second } from './second.ts';
+import { addInstances, addSegments, addVersion } from './second-parts.ts';
 import type { SplitSecond } from './split-check.ts';
 
 const SECOND_MS = 1000;
@@ -50,11 +50,15 @@ export class SecondLedger {
       canary: canary?.newKeys ?? 0,
       baseline: baseline?.newKeys ?? 0,
     });
+    const segments = addSegments(before?.segments, canary?.segments, baseline?.segments);
+    const instances = addInstances(before?.instances, canary?.segments);
     this.#open.set(startMs, {
       startMs,
-      canary: addArm(before?.canary, canary),
-      baseline: addArm(before?.baseline, baseline),
+      canary: addVersion(before?.canary, canary),
+      baseline: addVersion(before?.baseline, baseline),
       ...(users && { users }),
+      ...(segments && { segments }),
+      ...(instances && { instances }),
     });
     const newestMs = Math.max(secondMs, this.#reported.get(gateway)?.secondMs ?? secondMs);
     this.#reported.set(gateway, { secondMs: newestMs, atMs: nowMs });
@@ -111,19 +115,4 @@ function addUsers(before: SplitSecond | undefined, more: SplitSecond): SplitSeco
   if (more.revision < before.revision) return before;
   const { revision, canary, baseline } = before;
   return { revision, canary: canary + more.canary, baseline: baseline + more.baseline };
-}
-
-/** One version of one summary, added to what is known of the second. */
-export function addArm(before: ArmSecond = QUIET_ARM, version: VersionSummary | undefined): ArmSecond {
-  if (version === undefined) return before;
-  const { attempts, running, distinctBad } = version;
-  const bad = badOf(attempts.outcomes);
-  const latencyUs = running === undefined ? attempts.latencyUs : mergeWires(attempts.latencyUs, running);
-  return {
-    total: before.total + totalOf(attempts.outcomes),
-    bad: before.bad + bad,
-    distinctBad: before.distinctBad + (distinctBad ?? bad),
-    seen: before.seen + seenOf(attempts.outcomes),
-    latencyUs: mergeWires(before.latencyUs, latencyUs),
-  };
 }

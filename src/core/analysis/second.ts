@@ -23,13 +23,25 @@ export interface ArmSecond {
   readonly latencyUs: HistogramWire;
 }
 
-export interface Second {
-  /** Epoch milliseconds, a whole second. */
-  readonly startMs: number;
+/** Both sides of a comparison. */
+export interface Arms {
   readonly canary: ArmSecond;
   readonly baseline: ArmSecond;
+}
+
+/** A second of a part of the traffic, or of all of it. */
+export interface TimedArms extends Arms {
+  /** Epoch milliseconds, a whole second. */
+  readonly startMs: number;
+}
+
+export interface Second extends TimedArms {
   /** New users; left out when there were none, or when gateways served different splits. */
   readonly users?: SplitSecond;
+  /** By segment, such as `route=checkout`: parts of the traffic that both versions have. Left out without any. */
+  readonly segments?: Readonly<Record<string, Arms>>;
+  /** The canary by instance. Left out where gateways do not tell them apart. */
+  readonly instances?: Readonly<Record<string, ArmSecond>>;
 }
 
 export const QUIET_ARM: ArmSecond = { total: 0, bad: 0, distinctBad: 0, seen: 0, latencyUs: [] };

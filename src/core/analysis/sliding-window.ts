@@ -5,7 +5,7 @@
  */
 
 import { Histogram, type HistogramWire, mergeWires } from './histogram.ts';
-import type { ArmSecond, Second } from './second.ts';
+import type { ArmSecond, TimedArms } from './second.ts';
 
 /** A longer window gets wider buckets instead of more. */
 const MAX_BUCKETS = 900;
@@ -54,7 +54,7 @@ export class SlidingWindow {
   }
 
   /** Seconds come in ascending order. */
-  add(second: Second): void {
+  add(second: TimedArms): void {
     const startMs = Math.floor(second.startMs / this.#bucketMs) * this.#bucketMs;
     let bucket = this.#buckets.at(-1);
     if (bucket === undefined || bucket.startMs < startMs) {

@@ -60,6 +60,8 @@ export interface Plan {
   readonly advance: 'proven' | 'proven-only' | 'elapsed';
   /** Accepted probability of aborting a healthy canary, per run. */
   readonly falseAbort: number;
+  /** Part of that for looking into segments of the traffic, 0 to 0.5. Left out: 0, as in plans of old recordings. */
+  readonly segmentShare?: number;
   /** After `afterMs` without evidence. */
   readonly onNoEvidence: { readonly afterMs: number; readonly action: 'hold' | 'pause' | 'abort' };
   readonly onOperatorLoss: { readonly afterMs: number; readonly action: 'baseline' | 'keep' };

@@ -111,6 +111,8 @@ export interface Proof {
   readonly fineNeeded: number;
   /** The baseline breaks the same fixed limit, with as much evidence: not the canary's fault. */
   readonly environment: boolean;
+  /** The canary's instance in which its failures gather; `worse` is without it then. Left out without one. */
+  readonly instance?: string;
 }
 
 /** One evaluation of one rule. */
@@ -118,6 +120,8 @@ export interface Check {
   /** Index into the plan's `abort` list. */
   readonly rule: number;
   readonly text: string;
+  /** Part of the traffic that it is about, such as `route=checkout`. Left out: all of it. */
+  readonly segment?: string;
   readonly verdict: Verdict;
   /** Since when the condition has held without a break, epoch milliseconds; null when it does not hold. */
   readonly breachedSinceMs: number | null;

@@ -36,6 +36,22 @@ export interface Traffic {
   readonly latencyUs: HistogramWire;
 }
 
+/** Attempts of one part of a version's traffic in one second. */
+export interface SegmentSummary {
+  readonly total: number;
+  readonly bad: number;
+  /** As of the version. Left out when all count. */
+  readonly distinctBad?: number;
+  /** In the bins of other latencies, but eight of them count as their lowest: known within 9 %, rounded down. */
+  readonly latencyUs: HistogramWire;
+}
+
+/** By dimension (`endpoint`, `route`, …) and value. */
+export type Segments = Readonly<Record<string, Readonly<Record<string, SegmentSummary>>>>;
+
+/** Dimension whose values differ between versions: one instance each. */
+export const INSTANCE_DIMENSION = 'endpoint';
+
 export interface VersionSummary {
   /** One entry per try of an upstream. The analysis judges these: a retry never hides a bad canary. */
   readonly attempts: Traffic;
@@ -59,6 +75,8 @@ export interface VersionSummary {
    * many attempts have become that slow in this second, whether or not they have ended. Left out when empty.
    */
   readonly running?: HistogramWire;
+  /** `attempts` by parts, as far as the gateway tells them apart. Left out when it does not. */
+  readonly segments?: Segments;
 }
 
 /** Delivered at least once; folded exactly once by (gateway, incarnation, service, sequence). */

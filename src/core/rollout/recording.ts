@@ -52,8 +52,15 @@ type SecondWire = readonly [
   startMs: number,
   canary: ArmWire,
   baseline: ArmWire,
-  users?: readonly [revision: number, canary: number, baseline: number],
+  users?: 0 | readonly [revision: number, canary: number, baseline: number],
+  parts?: PartsWire,
 ];
+
+/** Segments and instances. */
+interface PartsWire {
+  readonly s?: Readonly<Record<string, readonly [canary: ArmWire, baseline: ArmWire]>>;
+  readonly i?: Readonly<Record<string, ArmWire>>;
+}
 
 /** Defaults are left out: most looks are a time and a second. */
 interface FrameWire {
@@ -134,9 +141,16 @@ function toLookWire(look: RecordedLook): Partial<RecordedLook> {
   };
 }
 
-function toSecondWire({ startMs, canary, baseline, users }: Second): SecondWire {
+function toSecondWire({ startMs, canary, baseline, users, segments, instances }: Second): SecondWire {
   const arms = [startMs, toArmWire(canary), toArmWire(baseline)] as const;
-  return users ? [...arms, [users.revision, users.canary, users.baseline]] : arms;
+  const counted = users ? ([users.revision, users.canary, users.baseline] as const) : 0;
+  if (segments || instances) {
+    const s =
+      segments && mapValues(segments, (of) => [toArmWire(of.canary), toArmWire(of.baseline)] as const);
+    const i = instances && mapValues(instances, toArmWire);
+    return [...arms, counted, { ...(s && { s }), ...(i && { i }) }];
+  }
+  return counted === 0 ? arms : [...arms, counted];
 }
 
 function toArmWire({ total, bad, distinctBad, seen, latencyUs }: ArmSecond): ArmWire {
@@ -144,11 +158,29 @@ function toArmWire({ total, bad, distinctBad, seen, latencyUs }: ArmSecond): Arm
   return [total, bad, distinctBad, seen, ...latencyUs];
 }
 
-function fromSecondWire([startMs, canary, baseline, users]: SecondWire): Second {
-  const second = { startMs, canary: fromArmWire(canary), baseline: fromArmWire(baseline) };
-  if (users === undefined) return second;
-  const [revision, ofCanary, ofBaseline] = users;
-  return { ...second, users: { revision, canary: ofCanary, baseline: ofBaseline } };
+function fromSecondWire([startMs, canary, baseline, users, parts]: SecondWire): Second {
+  const segments =
+    parts?.s &&
+    mapValues(parts.s, ([ofCanary, ofBaseline]) => ({
+      canary: fromArmWire(ofCanary),
+      baseline: fromArmWire(ofBaseline),
+    }));
+  const instances = parts?.i && mapValues(parts.i, fromArmWire);
+  return {
+    startMs,
+    canary: fromArmWire(canary),
+    baseline: fromArmWire(baseline),
+    ...(users && { users: { revision: users[0], canary: users[1], baseline: users[2] } }),
+    ...(segments && { segments }),
+    ...(instances && { instances }),
+  };
+}
+
+function mapValues<From, To>(
+  record: Readonly<Record<string, From>>,
+  change: (value: From) => To,
+): Record<string, To> {
+  return Object.fromEntries(Object.entries(record).map(([name, value]) => [name, change(value)]));
 }
 
 function fromArmWire(wire: ArmWire): ArmSecond {

@@ -40,10 +40,23 @@ export function countAttempt(
   const { counter } = version;
   counter.running.delete(attempt);
   counter.attempts.record(outcome, timed ? durationMs : null);
-  if (outcome >= OUTCOME.status5xx && !aborted) {
-    counter.noteFailure(exchange.stickyKey || exchange.clientIp, nowMs);
-  }
+  const bad = outcome >= OUTCOME.status5xx && !aborted;
+  const repeated = bad && counter.noteFailure(exchange.stickyKey || exchange.clientIp, nowMs);
+  // An attempt without an outcome of the version's own has none in its segments either.
+  if (!aborted) countSegments(attempt, bad, repeated, timed ? durationMs : null);
   version.series.observe(status, ERROR_LABEL[outcome] ?? 0, durationMs);
+}
+
+function countSegments(
+  { exchange, version, target }: EndedAttempt,
+  bad: boolean,
+  repeated: boolean,
+  durationMs: number | null,
+): void {
+  for (const { dimension, read } of version.segments) {
+    const value = read(exchange, target);
+    if (value !== undefined) version.counter.segments.note(dimension, value, bad, repeated, durationMs);
+  }
 }
 
 function isGatewayFailure(outcome: OutcomeIndex, status: number): boolean {

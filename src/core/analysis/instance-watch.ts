@@ -1,0 +1,235 @@
+/**
+ * Tells one bad instance from a bad version: what the evidence against the canary is without the instance in which its
+ * failures gather. It only ever takes evidence away, so that the guarantee against false aborts stands.
+ * @module
+ */
+
+import type { Rule } from '../domain/rule.ts';
+import { betRatio, emptyWealth, idleUntil, total, type Wealth } from './e-value.ts';
+import { mergeWires } from './histogram.ts';
+import { type BetContext, betAgainst, bets, emptyWorse, type WorseWealth, worseBy } from './rule-bets.ts';
+import { countsApart } from './rule-counts.ts';
+import { type ArmSecond, QUIET_ARM, type Second } from './second.ts';
+import { addArms } from './second-parts.ts';
+import { SlidingWindow } from './sliding-window.ts';
+
+/** Instances that are told apart; of more, those that stand out least are given up. */
+const MAX_INSTANCES = 32;
+/** Evidence that an instance is worse than the others, from which on it is suspected. Little: a wrong suspicion only delays. */
+const SUSPECTED = 5;
+/** An instance that stands out in so many seconds … */
+const RECENT_S = 15;
+/** … by so many failures and standard errors is failing now. */
+const MIN_BAD = 3;
+const STANDS_OUT = 3;
+/** What an instance did is taken out of the account when it has been well for this long. */
+const RECOVERED_MS = 60_000;
+/** Seconds that are kept to look back over without an instance. */
+const KEPT_S = 900;
+
+export interface InstanceRule {
+  /** That it is worse than the rest of the canary. */
+  readonly apart: Wealth;
+  /** Against the canary without it. */
+  readonly without: WorseWealth;
+  /** When it was first and last failing, epoch milliseconds; null: never since the account began. */
+  readonly failed: { readonly sinceMs: number; readonly atMs: number } | null;
+}
+
+/** By instance and rule; null for rules that do not bet. JSON as it is. */
+export type InstanceMemory = Readonly<Record<string, readonly (InstanceRule | null)[]>>;
+
+/** The canary without the instance in which its failures gather. */
+export interface Suspicion {
+  readonly instance: string;
+  readonly without: number;
+}
+
+/** What the bets of a second start from, by rule. */
+export interface InstanceBets {
+  readonly wealth: readonly (WorseWealth | null)[];
+  readonly contexts: readonly BetContext[];
+}
+
+export interface InstanceStep {
+  readonly memory: InstanceMemory;
+  /** By rule: what is left of the evidence after the failures of an instance that has recovered. */
+  readonly acquitted: ReadonlyMap<number, WorseWealth>;
+}
+
+export class InstanceWatch {
+  readonly #rules: readonly Rule[];
+  /** The newest seconds, as long as instances are told apart. */
+  #kept: Second[] = [];
+
+  constructor(rules: readonly Rule[]) {
+    this.#rules = rules;
+  }
+
+  recall(second: Second): void {
+    if (second.instances === undefined) return;
+    this.#kept.push(second);
+    if (this.#kept.length > 2 * KEPT_S) this.#kept = this.#kept.slice(-KEPT_S);
+  }
+
+  add(before: InstanceMemory, second: Second, { wealth, contexts }: InstanceBets): InstanceStep {
+    const { instances, baseline, startMs } = second;
+    if (instances === undefined) return { memory: before, acquitted: new Map() };
+    this.recall(second);
+    const all = Object.values(instances).reduce(addArms);
+    const memory: Record<string, readonly (InstanceRule | null)[]> = {};
+    for (const [instance, rules] of Object.entries(this.#withNew(before, instances, wealth))) {
+      const own = instances[instance];
+      const rest = own === undefined ? all : subtract(all, own);
+      memory[instance] = rules.map((of, at) => {
+        const [rule, context] = [this.#rules[at], contexts[at]];
+        if (of === null || rule === undefined || context === undefined) return null;
+        const apart = betApart(rule, of.apart, own, rest, context);
+        const without = betAgainst(rule, of.without, { canary: rest, baseline }, context);
+        const failing = total(apart) >= SUSPECTED && this.#isFailing(rule, instance, context.cutBin);
+        const failed = failing ? { sinceMs: of.failed?.sinceMs ?? startMs, atMs: startMs } : of.failed;
+        return { apart, without, failed };
+      });
+    }
+    return this.#acquit(memory, startMs);
+  }
+
+  /** The instance that stands out most; null when none does, or when there is no other. */
+  suspect(memory: InstanceMemory, rule: number): Suspicion | null {
+    const entries = Object.entries(memory);
+    if (entries.length < 2) return null;
+    let most: { instance: string; of: InstanceRule; apart: number } | null = null;
+    for (const [instance, rules] of entries) {
+      const of = rules[rule];
+      if (of == null) continue;
+      const apart = total(of.apart);
+      if (apart >= SUSPECTED && apart > (most?.apart ?? 0)) most = { instance, of, apart };
+    }
+    return most && { instance: most.instance, without: worseBy(most.of.without) };
+  }
+
+  /** Whether an instance has begun to fail since then, and nobody knows yet whether it will be well again. */
+  troubles(memory: InstanceMemory, rule: number, sinceMs: number): boolean {
+    const entries = Object.values(memory);
+    return entries.length > 1 && entries.some((rules) => (rules[rule]?.failed?.sinceMs ?? 0) > sinceMs);
+  }
+
+  /** The rule's window, of the canary without an instance. */
+  windowWithout(instance: string, { overMs }: Rule): SlidingWindow {
+    const window = new SlidingWindow(overMs, true);
+    const sinceMs = (this.#kept.at(-1)?.startMs ?? 0) - Math.min(overMs, KEPT_S * 1000);
+    for (const { startMs, instances = {}, baseline } of this.#kept) {
+      if (startMs <= sinceMs) continue;
+      const others = Object.entries(instances).filter(([name]) => name !== instance);
+      const canary = others.map(([, arm]) => arm).reduce(addArms, QUIET_ARM);
+      window.add({ startMs, canary, baseline });
+    }
+    return window;
+  }
+
+  /** An instance that appears late starts from the evidence against all that were there before it. */
+  #withNew(
+    before: InstanceMemory,
+    instances: Readonly<Record<string, ArmSecond>>,
+    wealth: readonly (WorseWealth | null)[],
+  ): InstanceMemory {
+    const fresh = Object.keys(instances).filter((name) => !Object.hasOwn(before, name));
+    if (fresh.length === 0) return before;
+    const first = Object.keys(before).length === 0;
+    const added = fresh.map((name) => [
+      name,
+      this.#rules.map((rule, at) => {
+        const known = wealth[at];
+        if (!bets(rule) || known == null) return null;
+        const { seconds } = known.worse;
+        const without = first ? idleWorse(rule, seconds) : known;
+        return { apart: idleUntil(emptyWealth(), seconds), without, failed: null };
+      }),
+    ]);
+    const entries = [
+      ...Object.entries(before),
+      ...Object.entries<readonly (InstanceRule | null)[]>(Object.fromEntries(added)),
+    ];
+    if (entries.length <= MAX_INSTANCES) return Object.fromEntries(entries);
+    return Object.fromEntries(
+      entries.sort(([, a], [, b]) => standing(b) - standing(a)).slice(0, MAX_INSTANCES),
+    );
+  }
+
+  #isFailing(rule: Rule, instance: string, cutBin: number | null): boolean {
+    const sums = { canary: 0, baseline: 0, canaryBad: 0, baselineBad: 0 };
+    for (const { instances = {} } of this.#kept.slice(-RECENT_S)) {
+      const own = instances[instance] ?? QUIET_ARM;
+      const rest = subtract(Object.values(instances).reduce(addArms, QUIET_ARM), own);
+      const counts = countsApart(rule, { canary: own, baseline: rest }, cutBin);
+      sums.canary += counts?.canary ?? 0;
+      sums.baseline += counts?.baseline ?? 0;
+      sums.canaryBad += counts?.canaryBad ?? 0;
+      sums.baselineBad += counts?.baselineBad ?? 0;
+    }
+    const expected = sums.baseline === 0 ? 0 : (sums.baselineBad * sums.canary) / sums.baseline;
+    return sums.canaryBad >= MIN_BAD && sums.canaryBad > expected + STANDS_OUT * Math.sqrt(expected);
+  }
+
+  /**
+   * Of an instance that has failed and is well again only the others' evidence is kept, and the accounts of all
+   * instances begin anew: giving evidence up is always allowed.
+   */
+  #acquit(memory: InstanceMemory, startMs: number): InstanceStep {
+    const acquitted = new Map<number, WorseWealth>();
+    for (const rules of Object.values(memory)) {
+      for (const [at, of] of rules.entries()) {
+        if (of?.failed == null || startMs - of.failed.atMs < RECOVERED_MS) continue;
+        acquitted.set(at, of.without);
+      }
+    }
+    if (acquitted.size === 0) return { memory, acquitted };
+    const renewed = Object.entries(memory).map(([instance, rules]) => [
+      instance,
+      rules.map((of, at) => (of !== null && acquitted.has(at) ? renew(this.#rules[at] as Rule, of) : of)),
+    ]);
+    return { memory: Object.fromEntries(renewed), acquitted };
+  }
+}
+
+function betApart(
+  rule: Rule,
+  apart: Wealth,
+  own: ArmSecond | undefined,
+  rest: ArmSecond,
+  { cutBin, worse }: BetContext,
+): Wealth {
+  const counts = own && countsApart(rule, { canary: own, baseline: rest }, cutBin);
+  const nothing = { canary: 0, baseline: 0, canaryBad: 0, baselineBad: 0 };
+  return betRatio(apart, 1, counts ?? nothing, { ...worse, clustering: 1 });
+}
+
+function renew(rule: Rule, { apart }: InstanceRule): InstanceRule {
+  const { seconds } = apart;
+  return {
+    apart: idleUntil(emptyWealth(), seconds),
+    without: idleWorse(rule, seconds),
+    failed: null,
+  };
+}
+
+function idleWorse(rule: Rule, seconds: number): WorseWealth {
+  const { worse, floor } = emptyWorse(rule);
+  return { worse: idleUntil(worse, seconds), floor: floor && idleUntil(floor, seconds) };
+}
+
+/** How much an instance stands out, over all rules. */
+function standing(rules: readonly (InstanceRule | null)[]): number {
+  return Math.max(0, ...rules.map((of) => (of === null ? 0 : total(of.apart))));
+}
+
+function subtract(a: ArmSecond, b: ArmSecond): ArmSecond {
+  const negative = b.latencyUs.map((value, at) => (at % 2 === 0 ? value : -value));
+  return {
+    total: a.total - b.total,
+    bad: a.bad - b.bad,
+    distinctBad: a.distinctBad - b.distinctBad,
+    seen: a.seen - b.seen,
+    latencyUs: mergeWires(a.latencyUs, negative),
+  };
+}
