@@ -125,6 +125,7 @@ describe('loadRolloutPlan', () => {
       ],
       advance: 'elapsed',
       falseAbort: 0.01,
+      segmentShare: 0.1,
       onNoEvidence: { afterMs: 60_000, action: 'pause' },
       onOperatorLoss: { afterMs: 30_000, action: 'baseline' },
       schedule: {

@@ -1,0 +1,125 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { SegmentSource } from '../../src/config/policies/segments.ts';
+import type { Segments } from '../../src/core/domain/telemetry.ts';
+import { SegmentCounters } from '../../src/gateway/segments.ts';
+import { gatewayConfigOf, routeOf, serviceOf } from '../support/gateway-config.ts';
+import { call, eventually, GatewayHarness } from '../support/gateway-harness.ts';
+
+let harness: GatewayHarness;
+
+beforeEach(async () => {
+  harness = await GatewayHarness.open();
+});
+
+afterEach(() => harness.close());
+
+interface Counts {
+  readonly total: number;
+  readonly bad: number;
+  readonly distinctBad: number;
+  readonly timed: number;
+}
+
+/** What all summaries together say of a segment of v1. */
+function counted(dimension: string, value: string): Counts {
+  const sum = { total: 0, bad: 0, distinctBad: 0, timed: 0 };
+  for (const { versions } of harness.stream.summaries) {
+    const segment = versions.v1?.segments?.[dimension]?.[value];
+    if (segment === undefined) continue;
+    sum.total += segment.total;
+    sum.bad += segment.bad;
+    sum.distinctBad += segment.distinctBad ?? segment.bad;
+    sum.timed += segment.latencyUs.reduce((all, each, at) => (at % 2 === 1 ? all + each : all), 0);
+  }
+  return sum;
+}
+
+function attempts(): number {
+  return harness.stream.summaries.reduce(
+    (sum, { versions }) =>
+      sum + (versions.v1?.attempts.outcomes.status2xx ?? 0) + (versions.v1?.attempts.outcomes.status5xx ?? 0),
+    0,
+  );
+}
+
+describe('segments of a service', () => {
+  it('count attempts by endpoint, route and method, failures of one key once as distinct', async () => {
+    const well = await harness.upstream((_, response) => response.end('ok'));
+    const sick = await harness.upstream((_, response) => response.writeHead(500).end());
+    const segments: readonly SegmentSource[] = ['endpoint', 'route', 'method'];
+    const gateway = await harness.gateway(
+      gatewayConfigOf([serviceOf('orders', { v1: [well.url, sick.url] }, { segments })], {
+        routes: [
+          routeOf('orders', { name: 'list', retry: null, path: { kind: 'exact', path: '/list' } }),
+          routeOf('orders', { name: 'order', retry: null, path: { kind: 'prefix', path: '/orders' } }),
+        ],
+      }),
+    );
+    for (let i = 0; i < 6; i += 1) await call(gateway, '/list', { headers: { 'x-user-id': 'ann' } });
+    for (let i = 0; i < 4; i += 1) await call(gateway, `/orders/${i}`, { method: 'DELETE' });
+    await eventually(() => attempts() === 10);
+    expect(counted('endpoint', well.url)).toEqual({ total: 5, bad: 0, distinctBad: 0, timed: 5 });
+    expect(counted('endpoint', sick.url)).toMatchObject({ total: 5, bad: 5, timed: 5 });
+    expect(counted('route', 'list')).toEqual({ total: 6, bad: 3, distinctBad: 1, timed: 6 });
+    expect(counted('route', 'order').total).toBe(4);
+    expect([counted('method', 'GET').total, counted('method', 'DELETE').total]).toEqual([6, 4]);
+  });
+
+  it('count by a field only the values that are listed, so that no client makes up segments', async () => {
+    const upstream = await harness.named('v1');
+    const segments: readonly SegmentSource[] = [{ name: 'region', header: 'x-region', values: ['eu', 'us'] }];
+    const gateway = await harness.gateway(
+      gatewayConfigOf([serviceOf('orders', { v1: [upstream.url] }, { segments })]),
+    );
+    for (const region of ['eu', 'eu', 'us', 'mars', '__proto__'])
+      await call(gateway, '/', { headers: { 'x-region': region } });
+    await call(gateway, '/');
+    await eventually(() => attempts() === 6);
+    const names = harness.stream.summaries.flatMap(({ versions }) =>
+      Object.keys(versions.v1?.segments?.region ?? {}),
+    );
+    expect([...new Set(names)].sort()).toEqual(['eu', 'us']);
+    expect([counted('region', 'eu').total, counted('region', 'us').total]).toEqual([2, 1]);
+  });
+
+  it('are left out of the report where none are wanted', async () => {
+    const upstream = await harness.named('v1');
+    const gateway = await harness.gateway(
+      gatewayConfigOf([serviceOf('orders', { v1: [upstream.url] }, { segments: [] })]),
+    );
+    await call(gateway, '/');
+    await eventually(() => attempts() === 1);
+    expect(harness.stream.summaries.every(({ versions }) => versions.v1?.segments === undefined)).toBe(true);
+  });
+});
+
+describe('the counters of segments', () => {
+  const valuesOf = (segments: Segments | undefined): readonly string[] => Object.keys(segments?.route ?? {});
+
+  it('tell a bounded number of values apart', () => {
+    const counters = new SegmentCounters();
+    for (let i = 0; i < 100; i += 1) counters.note('route', `r${i}`, false, false, 1);
+    expect(valuesOf(counters.take())).toHaveLength(32);
+  });
+
+  it('give the place of a value up that has been idle for ten minutes, and not before', () => {
+    const counters = new SegmentCounters();
+    for (let i = 0; i < 32; i += 1) counters.note('route', `r${i}`, false, false, 1);
+    for (let second = 0; second < 600; second += 1) counters.take();
+    counters.note('route', 'late', false, false, 1);
+    expect(valuesOf(counters.take())).toEqual([]);
+    counters.take();
+    counters.note('route', 'late', false, false, 1);
+    expect(valuesOf(counters.take())).toEqual(['late']);
+  });
+
+  it('report latencies eight bins to one, none of them longer than it was', () => {
+    const counters = new SegmentCounters();
+    for (let ms = 100; ms < 200; ms += 1) counters.note('route', 'a', false, false, ms);
+    const wire = counters.take()?.route?.a?.latencyUs ?? [];
+    const bins = wire.filter((_, at) => at % 2 === 0);
+    expect(bins.every((bin) => bin % 8 === 0)).toBe(true);
+    expect(new Set(bins).size).toBe(bins.length);
+    expect(bins.length).toBeLessThanOrEqual(9);
+  });
+});
