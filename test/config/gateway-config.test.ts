@@ -117,6 +117,7 @@ routes: [{ name: a, match: { path: / }, service: a }]
             },
           },
           balance: 'roundRobin',
+          segments: ['endpoint', 'route'],
           slowStartMs: 0,
           outlier: null,
           trailers: [],

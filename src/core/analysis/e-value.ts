@@ -18,6 +18,7 @@ const RELIEFS = [0.9, 0.75, 0.6, 0.5, 0.35, 0.2, 0.05] as const;
 const AT_START = 0.6;
 /** Half of what is left to pay in has been paid in after this many seconds. */
 const HALF_PAID_S = 1800;
+const WAITING = (1 - AT_START) * HALF_PAID_S;
 /** More certainty than this changes nothing; keeps sums finite. */
 const MAX_PART = 1e15;
 
@@ -131,19 +132,24 @@ function rateGain(rate: number, { total: all, bad }: { readonly total: number; r
   };
 }
 
-/** As if all seconds up to the `seconds`-th had passed without anything to bet on. */
+/**
+ * As if all seconds up to the `seconds`-th had passed without anything to bet on: the payments of the seconds between
+ * add up to a difference.
+ */
 export function idleUntil(wealth: Wealth, seconds: number): Wealth {
-  return wealth.seconds < seconds ? payIn(wealth, seconds) : wealth;
+  if (wealth.seconds >= seconds) return wealth;
+  const from = wealth.seconds + 1 + HALF_PAID_S;
+  return paid(wealth, seconds, WAITING / from - WAITING / (seconds + 1 + HALF_PAID_S));
 }
 
-/**
- * The payments of the seconds after `wealth.seconds` up to the `to`-th. One second pays H/((t+H)(t+1+H)) of the waiting
- * part, which sums up to a difference; all payments ever made sum up to the waiting part.
- */
-function payIn({ seconds, parts }: Wealth, to = seconds + 1): Wealth {
-  const paid = HALF_PAID_S / (seconds + 1 + HALF_PAID_S) - HALF_PAID_S / (to + 1 + HALF_PAID_S);
-  const payment = (1 - AT_START) * paid;
-  return { seconds: to, parts: parts.map((part, at) => part + (STAKES[at] as number) * payment) };
+/** The payment of one second. All payments ever made sum up to the waiting part of the stake. */
+function payIn(wealth: Wealth): Wealth {
+  const now = wealth.seconds + 1;
+  return paid(wealth, now, WAITING / ((now + HALF_PAID_S) * (now + 1 + HALF_PAID_S)));
+}
+
+function paid({ parts }: Wealth, seconds: number, payment: number): Wealth {
+  return { seconds, parts: parts.map((part, at) => part + (STAKES[at] as number) * payment) };
 }
 
 function multiply(
