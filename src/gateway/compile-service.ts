@@ -8,7 +8,7 @@ import type { GatewayConfig, Service } from '../config/gateway-model.ts';
 import { compileQueryKey } from '../core/policy/cache/cache-key.ts';
 import { OutlierWatch } from '../core/policy/outlier.ts';
 import { RetryBudget } from '../core/policy/retry-budget.ts';
-import { compileSegments } from './segments.ts';
+import { compileSegments } from './segment-reads.ts';
 import type { CompiledService, ServiceVersion, SnapshotParts } from './snapshot.ts';
 import { compileStickySources } from './sticky.ts';
 import { TargetSet } from './upstream/target-set.ts';

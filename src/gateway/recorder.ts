@@ -20,7 +20,7 @@ import { FailureMemory } from './failure-memory.ts';
 import { KeySample } from './key-sample.ts';
 import { MAX_RETIRED_SERVICES, MAX_TELEMETRY_BACKLOG } from './limits.ts';
 import { RunningAges } from './running-ages.ts';
-import { SegmentCounters } from './segments.ts';
+import { SegmentCounters } from './segment-counters.ts';
 import { within } from './within.ts';
 
 /** A stream that does not answer must not keep a gateway from ending. */

@@ -32,7 +32,7 @@ import type { MirrorState, MirrorTable } from './mirror/mirror-table.ts';
 import type { Recorder, VersionCounter } from './recorder.ts';
 import type { CompiledLimits } from './route-limits.ts';
 import type { Router } from './router.ts';
-import type { SegmentRead } from './segments.ts';
+import type { SegmentRead } from './segment-reads.ts';
 import type { SplitTable } from './split-table.ts';
 import type { StickyRead, StickySubject } from './sticky.ts';
 import type { CompiledTransform } from './transform/transform-model.ts';

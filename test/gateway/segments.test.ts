@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { SegmentSource } from '../../src/config/policies/segments.ts';
 import type { Segments } from '../../src/core/domain/telemetry.ts';
-import { SegmentCounters } from '../../src/gateway/segments.ts';
+import { SegmentCounters } from '../../src/gateway/segment-counters.ts';
 import { gatewayConfigOf, routeOf, serviceOf } from '../support/gateway-config.ts';
 import { call, eventually, GatewayHarness } from '../support/gateway-harness.ts';
 

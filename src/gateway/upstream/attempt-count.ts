@@ -54,7 +54,7 @@ function countSegments(
   durationMs: number | null,
 ): void {
   for (const { dimension, read } of version.segments) {
-    const value = read(exchange, target);
+    const value = read(exchange, target.endpoint.origin);
     if (value !== undefined) version.counter.segments.note(dimension, value, bad, repeated, durationMs);
   }
 }

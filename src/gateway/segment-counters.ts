@@ -1,15 +1,11 @@
 /**
- * Counts attempts by parts of the traffic: endpoint, route, method, and what the configuration names. Owns bounded
- * counters that idle ones leave; knows not what anybody concludes from them.
+ * Counts attempts by parts of the traffic. Owns bounded counters that idle values leave; knows neither what the parts
+ * are nor what anybody concludes from them.
  * @module
  */
 
-import type { SegmentSource } from '../config/policies/segments.ts';
 import { Histogram, type HistogramWire } from '../core/analysis/histogram.ts';
 import type { SegmentSummary, Segments } from '../core/domain/telemetry.ts';
-import type { Exchange } from './exchange.ts';
-import { claimText, headerText } from './sticky.ts';
-import type { Target } from './upstream/target.ts';
 
 /** Values of one dimension that are told apart; attempts of further ones are in no segment. */
 const MAX_VALUES = 32;
@@ -17,46 +13,6 @@ const MAX_VALUES = 32;
 const IDLE_S = 600;
 /** Bins of a latency that count as one. */
 const COARSE = 8;
-
-/** One dimension: what part of the traffic an attempt belongs to; undefined: none. */
-export interface SegmentRead {
-  readonly dimension: string;
-  readonly read: (exchange: Exchange, target: Target) => string | undefined;
-}
-
-export function compileSegments(sources: readonly SegmentSource[]): readonly SegmentRead[] {
-  return sources.map(compile);
-}
-
-function compile(source: SegmentSource): SegmentRead {
-  switch (source) {
-    case 'endpoint':
-      return { dimension: source, read: (_, target) => target.endpoint.origin };
-    case 'route':
-      return { dimension: source, read: ({ route }) => route?.name };
-    case 'method':
-      return { dimension: source, read: ({ method }) => method };
-    default: {
-      const values: ReadonlySet<string | undefined> = new Set(source.values);
-      const read = 'claim' in source ? claimReader(source.claim) : headerReader(source.header);
-      return {
-        dimension: source.name,
-        read: (exchange) => {
-          const value = read(exchange);
-          return values.has(value) ? value : undefined;
-        },
-      };
-    }
-  }
-}
-
-function claimReader(claim: string): (exchange: Exchange) => string | undefined {
-  return (exchange) => claimText(exchange, claim);
-}
-
-function headerReader(header: string): (exchange: Exchange) => string | undefined {
-  return (exchange) => headerText(exchange, header);
-}
 
 class SegmentCounter {
   total = 0;
