@@ -1,9 +1,10 @@
 import { once } from 'node:events';
-import type { AddressInfo, Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { WebSocket, WebSocketServer } from 'ws';
+import { WebSocket } from 'ws';
 import type { GatewayConfig, Route } from '../../src/config/gateway-model.ts';
+import { chatServer, echo } from '../support/chat-server.ts';
 import { gatewayConfigOf, routeOf, serviceOf } from '../support/gateway-config.ts';
 import { admin, eventually, GatewayHarness, portOf, raw, splitOf } from '../support/gateway-harness.ts';
 import { accessFile } from '../support/gateway-observed.ts';
@@ -21,23 +22,8 @@ const HANDSHAKE =
   'GET /live HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n' +
   'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n';
 
-/** A WebSocket server; `onConnection` gets each connection. */
-async function chat(onConnection: (socket: WebSocket) => void): Promise<string> {
-  const server = new WebSocketServer({ port: 0, host: '127.0.0.1' });
-  server.on('connection', (socket) => {
-    socket.on('error', () => {});
-    onConnection(socket);
-  });
-  await once(server, 'listening');
-  harness.onClose(
-    () =>
-      new Promise((resolve) => {
-        for (const socket of server.clients) socket.terminate();
-        server.close(resolve);
-      }),
-  );
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-}
+const chat = (onConnection: (socket: WebSocket) => void): Promise<string> =>
+  chatServer(harness, onConnection);
 
 /** An upstream that answers upgrades by hand. */
 async function byHand(onUpgrade: (socket: Duplex) => void): Promise<string> {
@@ -54,10 +40,6 @@ async function byHand(onUpgrade: (socket: Duplex) => void): Promise<string> {
   });
   return upstream.url;
 }
-
-const echo = (socket: WebSocket): void => {
-  socket.on('message', (data, binary) => socket.send(data, { binary }));
-};
 
 async function gatewayTo(url: string, route: Partial<Route> = {}, config: Partial<GatewayConfig> = {}) {
   return harness.gateway(

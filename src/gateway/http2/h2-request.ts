@@ -8,6 +8,7 @@ import { constants, type IncomingHttpHeaders, type ServerHttp2Stream } from 'nod
 import type { Socket } from 'node:net';
 import { isGrpc } from '../../core/policy/grpc/status.ts';
 import type { ClientRequest } from '../client.ts';
+import type { ExtendedConnect } from './h2-connect.ts';
 
 export class H2Request implements ClientRequest {
   readonly #stream: ServerHttp2Stream;
@@ -21,21 +22,25 @@ export class H2Request implements ClientRequest {
   readonly socket: Socket;
   readonly grpc: boolean;
 
-  /** `raw`: name, value, name, value … as received. `bodyless`: the stream ended with its fields. */
+  /**
+   * `raw`: name, value, name, value … as received. `bodyless`: the stream ended with its fields. `connect`: what follows is
+   * no body but another protocol.
+   */
   constructor(
     stream: ServerHttp2Stream,
     headers: IncomingHttpHeaders,
     raw: readonly string[],
     socket: Socket,
     bodyless: boolean,
+    connect: ExtendedConnect | null,
   ) {
     this.#stream = stream;
     stream.once('trailers', (...[, , rawTrailers]: unknown[]) => {
       if (Array.isArray(rawTrailers)) this.rawTrailers = rawTrailers.map(String);
     });
     this.socket = socket;
-    this.grpc = isGrpc(headers['content-type']);
-    this.method = String(headers[constants.HTTP2_HEADER_METHOD] ?? '');
+    this.grpc = connect === null && isGrpc(headers['content-type']);
+    this.method = connect === null ? String(headers[constants.HTTP2_HEADER_METHOD] ?? '') : 'GET';
     this.url = String(headers[constants.HTTP2_HEADER_PATH] ?? '');
     const authority = headers[constants.HTTP2_HEADER_AUTHORITY];
     // A Host field that says the same is no second one.
@@ -50,10 +55,14 @@ export class H2Request implements ClientRequest {
       const sameHost = name === 'host' && authority !== undefined && host !== undefined;
       // Cookies may come in crumbs (RFC 9113 §8.2.3), which only HTTP/2 knows.
       if (name.startsWith(':') || name === 'cookie' || sameHost) continue;
+      if (connect !== null && name === 'sec-websocket-key') continue;
       this.rawHeaders.push(name, raw[i + 1] ?? '');
     }
     if (headers.cookie !== undefined) this.rawHeaders.push('cookie', headers.cookie);
-    if (!bodyless && headers['content-length'] === undefined)
+    if (connect !== null) {
+      this.headers.upgrade = connect.protocol;
+      if (connect.key !== '') this.rawHeaders.push('Sec-WebSocket-Key', connect.key);
+    } else if (!bodyless && headers['content-length'] === undefined)
       this.rawHeaders.push('Transfer-Encoding', 'chunked');
   }
 

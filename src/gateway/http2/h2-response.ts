@@ -10,14 +10,18 @@ import type { Socket } from 'node:net';
 import type { ClientResponse } from '../client.ts';
 import type { Exchange } from '../exchange.ts';
 import type { HeldSocket } from '../upgrade/upgrade-model.ts';
+import { WaitingClient } from '../upgrade/waiting-client.ts';
+import { answerConnect, type ExtendedConnect } from './h2-connect.ts';
 
 /** Of one HTTP/1.1 connection (RFC 9113 §8.2.2). */
 const NOT_SENT = new Set(['connection', 'keep-alive', 'proxy-connection', 'transfer-encoding', 'upgrade']);
 
+const NOTHING = Buffer.alloc(0);
+
 export class H2Response extends EventEmitter implements ClientResponse {
   exchange: Exchange | null = null;
-  /** HTTP/2 has no change of protocols. */
-  readonly upgrade: HeldSocket | null = null;
+  readonly upgrade: HeldSocket | null;
+  readonly #connect: ExtendedConnect | null;
   readonly #stream: ServerHttp2Stream;
   readonly socket: Socket;
   /** Means nothing here: a connection is ended by a GOAWAY. */
@@ -32,8 +36,17 @@ export class H2Response extends EventEmitter implements ClientResponse {
   #bodyless = false;
   #waitsForTrailers = false;
 
-  constructor(stream: ServerHttp2Stream, socket: Socket, toHead: boolean) {
+  constructor(
+    stream: ServerHttp2Stream,
+    socket: Socket,
+    toHead: boolean,
+    connect: ExtendedConnect | null = null,
+  ) {
     super();
+    this.#connect = connect;
+    // Broken off is what a reset of the connection is to HTTP/1.1 (RFC 8441 §5).
+    const reset = (): void => this.#cut(constants.NGHTTP2_CANCEL);
+    this.upgrade = connect === null ? null : new WaitingClient(stream, NOTHING, reset);
     this.#toHead = toHead;
     this.#stream = stream;
     this.socket = socket;
@@ -61,8 +74,10 @@ export class H2Response extends EventEmitter implements ClientResponse {
   }
 
   /** The head goes out with the first piece, the end, or when it is flushed. Throws when a field cannot be sent. */
-  writeHead(status: number, _phrase: string, fields: readonly string[]): this {
-    const head: OutgoingHttpHeaders = { [constants.HTTP2_HEADER_STATUS]: status };
+  writeHead(status: number, _phrase: string, received: readonly string[]): this {
+    const fields = this.#connect === null ? received : answerConnect(this.#connect, status, received);
+    // A change of protocols is a success here (RFC 8441 §5).
+    const head: OutgoingHttpHeaders = { [constants.HTTP2_HEADER_STATUS]: status === 101 ? 200 : status };
     for (let i = 0; i + 1 < fields.length; i += 2) {
       const name = (fields[i] ?? '').toLowerCase();
       const value = fields[i + 1] ?? '';
@@ -125,9 +140,11 @@ export class H2Response extends EventEmitter implements ClientResponse {
 
   /** The client must not take a part for the whole. */
   destroy(): void {
-    this.#stream.close(
-      this.#stream.headersSent ? constants.NGHTTP2_INTERNAL_ERROR : constants.NGHTTP2_CANCEL,
-    );
+    this.#cut(this.#stream.headersSent ? constants.NGHTTP2_INTERNAL_ERROR : constants.NGHTTP2_CANCEL);
+  }
+
+  #cut(code: number): void {
+    this.#stream.close(code);
     // On a connection that takes nothing, the frame that says so would hold the stream for ever.
     setImmediate(() => this.#stream.destroy());
   }
@@ -142,13 +159,15 @@ export class H2Response extends EventEmitter implements ClientResponse {
     this.#head = null;
     if (this.#gone) return;
     const endStream = ends || this.#bodyless;
-    this.#waitsForTrailers = !endStream;
-    this.#stream.respond(head, { endStream, waitForTrailers: !endStream });
+    this.#waitsForTrailers = !endStream && this.statusCode !== 101;
+    this.#stream.respond(head, { endStream, waitForTrailers: this.#waitsForTrailers });
   }
 
   /** What is left of the request is not waited for (RFC 9113 §8.1). */
   #closeRequest(): void {
     const stream = this.#stream;
+    // In another protocol both sides end for themselves.
+    if (this.statusCode === 101) return;
     if (!stream.readableEnded) setImmediate(() => stream.close(constants.NGHTTP2_NO_ERROR));
   }
 

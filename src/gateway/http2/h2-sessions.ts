@@ -24,6 +24,7 @@ import {
   MAX_H2_CLIENT_STREAMS,
   MAX_H2_SESSION_MB,
 } from '../limits.ts';
+import { readConnect } from './h2-connect.ts';
 import { H2Request } from './h2-request.ts';
 import { H2Response } from './h2-response.ts';
 
@@ -95,7 +96,8 @@ export class H2Sessions {
         maxConcurrentStreams: MAX_H2_CLIENT_STREAMS,
         maxHeaderListSize: limits.maxHeaderBytes,
         initialWindowSize: H2_CLIENT_WINDOW_BYTES,
-        enableConnectProtocol: false,
+        // Which routes change protocols is for the routes to say (RFC 8441 §3).
+        enableConnectProtocol: true,
       },
     });
     this.#sessions.add(session);
@@ -117,8 +119,10 @@ export class H2Sessions {
       clearTimeout(idle);
       open += 1;
       const bodyless = (flags & constants.NGHTTP2_FLAG_END_STREAM) !== 0;
-      const request = new H2Request(stream, headers, Array.isArray(raw) ? raw : [], socket, bodyless);
-      const response = new H2Response(stream, socket, request.method === 'HEAD');
+      const connect = readConnect(headers);
+      const fields = Array.isArray(raw) ? raw : [];
+      const request = new H2Request(stream, headers, fields, socket, bodyless, connect);
+      const response = new H2Response(stream, socket, request.method === 'HEAD', connect);
       response.once('close', () => {
         open -= 1;
         if (open === 0 && !socket.destroyed) idle = goodbyeAfter(limits.keepAliveMs);

@@ -39,8 +39,9 @@ export function admit(exchange: Exchange): boolean {
   exchange.method = request.method ?? '';
   if (request.httpVersionMajor !== 1 || request.httpVersionMinor > 1)
     return refuse(exchange, 'BAD_VERSION', '');
-  // It would send credentials back to whoever can make a client send it (RFC 9110 §9.3.8).
-  if (exchange.method === 'TRACE') return refuse(exchange, 'METHOD_NOT_IMPLEMENTED', '');
+  // TRACE would send credentials back to whoever can make a client send it (RFC 9110 §9.3.8); CONNECT asks for a forward proxy.
+  if (exchange.method === 'TRACE' || exchange.method === 'CONNECT')
+    return refuse(exchange, 'METHOD_NOT_IMPLEMENTED', '');
   const raw = request.rawHeaders;
   const { maxHeaders, maxUriLength } = exchange.listener?.limits ?? DEFAULT_LISTENER_LIMITS;
   if (raw.length > 2 * maxHeaders) {

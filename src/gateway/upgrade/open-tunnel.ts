@@ -26,7 +26,7 @@ export function openTunnel(attempt: Attempt, socket: Duplex): void {
     replyProblem(exchange, 'UPSTREAM_BAD_RESPONSE', '');
     return;
   }
-  const tunnel = new Tunnel(exchange, target, client.socket, socket, route.tunnels);
+  const tunnel = new Tunnel(exchange, target, client, socket, route.tunnels);
   exchange.tunnel = tunnel;
   countResponse(exchange);
   tunnel.start(client.take());

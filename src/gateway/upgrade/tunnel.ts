@@ -10,10 +10,12 @@ import { Deadline } from '../deadlines.ts';
 import type { Exchange } from '../exchange.ts';
 import type { Target } from '../upstream/target.ts';
 import type { TunnelCounts, TunnelEnd } from './tunnel-metrics.ts';
+import type { HeldSocket } from './upgrade-model.ts';
 
 export class Tunnel extends Deadline {
   readonly #exchange: Exchange;
   readonly #client: Duplex;
+  readonly #resetClient: () => void;
   readonly #upstream: Duplex;
   readonly #target: Target;
   readonly #counts: TunnelCounts;
@@ -25,11 +27,18 @@ export class Tunnel extends Deadline {
   bytesIn = 0;
   end: TunnelEnd | null = null;
 
-  constructor(exchange: Exchange, target: Target, client: Duplex, upstream: Duplex, counts: TunnelCounts) {
+  constructor(
+    exchange: Exchange,
+    target: Target,
+    client: HeldSocket,
+    upstream: Duplex,
+    counts: TunnelCounts,
+  ) {
     super();
     this.#exchange = exchange;
     this.#target = target;
-    this.#client = client;
+    this.#client = client.socket;
+    this.#resetClient = client.reset;
     this.#upstream = upstream;
     this.#counts = counts;
     this.#frames = exchange.upgrade === 'websocket' ? new FrameTracker() : null;
@@ -72,7 +81,7 @@ export class Tunnel extends Deadline {
   }
 
   destroy(): void {
-    this.#client.destroy();
+    this.#resetClient();
     this.#upstream.destroy();
   }
 
@@ -113,7 +122,7 @@ export class Tunnel extends Deadline {
     this.#open -= 1;
     if (this.#open > 0) {
       other.resume();
-      if (end === 'reset') other.destroy();
+      if (end === 'reset') this.#resetClient();
       else if (other.writableFinished) other.destroy();
       else other.end(() => other.destroy());
       return;

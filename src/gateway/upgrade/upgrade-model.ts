@@ -3,12 +3,14 @@
  * @module
  */
 
-import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import type { TunnelEnd } from './tunnel-metrics.ts';
 
 /** The client's side of a change of protocols, until there is an upstream's. */
 export interface HeldSocket {
-  readonly socket: Socket;
+  readonly socket: Duplex;
+  /** Ends it as broken off. */
+  readonly reset: () => void;
   /** Hands over what has come so far, and the socket, paused, with nobody listening to its data. */
   take(): readonly Buffer[];
 }

@@ -1,0 +1,48 @@
+/**
+ * The client's side of a change of protocols until there is an upstream's: what it sends meanwhile is held back. Knows a
+ * connection, or a stream of one; nothing of policies.
+ * @module
+ */
+
+import type { Duplex } from 'node:stream';
+import { MAX_EARLY_BYTES } from '../limits.ts';
+import type { HeldSocket } from './upgrade-model.ts';
+
+export class WaitingClient implements HeldSocket {
+  readonly socket: Duplex;
+  readonly reset: () => void;
+  #early: Buffer[] = [];
+  #bytes = 0;
+  readonly #onData = (piece: Buffer): void => {
+    this.#early.push(piece);
+    this.#bytes += piece.length;
+    if (this.#bytes >= MAX_EARLY_BYTES) this.socket.pause();
+  };
+  /** A client that ends its side before it has an answer has left. */
+  readonly #onEnd = (): void => {
+    this.reset();
+  };
+
+  /** `head`: what has come already. */
+  constructor(
+    socket: Duplex,
+    head: Buffer,
+    reset = (): void => {
+      socket.destroy();
+    },
+  ) {
+    this.socket = socket;
+    this.reset = reset;
+    if (head.length > 0) this.#onData(head);
+    // Reading on is also how one learns that the client is gone.
+    socket.on('data', this.#onData);
+    socket.on('end', this.#onEnd);
+  }
+
+  take(): readonly Buffer[] {
+    this.socket.pause();
+    this.socket.off('data', this.#onData);
+    this.socket.off('end', this.#onEnd);
+    return this.#early;
+  }
+}
