@@ -24,7 +24,7 @@ interface Cost {
 interface Scenario {
   readonly id: string;
   readonly doc: string | null;
-  readonly redis: boolean;
+  readonly needs: string | null;
   readonly expect: { readonly on: { readonly statuses: readonly number[] } };
 }
 
@@ -80,9 +80,11 @@ describe('the scenarios of the policy bench', () => {
     'load without a finding and are answered as expected, off and on',
     async () => {
       const { code, output } = await run(['--check']);
-      expect(output).toContain(
-        `${SCENARIOS.length} of ${SCENARIOS.length} scenarios load and answer as expected`,
-      );
+      // Without openssl those that need a certificate cannot be tried.
+      const left = [...output.matchAll(/^left out, because there is no openssl: /gm)].length;
+      const tried = SCENARIOS.length - left;
+      expect([0, SCENARIOS.filter(({ needs }) => needs !== null).length]).toContain(left);
+      expect(output).toContain(`${tried} of ${tried} scenarios load and answer as expected`);
       expect(code).toBe(0);
     },
     RUN_MS,
