@@ -83,6 +83,13 @@ export const OBSERVABILITY = [
     on: ({ folder }) => ({ top: { accessLog: { file: join(folder, 'access.log') } } }),
   }),
   scenario({
+    id: 'segments',
+    label: 'segments: endpoint, route, method (off: none)',
+    doc: 'observability.md#segments',
+    off: () => ({ service: { segments: [] } }),
+    on: () => ({ service: { segments: ['endpoint', 'route', 'method'] } }),
+  }),
+  scenario({
     id: 'traces-5',
     label: 'traces, 5% of the requests',
     doc: 'observability.md#traces',

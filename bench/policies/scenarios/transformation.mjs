@@ -28,6 +28,7 @@ const compressed = (id, label, path, coding, unpack, page) =>
       },
     },
   });
+const ORDER_XML = `<order id="7">${Array.from({ length: 24 }, (_, n) => `<line qty="${n}">sku-00${n + 10}</line>`).join('')}</order>`;
 const mapped = JSON.parse(PAGE);
 
 export const TRANSFORMATION = [
@@ -114,6 +115,23 @@ export const TRANSFORMATION = [
           return internal === undefined && items[1].amount === mapped.items[1].price;
         },
       },
+    },
+  }),
+  scenario({
+    id: 'xml-request',
+    label: 'XML of a request to JSON, 1 KiB',
+    doc: `${DOC}#xml-bodies`,
+    on: route({ xml: { request: { root: 'order', arrays: ['line'], types: { 'line/@qty': 'number' } } } }),
+    ask: post('/page', ORDER_XML, { 'content-type': 'application/xml' }),
+  }),
+  scenario({
+    id: 'xml-response',
+    label: 'JSON of a response to XML, 1 KiB',
+    doc: `${DOC}#xml-bodies`,
+    on: route({ xml: { response: { root: 'page' } } }),
+    ask: get('/page', { accept: 'application/xml' }),
+    expect: {
+      on: { body: (bytes) => /<page\b.*<sku>sku-0013<\/sku>.*<\/page>/s.test(bytes.toString()) },
     },
   }),
   scenario({
