@@ -10,7 +10,7 @@ import type { Exchange } from './exchange.ts';
 import { GATEWAY_ERRORS, type GatewayErrorCode } from './gateway-errors.ts';
 import { callError } from './grpc/call-status.ts';
 import { randomHex32 } from './random-ids.ts';
-import { sendOwn } from './transform/own-response.ts';
+import { problemBody, sendOwn } from './transform/own-response.ts';
 
 const NO_FIELDS: readonly string[] = [];
 
@@ -40,10 +40,10 @@ export function replyProblem(
     sendOwn(exchange, 200, [...call, ...own], Buffer.alloc(0));
     return;
   }
-  const body = Buffer.from(problemText(code, detail, exchange.requestId));
+  const { type, body } = problemBody(exchange, problemText(code, detail, exchange.requestId));
   const head = [
     'Content-Type',
-    'application/problem+json',
+    type,
     'Content-Length',
     String(body.length),
     'Cache-Control',

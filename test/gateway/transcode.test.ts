@@ -1,9 +1,12 @@
 import { request } from 'node:http';
 import { fileURLToPath } from 'node:url';
+import { gzipSync } from 'node:zlib';
 import { type Metadata, type sendUnaryData, status } from '@grpc/grpc-js';
 import protobuf from 'protobufjs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { TranscodePolicy } from '../../src/config/policies/transcode.ts';
+import type { TransformPolicy } from '../../src/config/policies/transform.ts';
+import { completeXml } from '../../src/config/policies/xml.ts';
 import type { Gateway } from '../../src/gateway/gateway.ts';
 import { endpointOf, gatewayConfigOf, PLAIN_TLS, routeOf, serviceOf } from '../support/gateway-config.ts';
 import { call, eventually, GatewayHarness, portOf } from '../support/gateway-harness.ts';
@@ -37,7 +40,11 @@ beforeEach(async () => {
 
 afterEach(() => harness.close());
 
-async function open(handlers: Handlers, policy: Partial<TranscodePolicy> = {}) {
+async function open(
+  handlers: Handlers,
+  policy: Partial<TranscodePolicy> = {},
+  transform: TransformPolicy | null = null,
+) {
   const log = accessFile(harness);
   const codecs = { request: codecOf('shop.GetRequest'), response: codecOf('shop.Order') };
   const url = await grpcServer(harness, handlers, codecs);
@@ -51,13 +58,16 @@ async function open(handlers: Handlers, policy: Partial<TranscodePolicy> = {}) {
   );
   const transcode = { proto: PROTO, services: null, methods: {}, maxMessageBytes: 100_000, ...policy };
   const gateway = await harness.gateway(
-    gatewayConfigOf([service], { accessLog: log.config, routes: [routeOf('orders', { transcode })] }),
+    gatewayConfigOf([service], {
+      accessLog: log.config,
+      routes: [routeOf('orders', { transcode, transform })],
+    }),
   );
   return { gateway, log };
 }
 
 /** A service that answers with what it was asked, as the name of an order. */
-async function mirror(policy: Partial<TranscodePolicy> = {}) {
+async function mirror(policy: Partial<TranscodePolicy> = {}, transform: TransformPolicy | null = null) {
   const seen: unknown[] = [];
   const opened = await open(
     {
@@ -67,9 +77,20 @@ async function mirror(policy: Partial<TranscodePolicy> = {}) {
       },
     },
     policy,
+    transform,
   );
   return { ...opened, seen };
 }
+
+const UNCHANGED: TransformPolicy = {
+  cors: null,
+  headers: null,
+  rewrite: null,
+  json: null,
+  xml: null,
+  status: null,
+  compress: null,
+};
 
 const answering = (message: unknown): Handlers => ({ get: (_asked, done) => done(null, message) });
 
@@ -171,6 +192,38 @@ describe('a JSON request', () => {
       expect.stringContaining(detail),
     ]);
     expect(seen).toEqual([]);
+  });
+});
+
+describe('a request in another form', () => {
+  const path = '/v1/orders/7:get';
+  const asked = { orderId: '7', order: { name: 'n', counts: [1] } };
+
+  it('is read as JSON once its coding is off, within the limit of the route', async () => {
+    const { gateway, seen } = await mirror();
+    const post = (coding: string, body: Buffer) =>
+      call(gateway, path, { method: 'POST', headers: { 'content-encoding': coding }, body });
+    const replies = [
+      await post('gzip', gzipSync('{"name":"n","counts":[1]}')),
+      await post('gzip', gzipSync(Buffer.alloc(1_048_577, ' '))),
+      await post('gzip', Buffer.from('{}')),
+      await post('zstd', Buffer.from('{}')),
+    ];
+    expect(replies.map(({ status: code }) => code)).toEqual([200, 413, 400, 415]);
+    expect(seen).toEqual([asked]);
+  });
+
+  it('may be XML where the route translates that, and is answered in XML', async () => {
+    const document = { root: 'order', arrays: ['counts'] };
+    const xml = completeXml({ request: document, response: document });
+    const { gateway, seen } = await mirror({}, { ...UNCHANGED, xml });
+    const reply = await call(gateway, path, {
+      method: 'POST',
+      headers: { 'content-type': 'text/xml' },
+      body: '<order><name>n</name><counts>1</counts></order>',
+    });
+    expect(reply.body).toContain('<order><name>mirror</name></order>');
+    expect(seen).toEqual([asked]);
   });
 });
 

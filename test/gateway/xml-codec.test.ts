@@ -1,8 +1,6 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { XmlDocument } from '../../src/config/policies/xml.ts';
 import type { JsonValue } from '../../src/core/policy/transform/json-map.ts';
-import { escapedName, unescapedName } from '../../src/core/policy/transform/xml-names.ts';
 import { codecsOf } from '../../src/gateway/transform/xml-codec.ts';
 
 const LIMITS = { maxBytes: 1_000_000, maxDepth: 8, maxElements: 400, maxAttributes: 6 };
@@ -201,70 +199,5 @@ describe('XML and JSON', () => {
     expect((shape.read(shape.write(nulls)) as { a: unknown[] }).a).toHaveLength(50_000);
     const text = `<r>${'&amp;'.repeat(200_000)}</r>`;
     expect(shape.read(Buffer.from(text))).toHaveLength(200_000);
-  });
-});
-
-const name = fc.oneof(
-  fc.constantFrom(
-    'a',
-    'b',
-    'a b',
-    '12',
-    '_x0041_',
-    '_x',
-    'x:y',
-    'xml:id',
-    'xsi:a',
-    '__proto__',
-    'é',
-    '\ud800',
-    '-',
-  ),
-  fc.string({ minLength: 1, maxLength: 6, unit: 'binary' }),
-);
-
-describe('any name', () => {
-  it('is a name of XML once it is escaped, and comes back', () => {
-    fc.assert(
-      fc.property(name, (given) => {
-        const escaped = escapedName(given);
-        expect(escaped).toMatch(/^[\p{L}_\u{10000}-\u{EFFFF}\u0080-\uFFFD]/u);
-        fc.pre(!given.startsWith('@') && given !== '#text');
-        expect(unescapedName(escaped)).toBe(given);
-      }),
-      { numRuns: 2_000 },
-    );
-  });
-});
-
-const text = fc.string({ unit: 'grapheme', maxLength: 8 });
-/** What XML can say: texts, no empty arrays or objects, no arrays of one or in arrays. */
-const sayable = fc.letrec<{ element: JsonValue; members: JsonValue }>((tie) => ({
-  element: fc.oneof({ maxDepth: 3 }, text, fc.constant<JsonValue>(null), tie('members')),
-  members: fc
-    .tuple(
-      fc.dictionary(
-        name.filter((each) => !each.startsWith('@') && each !== '#text'),
-        fc.oneof(tie('element'), fc.array(tie('element'), { minLength: 2, maxLength: 3 })),
-        { minKeys: 1, maxKeys: 3 },
-      ),
-      fc.dictionary(
-        name.filter((each) => !each.startsWith('xmlns')).map((each) => `@${each}`),
-        text,
-        { maxKeys: 3 },
-      ),
-    )
-    .map(([elements, attributes]) => ({ ...attributes, ...elements })),
-})).element;
-
-describe('a JSON value of texts', () => {
-  it('comes back from XML as it was', () => {
-    fc.assert(
-      fc.property(sayable, (value) => {
-        const plain = JSON.parse(JSON.stringify(value));
-        expect(read(codec().write(plain))).toEqual(plain);
-      }),
-      { numRuns: 1_000 },
-    );
   });
 });

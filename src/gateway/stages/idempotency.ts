@@ -16,11 +16,10 @@ import { compileLimitKey } from '../limit-key.ts';
 import { IDEMPOTENCY_WAIT_MS } from '../limits.ts';
 import { replyProblem } from '../problem.ts';
 import { watchRest } from '../slow-reader.ts';
-import { collectBody, watchSender } from '../slow-sender.ts';
 import type { CompiledRoute } from '../snapshot.ts';
 import { claimText } from '../sticky.ts';
 import { sendWhole } from '../transform/outgoing.ts';
-import { RequestBody } from '../upstream/request-body.ts';
+import { readWholeBody } from '../whole-body.ts';
 
 /** A claim outlives the total time of its request by this, for the end of the response. */
 const CLAIM_GRACE_MS = 60_000;
@@ -61,24 +60,10 @@ function readBody(exchange: Exchange, maxBytes: number, done: (body: Buffer | nu
     tooLarge();
     return;
   }
-  const body = new RequestBody({
-    source: exchange.request,
-    limit,
-    replayLimit: limit,
-    coarseNowMs: () => exchange.runtime.wheel.coarseNowMs,
-    onFailure: (failure) => {
-      if (failure === 'aborted') return;
-      exchange.version = null;
-      if (failure === 'too-large') tooLarge();
-      else replyProblem(exchange, 'REQUEST_TIMEOUT', 'The body came too slowly.');
-    },
-  });
-  exchange.body = body;
-  watchSender(exchange, body);
-  if (exchange.expectsContinue) exchange.response.writeContinue();
-  collectBody(exchange, body, (whole) => {
-    exchange.wholeBody = whole;
-    done(whole);
+  readWholeBody(exchange, limit, done, (failure) => {
+    exchange.version = null;
+    if (failure === 'too-large') tooLarge();
+    else replyProblem(exchange, 'REQUEST_TIMEOUT', 'The body came too slowly.');
   });
 }
 

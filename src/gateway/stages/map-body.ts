@@ -7,12 +7,11 @@
 import type { Exchange } from '../exchange.ts';
 import type { GatewayErrorCode } from '../gateway-errors.ts';
 import { replyProblem } from '../problem.ts';
-import { collectBody, watchSender } from '../slow-sender.ts';
-import { BodyGatherer, READABLE_CODINGS } from '../transform/content-coding.ts';
+import { READABLE_CODINGS, unpack } from '../transform/content-coding.ts';
 import { valueIndexOf } from '../transform/field-list.ts';
 import type { BodyPlan } from '../transform/transform-model.ts';
 import { type BodyTrouble, UnreadableBody } from '../transform/unreadable-body.ts';
-import { RequestBody } from '../upstream/request-body.ts';
+import { readWholeBody } from '../whole-body.ts';
 
 const CODES: Readonly<Record<BodyTrouble, GatewayErrorCode>> = {
   malformed: 'MALFORMED_BODY',
@@ -29,23 +28,17 @@ export function mapBody(exchange: Exchange): boolean {
   const limit = Math.min(plan.maxBytes, route.maxBodyBytes);
   if (wholeBody !== null) return reshape(exchange, plan, limit, wholeBody);
   if (bodyLength > limit) return giveUp(exchange, plan, tooLarge(limit));
-  const body = new RequestBody({
-    source: exchange.request,
+  readWholeBody(
+    exchange,
     limit,
-    replayLimit: limit,
-    coarseNowMs: () => exchange.runtime.wheel.coarseNowMs,
-    onFailure: (failure) => {
-      if (failure === 'too-large') refuse(exchange, tooLarge(limit));
-      if (failure === 'too-slow') leave(exchange, 'REQUEST_TIMEOUT', 'The body came too slowly.');
+    (whole) => {
+      if (reshape(exchange, plan, limit, whole)) exchange.proceed();
     },
-  });
-  exchange.body = body;
-  watchSender(exchange, body);
-  if (exchange.expectsContinue) exchange.response.writeContinue();
-  collectBody(exchange, body, (whole) => {
-    exchange.wholeBody = whole;
-    if (reshape(exchange, plan, limit, whole)) exchange.proceed();
-  });
+    (failure) => {
+      if (failure === 'too-large') refuse(exchange, tooLarge(limit));
+      else leave(exchange, 'REQUEST_TIMEOUT', 'The body came too slowly.');
+    },
+  );
   return false;
 }
 
@@ -57,14 +50,13 @@ function reshape(exchange: Exchange, plan: BodyPlan, limit: number, body: Buffer
   const goOn = (goes: boolean): void => {
     if (goes) exchange.proceed();
   };
-  const gatherer = new BodyGatherer(
+  unpack(
     plan.coding,
     limit,
+    body,
     (plain) => !exchange.recorded && goOn(apply(exchange, plan, plain)),
     (trouble) => !exchange.recorded && goOn(giveUp(exchange, plan, trouble)),
   );
-  gatherer.write(body, () => {});
-  gatherer.end();
   return false;
 }
 

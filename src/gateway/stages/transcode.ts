@@ -9,12 +9,14 @@ import { CallReply } from '../grpc/call-reply.ts';
 import { type FoundCall, messageOf } from '../grpc/compile-transcoding.ts';
 import { BadMessage } from '../grpc/proto-json.ts';
 import { replyProblem } from '../problem.ts';
-import { watchSender } from '../slow-sender.ts';
+import { codingOf, READABLE_CODINGS, unpack } from '../transform/content-coding.ts';
 import { fieldsWithout } from '../transform/field-list.ts';
-import { RequestBody } from '../upstream/request-body.ts';
+import { readWholeBody } from '../whole-body.ts';
 
 /** About a body in JSON, or about an answer that HTTP would shorten. */
 const NOT_OF_CALLS = /^(?:content-.*|accept|accept-encoding|range|if-.*|grpc-.*|digest|repr-digest)$/i;
+
+const EMPTY = Buffer.alloc(0);
 
 export function transcode(exchange: Exchange): boolean {
   const { route } = exchange;
@@ -23,25 +25,50 @@ export function transcode(exchange: Exchange): boolean {
   if (route === null || transcoding === null || exchange.grpc) return true;
   const found = transcoding.find(exchange.method, exchange.path);
   if (found === undefined) return refuse(exchange, 'ROUTE_UNKNOWN', 'No method of the service answers it.');
-  if (exchange.bodyLength === 0 || exchange.wholeBody !== null) {
-    return call(exchange, found, exchange.wholeBody ?? Buffer.alloc(0), transcoding.maxMessageBytes);
+  if (exchange.bodyLength === 0) return call(exchange, found, EMPTY, transcoding.maxMessageBytes);
+  const coding = codingOf(exchange.upstreamFields);
+  if (coding === undefined) {
+    const fields = ['Accept-Encoding', READABLE_CODINGS];
+    return refuse(
+      exchange,
+      'UNSUPPORTED_BODY',
+      'The body is in a content coding that is not read here.',
+      fields,
+    );
   }
   const { maxBodyBytes } = route;
-  const body = new RequestBody({
-    source: exchange.request,
-    limit: maxBodyBytes,
-    replayLimit: maxBodyBytes,
-    coarseNowMs: () => exchange.runtime.wheel.coarseNowMs,
-    onFailure: (failure) => {
-      if (failure === 'too-large') refuse(exchange, 'BODY_TOO_LARGE', `The limit is ${maxBodyBytes} bytes.`);
+  const tooLarge = (): false => refuse(exchange, 'BODY_TOO_LARGE', `The limit is ${maxBodyBytes} bytes.`);
+  /** False: refused, or not yet. */
+  const take = (body: Buffer): boolean => {
+    if (coding === null) return call(exchange, found, body, transcoding.maxMessageBytes);
+    unpack(
+      coding,
+      maxBodyBytes,
+      body,
+      (plain) => {
+        if (!exchange.recorded && call(exchange, found, plain, transcoding.maxMessageBytes))
+          exchange.proceed();
+      },
+      ({ trouble, message }) => {
+        if (exchange.recorded) return;
+        if (trouble === 'too-large') tooLarge();
+        else refuse(exchange, 'MALFORMED_BODY', `The body cannot be read: ${message}.`);
+      },
+    );
+    return false;
+  };
+  if (exchange.wholeBody !== null) return take(exchange.wholeBody);
+  readWholeBody(
+    exchange,
+    maxBodyBytes,
+    (whole) => {
+      if (take(whole)) exchange.proceed();
     },
-  });
-  exchange.body = body;
-  watchSender(exchange, body);
-  if (exchange.expectsContinue) exchange.response.writeContinue();
-  body.collect((whole) => {
-    if (call(exchange, found, whole, transcoding.maxMessageBytes)) exchange.proceed();
-  });
+    (failure) => {
+      if (failure === 'too-large') tooLarge();
+      else refuse(exchange, 'REQUEST_TIMEOUT', 'The body came too slowly.');
+    },
+  );
   return false;
 }
 
@@ -71,8 +98,13 @@ function call(exchange: Exchange, found: FoundCall, body: Buffer, maxMessageByte
 }
 
 /** Nobody is blamed for what no version has seen. */
-function refuse(exchange: Exchange, code: GatewayErrorCode, detail: string): false {
+function refuse(
+  exchange: Exchange,
+  code: GatewayErrorCode,
+  detail: string,
+  fields: readonly string[] = [],
+): false {
   exchange.version = null;
-  replyProblem(exchange, code, detail);
+  replyProblem(exchange, code, detail, fields);
   return false;
 }

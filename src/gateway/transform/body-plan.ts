@@ -113,7 +113,11 @@ function translated(
   rules: JsonRules | null,
 ): BodyPlan {
   const coding = codingOf(fields);
-  const limit = Math.min(maxBytes, rules === null || mapping === null ? maxBytes : mapping.maxBytes);
+  // The limit of a rule that streams is of one element; this is read whole.
+  const limit =
+    rules === null || mapping === null || mapping.stream !== null
+      ? maxBytes
+      : Math.min(maxBytes, mapping.maxBytes);
   return {
     maxBytes: limit,
     // An error goes out in its own words rather than not at all.

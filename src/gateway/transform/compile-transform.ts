@@ -14,7 +14,7 @@ import { fieldsWithout, withVary } from './field-list.ts';
 import { compileHeaderEdits } from './header-edits.ts';
 import { compileRewrite } from './rewrite.ts';
 import type { CompiledTransform, FieldEditor, TransformSubject } from './transform-model.ts';
-import { compileAsking } from './translation.ts';
+import { compileAsking, compileProblems } from './translation.ts';
 
 const UNCHANGED: TransformPolicy = {
   cors: null,
@@ -45,7 +45,8 @@ export function compileTransform(route: Route): CompiledTransform | null {
     cors,
     requestFields: compileHeaderEdits(policy.headers?.request, route.path),
     rewrite: compileRewrite(policy.rewrite, route.path),
-    asking: policy.xml === null ? null : compileAsking(policy.xml),
+    asking: xml === null ? null : compileAsking(xml),
+    problem: xml === null ? null : compileProblems(xml),
     requestBody: compileBody('request', policy, route.path),
     responseBody: compileBody('response', policy, route.path),
     status: policy.status,

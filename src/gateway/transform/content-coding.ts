@@ -111,3 +111,16 @@ export class BodyGatherer {
     this.#failed(trouble);
   }
 }
+
+/** The same for a body that is here; calls back later, never at once. */
+export function unpack(
+  coding: Coding,
+  maxBytes: number,
+  body: Buffer,
+  done: (plain: Buffer) => void,
+  failed: (trouble: UnreadableBody) => void,
+): void {
+  const gatherer = new BodyGatherer(coding, maxBytes, done, failed);
+  gatherer.write(body, () => {});
+  gatherer.end();
+}

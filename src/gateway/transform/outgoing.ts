@@ -13,7 +13,7 @@ import { BodyGatherer, openDecoder } from './content-coding.ts';
 import { fieldsOfChangedBody, fieldsWithout } from './field-list.ts';
 import { connectFilters, leaveRest } from './filter-chain.ts';
 import { endWith } from './in-parts.ts';
-import { filtersOf, sendOwn, writeHead } from './own-response.ts';
+import { filtersOf, problemBody, sendOwn, writeHead } from './own-response.ts';
 import type { BodyPlan, CompiledTransform, OutgoingResponse } from './transform-model.ts';
 import { UnreadableBody } from './unreadable-body.ts';
 
@@ -210,17 +210,12 @@ class Outgoing implements OutgoingResponse {
   #problem(status: number, { title, detail }: { readonly title: string; readonly detail: string }): Buffer {
     const { requestId } = this.#exchange;
     const stated = detail === '' ? undefined : { detail };
-    const body = Buffer.from(
+    const { type, body } = problemBody(
+      this.#exchange,
       JSON.stringify({ type: 'about:blank', title, status, ...stated, request_id: requestId }),
     );
     const kept = fieldsWithout(fieldsOfChangedBody(this.#head.fields), (name) => OF_ANOTHER_BODY.has(name));
-    this.#head.fields = [
-      ...kept,
-      'Content-Type',
-      'application/problem+json',
-      'Content-Length',
-      String(body.length),
-    ];
+    this.#head.fields = [...kept, 'Content-Type', type, 'Content-Length', String(body.length)];
     return body;
   }
 

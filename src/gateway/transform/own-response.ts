@@ -1,13 +1,13 @@
 /**
  * Heads of responses, and whole responses of the gateway's own: its fields are edited like any other's, its body is
- * never reshaped. Knows no upstream.
+ * not reshaped. Knows no upstream.
  * @module
  */
 
 import { STATUS_CODES } from 'node:http';
 import type { Exchange } from '../exchange.ts';
 import { watchRest } from '../slow-reader.ts';
-import type { CompiledTransform } from './transform-model.ts';
+import type { CompiledTransform, ProblemBody } from './transform-model.ts';
 
 export function writeHead({ response, runtime }: Exchange, status: number, fields: string[]): void {
   if (runtime.draining) response.shouldKeepAlive = false;
@@ -19,6 +19,14 @@ export function writeHead({ response, runtime }: Exchange, status: number, field
 export function filtersOf(exchange: Exchange): CompiledTransform | null {
   const transform = exchange.route?.transform ?? null;
   return transform === null || exchange.cacheRun?.background === true ? null : transform;
+}
+
+/** A problem document (RFC 9457) in the form that the client takes on this route. */
+export function problemBody(exchange: Exchange, json: string): ProblemBody {
+  const inForm = filtersOf(exchange)?.problem ?? null;
+  return inForm === null
+    ? { type: 'application/problem+json', body: Buffer.from(json) }
+    : inForm(exchange, json);
 }
 
 /** Sends what the gateway itself says: its fields are edited like any other's, its body is not. */

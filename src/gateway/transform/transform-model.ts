@@ -63,6 +63,11 @@ export interface CompiledBody {
   readonly plan: (subject: TransformSubject, fields: readonly string[], status: number) => BodyPlan | null;
 }
 
+export interface ProblemBody {
+  readonly type: string;
+  readonly body: Buffer;
+}
+
 export interface Compressed {
   readonly fields: readonly string[];
   /** Null: the body stays as it is, or there is none. */
@@ -79,6 +84,8 @@ export interface CompiledTransform {
   readonly asking: FieldEditor | null;
   readonly requestBody: CompiledBody | null;
   readonly responseBody: CompiledBody | null;
+  /** Null: problem documents are JSON. */
+  readonly problem: ((subject: TransformSubject, json: string) => ProblemBody) | null;
   /** What becomes of a status of the upstream; null: each stays. */
   readonly status: StatusPolicy | null;
   /** Null: nothing is compressed here. */

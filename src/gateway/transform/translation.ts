@@ -14,7 +14,7 @@ import {
   wantedType,
 } from '../../core/policy/transform/media-types.ts';
 import { fieldsWithout, fieldText, mediaTypeOf } from './field-list.ts';
-import type { FieldEditor, TransformSubject } from './transform-model.ts';
+import type { CompiledTransform, FieldEditor, TransformSubject } from './transform-model.ts';
 import { UnreadableBody } from './unreadable-body.ts';
 import { codecsOf, type XmlCodec } from './xml-codec.ts';
 
@@ -99,5 +99,22 @@ export function compileAsking({ upstream, prefer, response }: XmlPolicy): FieldE
       (name) => name === 'accept' || (mayTranslate && name === 'if-none-match'),
     );
     return accept === undefined ? kept : [...kept, 'accept', acceptOfForm(accept, upstream)];
+  };
+}
+
+const PROBLEM = 'application/problem+json';
+
+/** The gateway's own problem documents, in XML for who wants errors in XML. */
+export function compileProblems(policy: XmlPolicy): CompiledTransform['problem'] {
+  const translation = compileTranslation('response', policy);
+  if (translation === null) return null;
+  return (subject, json) => {
+    const target = translation.target(subject, PROBLEM, [], 400);
+    try {
+      if (target !== null) return { type: target.type, body: target.codec.write(JSON.parse(json)) };
+    } catch {
+      // It quotes what XML cannot carry.
+    }
+    return { type: PROBLEM, body: Buffer.from(json) };
   };
 }
