@@ -95,6 +95,7 @@ export async function startOperatorWithApi(options: OperatorOptions): Promise<Ru
         })
       : null,
     metricsIntervalMs: config.prometheus?.intervalMs ?? 10_000,
+    scrapeIntervalMs: config.prometheus?.scrapeIntervalMs ?? null,
     recordings,
     gates: webhookGates,
     notifiers: Object.entries(config.notifiers).map(([name, notifier]) =>

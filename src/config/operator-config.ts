@@ -41,6 +41,7 @@ function completeOperator(path: string, yaml: OperatorYaml): OperatorConfig {
           url: prometheus.url,
           timeoutMs: prometheus.timeout ?? DEFAULT_TIMEOUT_MS,
           intervalMs: prometheus.interval ?? DEFAULT_INTERVAL_MS,
+          scrapeIntervalMs: prometheus.scrapeInterval ?? null,
           bearerToken: prometheus.bearerToken ?? null,
         }
       : null,

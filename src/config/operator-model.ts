@@ -24,6 +24,8 @@ export interface OperatorConfig {
     readonly timeoutMs: number;
     /** Between two evaluations of a query. */
     readonly intervalMs: number;
+    /** Between two scrapes; null: as the samples show. */
+    readonly scrapeIntervalMs: number | null;
     readonly bearerToken: Secret | null;
   } | null;
   readonly notifiers: Readonly<Record<string, NotifierConfig>>;

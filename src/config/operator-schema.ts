@@ -41,6 +41,9 @@ export const operatorSchema = z.strictObject({
         interval: duration(1000, 600_000)
           .optional()
           .meta({ description: 'Between two evaluations of a query. Default 10s.' }),
+        scrapeInterval: duration(100, 120_000).optional().meta({
+          description: 'Between two scrapes of the counters that rules read. Default: as their samples show.',
+        }),
         bearerToken: secret.optional(),
       })
       .optional(),

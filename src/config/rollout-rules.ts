@@ -4,6 +4,7 @@
  * @module
  */
 
+import { bets } from '../core/analysis/rule-bets.ts';
 import { formatDuration } from '../core/domain/duration.ts';
 import type { Condition, Rule } from '../core/domain/rule.ts';
 import { FULL_BP } from '../core/domain/weight.ts';
@@ -39,15 +40,17 @@ export function readRules(
       continue;
     }
     const asks = parsed.condition.kind === 'promql' ? 'prometheus' : (rule.source ?? 'telemetry');
-    const built: Rule = {
+    const judged = {
       text: rule.when,
       condition: parsed.condition,
       overMs: rule.over ?? DEFAULT_OVER_MS,
       forMs: rule.for ?? 0,
-      minRequests: rule.requests ?? (asks === 'telemetry' ? least(parsed.condition) : DEFAULT_MIN_REQUESTS),
+      minRequests: 1,
       floor: readFloor(source, index, rule, parsed.condition),
       source: asks,
-    };
+    } satisfies Rule;
+    const fewest = bets(judged) ? least(parsed.condition) : DEFAULT_MIN_REQUESTS;
+    const built: Rule = { ...judged, minRequests: rule.requests ?? fewest };
     checkSource(source, index, rule, built, hasPrometheus);
     checkWindows(source, index, rule, built, holdMs);
     rules.push(built);

@@ -54,7 +54,7 @@ const rule = z.strictObject({
     .meta({ description: 'How long the condition must hold without a break. Default 0s.' }),
   requests: z.int().min(1).optional().meta({
     description:
-      'Canary requests in the window below which nothing is concluded. Default 1, of quantiles as many as have one above it (20 for p95); 50 with Prometheus.',
+      'Canary requests in the window below which nothing is concluded. Default 1, of quantiles as many as have one above it (20 for p95); 50 of quantiles from Prometheus.',
   }),
   floor: percentBp.optional().meta({
     description:

@@ -23,6 +23,8 @@ export interface OperatorContext {
   readonly metrics: MetricSource | null;
   /** Between two questions to the metric source, milliseconds. */
   readonly metricsIntervalMs: number;
+  /** Between two scrapes of the metric source, milliseconds; null: as its samples show. */
+  readonly scrapeIntervalMs: number | null;
   /** Null: nothing is recorded. */
   readonly recordings: Recordings | null;
   readonly gates: GateCaller;

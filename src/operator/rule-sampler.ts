@@ -1,16 +1,18 @@
 /**
- * Asks the metric source for the rules that are judged by it, in the background and at its own pace, and
+ * Asks the metric source for the thresholds that are judged by it, in the background and at its own pace, and
  * keeps the newest answer per rule. Never lets a slow source hold up a tick.
  * @module
  */
 
 import type { RuleSample } from '../core/analysis/judge.ts';
 import { shortenRanges } from '../core/analysis/promql-window.ts';
+import { bets } from '../core/analysis/rule-bets.ts';
 import { ruleQueries } from '../core/analysis/rule-queries.ts';
 import { formatDuration } from '../core/domain/duration.ts';
 import type { Plan } from '../core/domain/plan.ts';
-import type { NoEvidenceCause, Rule } from '../core/domain/rule.ts';
-import type { MetricResult, MetricSource } from '../ports/metric-source.ts';
+import type { Rule } from '../core/domain/rule.ts';
+import type { MetricSource } from '../ports/metric-source.ts';
+import { gapOf, none } from './sample-gap.ts';
 
 /** An answer this many intervals old is no evidence any more. */
 const STALE_INTERVALS = 3;
@@ -20,7 +22,7 @@ const MIN_WINDOW_MS = 5_000;
 export interface RuleSampler {
   /** Starts what is due; returns at once. */
   poke(nowMs: number): void;
-  /** By rule of the plan: the newest answer, or null for a rule that telemetry judges. */
+  /** By rule of the plan: the newest answer, or null for a rule that is no threshold. */
   samples(nowMs: number): readonly (RuleSample | null)[];
   close(): void;
 }
@@ -41,7 +43,7 @@ export function createRuleSampler(
   intervalMs: number,
 ): RuleSampler {
   const ended = new AbortController();
-  const slots = plan.abort.map((rule): Slot | null => (rule.source === 'prometheus' ? newSlot(rule) : null));
+  const slots = plan.abort.map((rule): Slot | null => (bets(rule) ? null : newSlot(rule)));
 
   const ask = async (slot: Slot, nowMs: number): Promise<void> => {
     slot.asking = true;
@@ -122,41 +124,12 @@ function assemble(rule: Rule, values: ReadonlyMap<string, number>, sampledAtMs: 
   if (value('canary-total') === 0)
     return none('no-traffic', 'Prometheus knows no canary request in the window');
   const hasBaseline = value('baseline-total') > 0;
-  if (!hasBaseline && (condition.kind === 'rate-ratio' || condition.kind === 'quantile-ratio')) {
+  if (!hasBaseline && condition.kind === 'quantile-ratio') {
     return none('no-baseline', 'Prometheus knows no baseline request in the window');
-  }
-  if (condition.kind === 'rate-limit' || condition.kind === 'rate-ratio') {
-    const canary = { bad: value('canary-bad'), total: value('canary-total') };
-    const baseline = hasBaseline ? { bad: value('baseline-bad'), total: value('baseline-total') } : null;
-    return { kind: 'rate', canary, baseline, sampledAtMs };
   }
   const canary = { total: value('canary-total'), valueMs: value('canary-quantile') * 1000 };
   const baseline = hasBaseline
     ? { total: value('baseline-total'), valueMs: value('baseline-quantile') * 1000 }
     : null;
   return { kind: 'quantile', canary, baseline, sampledAtMs };
-}
-
-function gapOf(result: Exclude<MetricResult, { kind: 'value' }>, id: string): RuleSample {
-  switch (result.kind) {
-    case 'empty':
-      return none('empty', `no series matched (${id})`);
-    case 'nan':
-      return none('nan', `the answer is not a number (${id})`);
-    case 'many-series':
-      return none(
-        'many-series',
-        `${result.count} series matched where one was expected: ${result.examples.join(', ')}`,
-      );
-    case 'slow':
-      return none('source-slow', `no answer within ${formatDuration(result.timeoutMs)}`);
-    case 'down':
-      return none('source-down', result.detail);
-    case 'refused':
-      return none('source-refused', result.detail);
-  }
-}
-
-function none(cause: NoEvidenceCause, detail: string): RuleSample {
-  return { kind: 'none', cause, detail };
 }

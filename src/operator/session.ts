@@ -10,8 +10,9 @@ import type { RolloutEvent } from '../core/domain/rollout-event.ts';
 import type { Check } from '../core/domain/rule.ts';
 import { type Frame, frameLine, headLine } from '../core/rollout/recording.ts';
 import { isActive, type RolloutRecord } from '../core/rollout/state.ts';
-import { project, type Sighting } from '../core/view/project.ts';
+import { labelOf, project, type Sighting } from '../core/view/project.ts';
 import type { RolloutView } from '../core/view/rollout-view.ts';
+import { type CounterWatch, createCounterWatch } from './counter-watch.ts';
 import { createEvidenceCollector, type EvidenceCollector } from './evidence-collector.ts';
 import { createGateWatch, type GateWatch } from './gate-watch.ts';
 import type { OperatorContext } from './operator-context.ts';
@@ -27,6 +28,7 @@ export interface Session {
   readonly collector: EvidenceCollector;
   readonly judge: Judge;
   readonly sampler: RuleSampler;
+  readonly counters: CounterWatch;
   readonly gate: GateWatch;
   sighting: Sighting;
   gap: EvidenceGap | null;
@@ -67,6 +69,14 @@ export function openSession(
 ): Session {
   const { plan } = record;
   const sampler = createRuleSampler(plan, record.startedAtMs, context.metrics, context.metricsIntervalMs);
+  const counters = createCounterWatch({
+    plan,
+    sinceMs: record.startedAtMs,
+    memory: record.memory,
+    source: context.metrics,
+    intervalMs: context.metricsIntervalMs,
+    scrapeMs: context.scrapeIntervalMs,
+  });
   const gate = createGateWatch(context.gates, context.logger);
   return {
     record,
@@ -79,6 +89,7 @@ export function openSession(
     ),
     judge: context.createJudge(plan, record.memory),
     sampler,
+    counters,
     gate,
     sighting: NOTHING_SEEN,
     gap: null,
@@ -92,6 +103,7 @@ export function openSession(
     close() {
       this.closed = true;
       sampler.close();
+      counters.close();
       gate.close();
     },
   };
@@ -136,7 +148,11 @@ export function recordFrame(context: OperatorContext, session: Session, frame: F
 
 export function viewOf(session: Session, nowMs: number): RolloutView {
   const { record, sighting, recent } = session;
-  const checks = sighting.checks.map((check) => ({ ...check, recent: recent[check.rule] ?? [] }));
+  const checks = sighting.checks.map((check) => ({
+    ...check,
+    recent: recent[check.rule] ?? [],
+    ...labelOf(record.plan.abort[check.rule]),
+  }));
   const gap = isActive(record.state) ? session.gap : null;
   return project(record, { ...sighting, checks, gap }, session.events, nowMs);
 }

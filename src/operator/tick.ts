@@ -50,9 +50,13 @@ async function judgeAndDecide(
   const { plan, state } = session.record;
   const step = stepAt(plan, state.step);
   session.sampler.poke(nowMs);
+  session.counters.poke(nowMs, state.sinceMs);
   for (const second of collected.recalled) session.judge.recall(second);
   for (const second of collected.seconds) session.judge.add(second);
-  const samples = session.sampler.samples(nowMs);
+  const intervals = session.counters.take();
+  for (const interval of intervals) session.judge.count(interval);
+  const gaps = session.counters.gaps(nowMs);
+  const samples = session.sampler.samples(nowMs).map((sample, at) => sample ?? gaps[at] ?? null);
   const stale = isStale(collected.silentMs);
   const found = session.begins ? { state, memory: session.record.memory } : null;
   const judged = session.judge.check({
@@ -105,6 +109,7 @@ async function judgeAndDecide(
     begins: found,
     recalled,
     seconds,
+    intervals,
     look: { ...observed, stale, samples, revision: served.split?.revision ?? -1 },
     transitions: decision.transitions,
   });

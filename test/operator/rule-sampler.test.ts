@@ -17,7 +17,12 @@ const scalar: Rule = {
   condition: { kind: 'promql', query: 'failed', operator: '>', limit: 0.5 },
   source: 'prometheus',
 };
-const ratio: Rule = { ...RULE, source: 'prometheus' };
+const ratio: Rule = {
+  ...RULE,
+  condition: { kind: 'quantile-ratio', quantile: 0.95, factor: 1.5 },
+  source: 'prometheus',
+};
+const counted: Rule = { ...RULE, source: 'prometheus' };
 const value = (number: number): MetricResult => ({
   kind: 'value',
   value: number,
@@ -25,7 +30,7 @@ const value = (number: number): MetricResult => ({
   warnings: [],
 });
 
-/** Answers from a function of the query; counts the questions. */
+/** Answers from a function of the query; counts the questions. Nobody asks it for samples. */
 function sourceOf(answer: (promql: string) => MetricResult): MetricSource & { asked: number } {
   return {
     asked: 0,
@@ -33,6 +38,7 @@ function sourceOf(answer: (promql: string) => MetricResult): MetricSource & { as
       this.asked += 1;
       return answer(promql);
     },
+    samples: () => Promise.reject(new Error('a threshold asks for values')),
   };
 }
 
@@ -88,9 +94,7 @@ describe('the rule sampler', () => {
   });
 
   it('takes a baseline without series for no baseline, and a canary without series for no answer', async () => {
-    const silentBaseline = sourceOf((promql) =>
-      promql.includes('"v1"') ? { kind: 'empty' } : value(promql.includes('5..') ? 1 : 20),
-    );
+    const silentBaseline = sourceOf((promql) => (promql.includes('"v1"') ? { kind: 'empty' } : value(20)));
     expect(await sampleOf(ratio, silentBaseline)).toMatchObject({ kind: 'none', cause: 'no-baseline' });
     const silentCanary = sourceOf((promql) => (promql.includes('"v2"') ? { kind: 'empty' } : value(20)));
     expect(await sampleOf(ratio, silentCanary)).toMatchObject({ kind: 'none', cause: 'empty' });
@@ -100,11 +104,16 @@ describe('the rule sampler', () => {
 
   it('asks again only after its interval, and holds no old answer for news', async () => {
     const source = sourceOf(() => value(0));
-    const sampler = createRuleSampler(plan({ abort: [scalar, RULE] }), START_MS - 600_000, source, 1_000);
+    const sampler = createRuleSampler(
+      plan({ abort: [scalar, RULE, counted] }),
+      START_MS - 600_000,
+      source,
+      1_000,
+    );
     sampler.poke(START_MS);
     await eventually(() => sampler.samples(START_MS)[0]?.kind === 'scalar');
-    // The second rule is judged from telemetry.
-    expect(sampler.samples(START_MS)[1]).toBeNull();
+    // The others are judged from telemetry, and from counters.
+    expect(sampler.samples(START_MS).slice(1)).toEqual([null, null]);
     sampler.poke(START_MS + 999);
     expect(source.asked).toBe(1);
     expect(sampler.samples(START_MS + 4_500)[0]).toMatchObject({ kind: 'none', cause: 'source-slow' });

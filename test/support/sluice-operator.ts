@@ -56,6 +56,7 @@ export function contextOf(
     createJudge: createSequentialJudge,
     metrics: null,
     metricsIntervalMs: 1_000,
+    scrapeIntervalMs: null,
     gates: { ask: async () => ({ answer: 'wait', detail: 'nobody is asked in this test' }) },
     recordings: null,
     notifiers: [],

@@ -98,6 +98,7 @@ export function holdingView(): RolloutView {
   const waiting: CheckView = {
     ...check(2, 'promql: sum(rate(payments_failed_total{version="v2"}[5m])) > 0.5'),
     recent: [],
+    threshold: true,
     evidence: { kind: 'none', cause: 'source-down', detail: 'connect ECONNREFUSED' },
   };
   return {

@@ -5,7 +5,8 @@
  */
 
 import * as z from 'zod';
-import type { MetricResult } from '../../ports/metric-source.ts';
+import type { CounterSeries } from '../../core/analysis/counter-samples.ts';
+import type { MetricFailure, MetricResult, SamplesResult } from '../../ports/metric-source.ts';
 
 export interface HttpAnswer {
   readonly status: number;
@@ -32,16 +33,53 @@ const success = z.object({
   warnings: z.array(z.string()).optional(),
   infos: z.array(z.string()).optional(),
 });
+const matrixSuccess = z.object({
+  status: z.literal('success'),
+  data: z.object({
+    resultType: z.literal('matrix'),
+    result: z.array(
+      z.object({ metric: z.record(z.string(), z.string()), values: z.array(sample).optional() }),
+    ),
+  }),
+});
 const failure = z.object({ status: z.literal('error'), errorType: z.string(), error: z.string() });
 
 type Series = z.output<typeof series>;
 
 export function interpretAnswer(answer: HttpAnswer, timeoutMs: number): MetricResult {
-  const { status, body } = answer;
-  if (status >= 200 && status < 300) {
-    const parsed = success.safeParse(body);
-    if (parsed.success) return interpretData(parsed.data.data, parsed.data.warnings ?? []);
+  const parsed = success.safeParse(successBody(answer));
+  if (parsed.success) return interpretData(parsed.data.data, parsed.data.warnings ?? []);
+  return interpretFailure(answer, timeoutMs);
+}
+
+/** Of a range selector; samples that are not-a-number are left out. */
+export function interpretSamples(answer: HttpAnswer, timeoutMs: number): SamplesResult {
+  const parsed = matrixSuccess.safeParse(successBody(answer));
+  if (!parsed.success) return interpretFailure(answer, timeoutMs);
+  const series: CounterSeries[] = [];
+  for (const { metric, values } of parsed.data.data.result) {
+    if (values === undefined) {
+      return { kind: 'refused', detail: `${cut(labelSet(metric))} is a native histogram, not a counter` };
+    }
+    const atMs: number[] = [];
+    const numbers: number[] = [];
+    for (const [atS, text] of values) {
+      const value = parseValue(text) ?? Number.NaN;
+      if (Number.isNaN(value)) continue;
+      atMs.push(Math.round(atS * 1000));
+      numbers.push(value);
+    }
+    series.push({ labels: metric, atMs, values: numbers });
   }
+  return { kind: 'series', series };
+}
+
+function successBody({ status, body }: HttpAnswer): unknown {
+  return status >= 200 && status < 300 ? body : undefined;
+}
+
+function interpretFailure(answer: HttpAnswer, timeoutMs: number): MetricFailure {
+  const { status, body } = answer;
   const failed = failure.safeParse(body);
   // 503 with this type: the query, not the server, ran out of time.
   if (failed.success && failed.data.errorType === 'timeout') return { kind: 'slow', timeoutMs };

@@ -5,8 +5,8 @@
  */
 
 import { PrometheusDriver } from 'prometheus-query';
-import type { MetricResult, MetricSource } from '../../ports/metric-source.ts';
-import { type HttpAnswer, interpretAnswer } from './prometheus-answer.ts';
+import type { MetricFailure, MetricSource } from '../../ports/metric-source.ts';
+import { type HttpAnswer, interpretAnswer, interpretSamples } from './prometheus-answer.ts';
 
 export interface PrometheusOptions {
   /** Base address, with the path prefix where there is one: `http://mimir:8080/prometheus`. */
@@ -16,7 +16,7 @@ export interface PrometheusOptions {
   readonly bearerToken: string | null;
 }
 
-/** One number takes a few hundred bytes; what is larger than this is a query that forgot to aggregate. */
+/** A hundred thousand samples, or a query that forgot to aggregate. */
 const MAX_ANSWER_BYTES = 4 * 1024 * 1024;
 
 type DriverOptions = ConstructorParameters<typeof PrometheusDriver>[0];
@@ -26,34 +26,48 @@ export function createPrometheusSource(options: PrometheusOptions): MetricSource
   const { timeoutMs } = options;
   return {
     async query(promql, atMs, signal) {
-      if (signal.aborted) return CANCELLED;
-      // The driver's own time-out restarts with every byte received, so the deadline is kept here.
-      const ended = new AbortController();
-      const cancel = () => ended.abort('cancelled');
-      signal.addEventListener('abort', cancel, { once: true });
-      const timer = setTimeout(() => ended.abort('timeout'), timeoutMs);
-      try {
-        return await ask(options, promql, atMs, ended.signal);
-      } finally {
-        clearTimeout(timer);
-        signal.removeEventListener('abort', cancel);
-      }
+      const answer = await ask(options, promql, atMs, signal);
+      return 'kind' in answer ? answer : interpretAnswer(answer, timeoutMs);
+    },
+    async samples(selector, fromMs, toMs, signal) {
+      const answer = await ask(options, `${selector}[${Math.ceil(toMs - fromMs)}ms]`, toMs, signal);
+      return 'kind' in answer ? answer : interpretSamples(answer, timeoutMs);
     },
   };
 }
 
-const CANCELLED: MetricResult = { kind: 'down', detail: 'the query was cancelled' };
+const CANCELLED: MetricFailure = { kind: 'down', detail: 'the query was cancelled' };
+
+async function ask(
+  options: PrometheusOptions,
+  promql: string,
+  atMs: number,
+  signal: AbortSignal,
+): Promise<HttpAnswer | MetricFailure> {
+  if (signal.aborted) return CANCELLED;
+  // The driver's own time-out restarts with every byte received, so the deadline is kept here.
+  const ended = new AbortController();
+  const cancel = () => ended.abort('cancelled');
+  signal.addEventListener('abort', cancel, { once: true });
+  const timer = setTimeout(() => ended.abort('timeout'), options.timeoutMs);
+  try {
+    return await askBefore(options, promql, atMs, ended.signal);
+  } finally {
+    clearTimeout(timer);
+    signal.removeEventListener('abort', cancel);
+  }
+}
 
 /**
  * A driver per query, because its interceptors are the only way to give one request a signal and limits. The
  * answer is taken from the interceptor as well: the driver drops warnings and reads `+Inf` as not-a-number.
  */
-async function ask(
+async function askBefore(
   options: PrometheusOptions,
   promql: string,
   atMs: number,
   ended: AbortSignal,
-): Promise<MetricResult> {
+): Promise<HttpAnswer | MetricFailure> {
   let answer: HttpAnswer | undefined;
   const driver = new PrometheusDriver({
     endpoint: options.url.replace(/\/+$/, ''),
@@ -79,8 +93,7 @@ async function ask(
   } catch (error) {
     failure = error;
   }
-  if (answer) return interpretAnswer(answer, options.timeoutMs);
-  return interpretFailure(failure, options.timeoutMs, ended);
+  return answer ?? interpretFailure(failure, options.timeoutMs, ended);
 }
 
 function limited(config: RequestConfig, ended: AbortSignal): RequestConfig {
@@ -94,7 +107,7 @@ function limited(config: RequestConfig, ended: AbortSignal): RequestConfig {
   return config;
 }
 
-function interpretFailure(failure: unknown, timeoutMs: number, ended: AbortSignal): MetricResult {
+function interpretFailure(failure: unknown, timeoutMs: number, ended: AbortSignal): MetricFailure {
   if (ended.aborted) return ended.reason === 'timeout' ? { kind: 'slow', timeoutMs } : CANCELLED;
   const { code, error } = driverFailure(failure);
   if (code === 'ECONNABORTED' || code === 'ETIMEDOUT') return { kind: 'slow', timeoutMs };

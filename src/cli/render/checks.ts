@@ -7,18 +7,20 @@
 import { formatEvidence } from '../../core/analysis/assess.ts';
 import { formatDuration } from '../../core/domain/duration.ts';
 import type { Evidence, Proof, Verdict } from '../../core/domain/rule.ts';
-import type { CheckView, RolloutView } from '../../core/view/rollout-view.ts';
+import { type CheckView, NO_GUARANTEE, type RolloutView } from '../../core/view/rollout-view.ts';
 import type { Style } from './style.ts';
 import { type Cell, type Column, renderTable } from './table.ts';
-import { formatLatency, formatRate, printable, type RenderOptions } from './text.ts';
+import { cut, formatLatency, formatRate, printable, type RenderOptions } from './text.ts';
 
+/** Columns of terminal from which on evidence is shown. */
+const EVIDENCE_FROM = 100;
 const COLUMNS: readonly Column[] = [
   { title: 'CHECK', flexible: true },
   { title: 'BASELINE', align: 'right', from: 56 },
   { title: 'CANARY', align: 'right' },
   { title: 'DIFF', align: 'right', from: 72 },
   { title: 'OVER', align: 'right', from: 100 },
-  { title: 'EVIDENCE', align: 'right', from: 100 },
+  { title: 'EVIDENCE', align: 'right', from: EVIDENCE_FROM },
   { title: 'RECENT', from: 80 },
   { title: 'VERDICT' },
 ];
@@ -31,12 +33,20 @@ export function renderChecks(view: RolloutView, options: RenderOptions, style: S
   const rank = (check: CheckView) => WORST_FIRST.indexOf(check.verdict);
   const checks = [...view.checks].sort((a, b) => rank(a) - rank(b) || a.rule - b.rule);
   const rows = checks.map((check) => rowOf(check, view.nowMs, style));
-  return renderTable(COLUMNS, rows, {
+  const table = renderTable(COLUMNS, rows, {
     columns: options.columns,
     indent: 2,
     unicode: options.unicode,
     paintTitle: style.dim,
   });
+  if (options.columns >= EVIDENCE_FROM) return table;
+  const labels = checks.filter(({ threshold }) => threshold === true);
+  return [...table, ...labels.map(({ text }) => style.dim(labelLine(text, options)))];
+}
+
+/** Where the table has no room for evidence: which of its rules have none. */
+function labelLine(text: string, options: RenderOptions): string {
+  return cut(`  ${NO_GUARANTEE}: ${printable(text)}`, options.columns, options.unicode);
 }
 
 function rowOf(check: CheckView, nowMs: number, style: Style): readonly Cell[] {
@@ -48,7 +58,7 @@ function rowOf(check: CheckView, nowMs: number, style: Style): readonly Cell[] {
     { text: values.canary, paint: check.verdict === 'fail' ? paint : plain },
     { text: values.difference },
     { text: values.window, paint: style.dim },
-    { text: evidenceText(check.proof, style.dash), paint: style.dim },
+    { text: evidenceText(check, style.dash), paint: style.dim },
     { text: sparkline(check.recent, style.sparks), paint: style.dim },
     { text: verdictText(check, nowMs), paint },
   ];
@@ -98,8 +108,8 @@ function valuesOf(evidence: Evidence, dash: string): Values {
 }
 
 /** What the rule has won of what aborts. */
-function evidenceText(proof: Proof | null, dash: string): string {
-  if (proof === null) return dash;
+function evidenceText({ proof, threshold }: CheckView, dash: string): string {
+  if (proof === null) return threshold === true ? NO_GUARANTEE : dash;
   return `${formatEvidence(proof.share * proof.worse)}/${formatEvidence(proof.needed)}`;
 }
 

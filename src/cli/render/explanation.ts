@@ -6,9 +6,10 @@
 
 import { formatEvidence } from '../../core/analysis/assess.ts';
 import { formatDuration } from '../../core/domain/duration.ts';
-import type { Check, Proof } from '../../core/domain/rule.ts';
+import type { Proof } from '../../core/domain/rule.ts';
 import { formatBp } from '../../core/domain/weight.ts';
 import type { ExplainedArm, ExplainedCheck, Explanation } from '../../core/view/explanation.ts';
+import { NO_GUARANTEE } from '../../core/view/rollout-view.ts';
 import { ruleText } from './checks.ts';
 import { createStyle, type Style } from './style.ts';
 import {
@@ -51,7 +52,7 @@ function checkLines({ check, arms, turningPoint }: ExplainedCheck, style: Style)
     ...arms.map((arm, index) => row(index === 0 ? 'canary' : 'baseline', armText(arm))),
     ...(arms.length === 0 ? [row('', printable(check.summary))] : []),
     ...(check.proof === null
-      ? [row('evidence', noGuarantee(check))]
+      ? [row('evidence', `a threshold: ${NO_GUARANTEE}`)]
       : [row('evidence', proofText(check.proof))]),
     ...(turningPoint === null ? [] : [row('turns', turningPoint)]),
   ];
@@ -70,8 +71,4 @@ function proofText({ worse, share, needed, fine, fineNeeded, environment, instan
   const others =
     instance === undefined ? '' : `; without ${printable(instance)}, in which the failures gather`;
   return `${won}; ${kept}${environment ? '; the baseline breaks it too' : ''}${others}`;
-}
-
-function noGuarantee({ evidence }: Check): string {
-  return evidence.kind === 'none' ? 'none' : 'a threshold: it carries no guarantee';
 }

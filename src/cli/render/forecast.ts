@@ -6,10 +6,12 @@
 
 import { type Forecast, LOG_SPREAD, type Sight, type StepForecast } from '../../core/analysis/forecast.ts';
 import type { Ramp } from '../../core/analysis/ramp.ts';
+import { bets } from '../../core/analysis/rule-bets.ts';
 import { formatDuration } from '../../core/domain/duration.ts';
 import type { Plan } from '../../core/domain/plan.ts';
 import type { ServiceTraffic } from '../../core/domain/service-traffic.ts';
 import { formatBp } from '../../core/domain/weight.ts';
+import { NO_GUARANTEE } from '../../core/view/rollout-view.ts';
 import { createStyle, type Style } from './style.ts';
 import { type Cell, renderTable } from './table.ts';
 import { formatCount, formatRate, printable, type RenderOptions } from './text.ts';
@@ -45,6 +47,9 @@ export function renderForecast(
     '',
     durationLine(plan, durationMs),
     ...blindLines(plan, steps),
+    ...plan.abort
+      .filter((rule) => !bets(rule))
+      .map(({ text }) => `"${printable(text)}" is a threshold: ${NO_GUARANTEE}, and nothing to forecast.`),
     style.dim(
       `SEEN IN: median time until a regression of SIZE is proven; FAILED: canary requests that fail until then. Latencies are assumed lognormal (${LOG_SPREAD}).`,
     ),

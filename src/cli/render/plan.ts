@@ -6,7 +6,7 @@
 
 import { formatDuration } from '../../core/domain/duration.ts';
 import { formatBp } from '../../core/domain/weight.ts';
-import type { RolloutView } from '../../core/view/rollout-view.ts';
+import { NO_GUARANTEE, type RolloutView } from '../../core/view/rollout-view.ts';
 import { createStyle } from './style.ts';
 import { renderTable } from './table.ts';
 import { cut, formatCount, printable, type RenderOptions } from './text.ts';
@@ -31,9 +31,11 @@ export function renderPlan(view: RolloutView, options: RenderOptions): readonly 
     rows,
     { columns: options.columns, indent: 2, unicode: options.unicode, paintTitle: style.dim },
   );
-  const rules = view.checks.map((check) =>
-    cut(`  ${printable(check.text)}`, options.columns, options.unicode),
-  );
+  const rules = view.checks.map(({ text, threshold }) => {
+    const label = threshold === true ? `  ${NO_GUARANTEE}` : '';
+    const rule = cut(`  ${printable(text)}`, options.columns - label.length, options.unicode);
+    return `${rule}${style.dim(label)}`;
+  });
   return [
     `${style.bold(view.rollout)}: ${view.service} ${view.baseline} ${style.arrow} ${view.canary}`,
     '',

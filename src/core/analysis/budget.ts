@@ -4,6 +4,7 @@
  */
 
 import type { Plan } from '../domain/plan.ts';
+import type { Rule } from '../domain/rule.ts';
 import { type BetLimits, capAt } from './e-value.ts';
 import { bets } from './rule-bets.ts';
 import { compares } from './rule-counts.ts';
@@ -18,7 +19,7 @@ export const SUSPICION = 10;
 export interface Budget {
   /** By rule: its part of the budget, for all of the traffic. All parts, also of segments, sum up to 1. */
   readonly shares: readonly number[];
-  /** Part of each segment in each rule that compares; 0: nobody looks into segments. */
+  /** Part of each segment in each rule that compares by telemetry; 0: nobody looks into segments. */
   readonly segmentShare: number;
   /** The weighed evidence that aborts. */
   readonly needed: number;
@@ -32,7 +33,8 @@ export interface Budget {
 
 export function budgetOf({ abort, falseAbort, steps, segmentShare = 0 }: Plan): Budget {
   const each = 1 / Math.max(1, abort.filter(bets).length);
-  const shares = abort.map((rule) => (compares(rule) ? each * (1 - segmentShare) : each));
+  const hasSegments = (rule: Rule): boolean => rule.source === 'telemetry' && compares(rule);
+  const shares = abort.map((rule) => (hasSegments(rule) ? each * (1 - segmentShare) : each));
   const ofSegment = (each * segmentShare) / MAX_SEGMENTS;
   const fineNeeded = steps.length / FALSE_ADVANCE;
   const limits = (alpha: number): BetLimits => ({ cap: capAt(alpha), clustering: 1 });

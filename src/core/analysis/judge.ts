@@ -4,7 +4,8 @@
  * @module
  */
 
-import type { Check, NoEvidenceCause, QuantileArm, RateArm } from '../domain/rule.ts';
+import type { Check, NoEvidenceCause, QuantileArm } from '../domain/rule.ts';
+import type { CounterInterval } from './counter-interval.ts';
 import type { FailureCounts } from './failure-clusters.ts';
 import type { InstanceMemory } from './instance-watch.ts';
 import type { RuleWealth } from './rule-bets.ts';
@@ -13,14 +14,8 @@ import type { Second } from './second.ts';
 import type { SegmentMemory } from './segment-watch.ts';
 import type { SplitMemory } from './split-check.ts';
 
-/** What a metric source answered for one rule. */
+/** What a metric source answered for one threshold, or why there is nothing to judge a rule on counters by. */
 export type RuleSample =
-  | {
-      readonly kind: 'rate';
-      readonly canary: RateArm;
-      readonly baseline: RateArm | null;
-      readonly sampledAtMs: number;
-    }
   | {
       readonly kind: 'quantile';
       readonly canary: QuantileArm;
@@ -40,6 +35,8 @@ export interface RuleMemory {
   readonly wealth: RuleWealth | null;
   /** Of a comparison of quantiles: the lowest slow bin, and when it was taken; null before there is one. */
   readonly cut: Cut | null;
+  /** Of a rule on counters: what was counted up to here has been bet on, epoch milliseconds; left out before. */
+  readonly countedToMs?: number;
 }
 
 /** What a judge remembers between two checks; stored with the rollout, so that a restart forgets nothing. */
@@ -68,7 +65,7 @@ export interface JudgeInput {
   readonly revision: number;
   /** Gateways have gone silent: nothing in the window is new. */
   readonly stale: boolean;
-  /** By rule: the newest answer of a metric source; null where the rule is judged from the seconds. */
+  /** By rule: the newest answer of a metric source; null where the rule is judged from seconds or intervals. */
   readonly samples: readonly (RuleSample | null)[];
   readonly nowMs: number;
 }
@@ -87,6 +84,8 @@ export interface Judge {
   recall(second: Second): void;
   /** The next second, in ascending order and each one once. */
   add(second: Second): void;
+  /** The next interval of a rule on counters; bets are made on each one once, in ascending order. */
+  count(interval: CounterInterval): void;
   check(input: JudgeInput): JudgeOutput;
   readonly memory: JudgeMemory;
 }

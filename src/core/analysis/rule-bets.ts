@@ -42,9 +42,14 @@ export interface RuleWealth {
 /** The part that speaks against the canary. A rule with a floor needs both. */
 export type WorseWealth = Pick<RuleWealth, 'worse' | 'floor'>;
 
-/** Rules whose evidence comes in seconds; the others are thresholds without a guarantee. */
+/** Rules with evidence under the error budget; the others are thresholds without a guarantee. */
 export function bets(rule: Rule): boolean {
-  return rule.source === 'telemetry' && rule.condition.kind !== 'promql';
+  return rule.source === 'telemetry' ? rule.condition.kind !== 'promql' : betsOnCounters(rule);
+}
+
+/** Rules that bet on what counters in Prometheus have counted between scrapes, not on the seconds of telemetry. */
+export function betsOnCounters({ source, condition }: Rule): boolean {
+  return source === 'prometheus' && (condition.kind === 'rate-ratio' || condition.kind === 'rate-limit');
 }
 
 export function emptyRuleWealth(rule: Rule): RuleWealth {

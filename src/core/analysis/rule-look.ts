@@ -8,6 +8,7 @@ import type { Evidence, Rule } from '../domain/rule.ts';
 import { FULL_BP } from '../domain/weight.ts';
 import { assess } from './assess.ts';
 import { breaksClearly, evidenceOf, none } from './breach.ts';
+import { bets, betsOnCounters } from './rule-bets.ts';
 import { compares } from './rule-counts.ts';
 import type { SlidingWindow } from './sliding-window.ts';
 
@@ -56,8 +57,8 @@ export function lookAt(
 
 /** The numbers of the window, or why there are none. */
 export function evidenceIn(rule: Rule, window: SlidingWindow, { weightBp, stale }: Circumstances): Evidence {
-  if (rule.condition.kind === 'promql') return none('not-asked-yet', 'Prometheus has not been asked yet');
-  if (stale) return none('stale', 'no gateway has reported for a while');
+  if (!bets(rule)) return none('not-asked-yet', 'Prometheus has not been asked yet');
+  if (stale && !betsOnCounters(rule)) return none('stale', 'no gateway has reported for a while');
   const evidence = evidenceOf(rule, window);
   if (evidence === null) return none('no-traffic', 'no canary request in the window');
   if (compares(rule) && (weightBp === FULL_BP || !('baseline' in evidence) || evidence.baseline === null)) {

@@ -5,6 +5,7 @@
  */
 
 import type { Rule } from '../domain/rule.ts';
+import { betsOnCounters } from './rule-bets.ts';
 import type { TimedArms } from './second.ts';
 import { SlidingWindow } from './sliding-window.ts';
 
@@ -22,7 +23,7 @@ export interface Cut {
 }
 
 export class RuleWindows {
-  /** By rule; rules with the same span share one. */
+  /** By rule; rules with the same span share one. Rules on counters have their own, as theirs are other counts. */
   readonly #byRule: readonly SlidingWindow[];
   readonly #distinct: ReadonlySet<SlidingWindow>;
   readonly #past: SlidingWindow;
@@ -34,7 +35,9 @@ export class RuleWindows {
       bySpan.set(spanMs, window);
       return window;
     };
-    this.#byRule = rules.map(({ overMs }) => spanning(overMs));
+    this.#byRule = rules.map((rule) =>
+      betsOnCounters(rule) ? new SlidingWindow(rule.overMs, false) : spanning(rule.overMs),
+    );
     this.#past = spanning(CUT_WINDOW_MS);
     this.#distinct = new Set(bySpan.values());
   }

@@ -4,7 +4,7 @@
  */
 
 import type { Evidence, Rule } from '../domain/rule.ts';
-import { latencyLimit, rateLimit } from './breach.ts';
+import { latencyLimit } from './breach.ts';
 import type { RuleSample } from './judge.ts';
 
 export function evidenceOfSample(rule: Rule, sample: RuleSample): Evidence {
@@ -12,11 +12,6 @@ export function evidenceOfSample(rule: Rule, sample: RuleSample): Evidence {
     case 'none':
     case 'scalar':
       return sample;
-    case 'rate': {
-      const { canary, baseline } = sample;
-      const limit = rateLimit(rule.condition, baseline && baseline.bad / baseline.total);
-      return { kind: 'rate', windowMs: rule.overMs, canary, baseline, ...limit };
-    }
     case 'quantile': {
       const quantile = 'quantile' in rule.condition ? rule.condition.quantile : 0;
       const { canary, baseline } = sample;

@@ -14,6 +14,8 @@ import { FULL_BP } from '../domain/weight.ts';
 import { type Account, blame } from './blame.ts';
 import { type Budget, budgetOf, SUSPICION } from './budget.ts';
 import { checkOf, type RuleLook } from './checks.ts';
+import { betInterval, isCounted, secondOf } from './counter-bets.ts';
+import type { CounterInterval } from './counter-interval.ts';
 import { total } from './e-value.ts';
 import { addFailures, clusterSize, NO_FAILURES } from './failure-clusters.ts';
 import { InstanceWatch } from './instance-watch.ts';
@@ -22,6 +24,7 @@ import {
   type BetContext,
   betSecond,
   bets,
+  betsOnCounters,
   emptyRuleWealth,
   fineBy,
   restartFine,
@@ -104,7 +107,7 @@ class SequentialJudge implements Judge {
     const contexts = this.#budget.worse.map(
       (worse, at): BetContext => ({ worse: { ...worse, clustering }, fine, cutBin: cuts[at]?.bin ?? null }),
     );
-    const wealth = rules.map((memory) => memory.wealth);
+    const wealth = rules.map((memory, at) => (betsOnCounters(this.#rule(at)) ? null : memory.wealth));
     const elapsed = wealth.find((each) => each !== null)?.worse.seconds ?? 0;
     const told = this.#instances.add(instances, second, { wealth, contexts });
     const inSegment = { worse: { ...this.#budget.inSegment, clustering }, fine };
@@ -123,6 +126,18 @@ class SequentialJudge implements Judge {
       split: this.#betSplit(second),
     };
     this.#windows.add(second);
+  }
+
+  count(interval: CounterInterval): void {
+    const at = interval.rule;
+    const memory = this.memory.rules[at] as RuleMemory;
+    this.#windows.of(at).add(secondOf(interval));
+    if (isCounted(memory, interval)) return;
+    const clustering = clusterSize(this.memory.failures);
+    const worse = { ...(this.#budget.worse[at] as BetContext['worse']), clustering };
+    const limits = { worse, fine: { ...this.#budget.fine, clustering } };
+    const next = betInterval(this.#rule(at), memory, interval, limits);
+    this.memory = { ...this.memory, rules: this.memory.rules.with(at, next) };
   }
 
   check(input: JudgeInput): JudgeOutput {
@@ -166,7 +181,7 @@ class SequentialJudge implements Judge {
     context: BetContext,
     acquitted: WorseWealth | undefined,
   ): RuleMemory['wealth'] {
-    if (wealth === null) return null;
+    if (wealth === null || betsOnCounters(this.#rule(at))) return wealth;
     const next = betSecond(this.#rule(at), wealth, second, context);
     return acquitted !== undefined && worseBy(acquitted) < worseBy(next) ? { ...next, ...acquitted } : next;
   }

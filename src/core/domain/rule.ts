@@ -22,6 +22,15 @@ export type Condition =
       readonly limit: number;
     };
 
+/**
+ * Counters that a user has named for a `rate-ratio` or `rate-limit`: PromQL selectors without a range, in which
+ * `$version` stands for a version. Every event that `bad` counts is one that `total` counts too.
+ */
+export interface CounterPair {
+  readonly bad: string;
+  readonly total: string;
+}
+
 export type Comparison = '>' | '>=' | '<' | '<=' | '==' | '!=';
 
 export interface Rule {
@@ -38,6 +47,8 @@ export interface Rule {
   readonly floor: number | null;
   /** Where rates and latencies come from; `promql` conditions always ask Prometheus. */
   readonly source: 'telemetry' | 'prometheus';
+  /** Of rates from Prometheus: what is counted, where it isn't the attempts that gateways count. */
+  readonly counters?: CounterPair;
 }
 
 export type Verdict = 'pass' | 'fail' | 'undecided' | 'no-evidence';

@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { CounterInterval } from '../analysis/counter-interval.ts';
 import type { JudgeMemory, RuleSample } from '../analysis/judge.ts';
 import { type ArmSecond, QUIET_ARM, type Second } from '../analysis/second.ts';
 import type { Plan } from '../domain/plan.ts';
@@ -42,6 +43,8 @@ export type Frame = {
       readonly begins: { readonly state: RolloutState; readonly memory: JudgeMemory } | null;
       readonly recalled: readonly Second[];
       readonly seconds: readonly Second[];
+      /** Of rules on counters: those that were bet on, and after a restart those that filled windows. */
+      readonly intervals: readonly CounterInterval[];
       readonly look: RecordedLook;
     }
   | { readonly kind: 'command'; readonly input: Exclude<RolloutInput, { kind: 'tick' }> }
@@ -68,6 +71,7 @@ interface FrameWire {
   readonly b?: { readonly state: RolloutState; readonly memory: JudgeMemory };
   readonly r?: readonly SecondWire[];
   readonly s?: readonly SecondWire[];
+  readonly i?: readonly CounterInterval[];
   readonly l?: Partial<RecordedLook>;
   readonly c?: Exclude<RolloutInput, { kind: 'tick' }>;
   readonly x?: readonly Transition[];
@@ -80,13 +84,14 @@ export function headLine(head: Omit<RecordingHead, 'format'>): string {
 export function frameLine(frame: Frame): string {
   const decided = frame.transitions.length > 0 ? { x: frame.transitions } : {};
   if (frame.kind === 'command') return JSON.stringify({ t: frame.atMs, c: frame.input, ...decided });
-  const { begins, recalled, seconds } = frame;
+  const { begins, recalled, seconds, intervals } = frame;
   const look = toLookWire(frame.look);
   const wire: FrameWire = {
     t: frame.atMs,
     ...(begins && { b: begins }),
     ...(recalled.length > 0 && { r: recalled.map(toSecondWire) }),
     ...(seconds.length > 0 && { s: seconds.map(toSecondWire) }),
+    ...(intervals.length > 0 && { i: intervals }),
     ...(Object.keys(look).length > 0 && { l: look }),
     ...decided,
   };
@@ -112,6 +117,7 @@ export function readFrame(line: string): Frame {
     begins: wire.b ?? null,
     recalled: (wire.r ?? []).map(fromSecondWire),
     seconds: (wire.s ?? []).map(fromSecondWire),
+    intervals: wire.i ?? [],
     look: { ...USUAL_LOOK, ...wire.l },
   };
 }

@@ -46,7 +46,7 @@ export class Replay {
     else this.#look(frame);
   }
 
-  #look({ begins, recalled, seconds, look, atMs }: Extract<Frame, { kind: 'look' }>): void {
+  #look({ begins, recalled, seconds, intervals, look, atMs }: Extract<Frame, { kind: 'look' }>): void {
     // Under its own plan a session goes on with what it found; another plan has a history of its own.
     if (begins && this.#own) {
       this.state = begins.state;
@@ -54,6 +54,8 @@ export class Replay {
     }
     for (const second of recalled) this.#judge.recall(second);
     for (const second of seconds) this.#judge.add(second);
+    // Intervals belong to rules of the recorded plan.
+    if (this.#own) for (const interval of intervals) this.#judge.count(interval);
     this.looks += 1;
     this.seconds += seconds.length;
     if (!isActive(this.state)) return;

@@ -5,6 +5,7 @@
  */
 
 import type { EvidenceGap } from '../analysis/evidence-gap.ts';
+import { bets } from '../analysis/rule-bets.ts';
 import { formatDuration } from '../domain/duration.ts';
 import type { Plan } from '../domain/plan.ts';
 import type { RolloutEvent } from '../domain/rollout-event.ts';
@@ -69,7 +70,13 @@ function uncheckedRule(rule: Rule, index: number): CheckView {
     proof: null,
     summary: 'checked once the rollout has started',
     recent: [],
+    ...labelOf(rule),
   };
+}
+
+/** What every view of a check says of its rule. */
+export function labelOf(rule: Rule | undefined): Pick<CheckView, 'threshold'> {
+  return rule === undefined || bets(rule) ? {} : { threshold: true };
 }
 
 export function project(

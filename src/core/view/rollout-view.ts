@@ -30,9 +30,14 @@ export interface GatewayView {
   readonly current: boolean;
 }
 
+/** Says of a threshold that a healthy canary may break it by chance. */
+export const NO_GUARANTEE = 'no guarantee';
+
 export interface CheckView extends Check {
   /** Canary's value at recent checks, oldest first, for a sparkline; null where there was none. */
   readonly recent: readonly (number | null)[];
+  /** It decides by its limit alone and carries no guarantee; left out of rules that need evidence as well. */
+  readonly threshold?: true;
 }
 
 export interface RolloutView {

@@ -16,15 +16,15 @@ function promqlOf(rule: Rule, id: string, plan = PLAN): string | undefined {
   return ruleQueries(rule, plan).find((query) => query.id === id)?.promql;
 }
 
+const P99: Condition = { kind: 'quantile-limit', quantile: 0.99, limitMs: 800 };
+
 describe('ruleQueries', () => {
+  it('asks for no values where the rule bets on counters', () => {
+    expect(idsOf({ kind: 'rate-limit', limit: 0.01 })).toEqual([]);
+    expect(idsOf({ kind: 'rate-ratio', factor: 2 })).toEqual([]);
+  });
+
   it('asks about the baseline only when the rule compares with it', () => {
-    expect(idsOf({ kind: 'rate-limit', limit: 0.01 })).toEqual(['canary-total', 'canary-bad']);
-    expect(idsOf({ kind: 'rate-ratio', factor: 2 })).toEqual([
-      'canary-total',
-      'canary-bad',
-      'baseline-total',
-      'baseline-bad',
-    ]);
     expect(idsOf({ kind: 'quantile-limit', quantile: 0.99, limitMs: 800 })).toEqual([
       'canary-total',
       'canary-quantile',
@@ -47,7 +47,7 @@ describe('ruleQueries', () => {
   it('counts attempts of one version of one service over the window, without those the client gave up', () => {
     const series =
       'http_client_request_duration_seconds_count{sluice_service="orders",sluice_version="v2",error_type!="client_abort"}';
-    expect(promqlOf(ruleOf({ kind: 'rate-limit', limit: 0.01 }), 'canary-total')).toBe(
+    expect(promqlOf(ruleOf(P99), 'canary-total')).toBe(
       `sum((${series} unless ${series} offset 5m and on (job, instance) (up offset 5m == 1)) or increase(${series}[5m]))`,
     );
   });
@@ -67,12 +67,12 @@ describe('ruleQueries', () => {
     [1500, '[1500ms]'],
     [86_400_000, '[1440m]'],
   ])('writes a window of %i ms as %s', (overMs, text) => {
-    expect(promqlOf(ruleOf({ kind: 'rate-limit', limit: 0.01 }, overMs), 'canary-total')).toContain(text);
+    expect(promqlOf(ruleOf(P99, overMs), 'canary-total')).toContain(text);
   });
 
   it('escapes label values, so that a name cannot change the query', () => {
     const plan = { ...PLAN, service: 'a"} or vector(1) #', canary: 'back\\slash\nline' };
-    const promql = promqlOf(ruleOf({ kind: 'rate-limit', limit: 0.01 }), 'canary-total', plan);
+    const promql = promqlOf(ruleOf(P99), 'canary-total', plan);
     expect(promql).toContain('sluice_service="a\\"} or vector(1) #"');
     expect(promql).toContain('sluice_version="back\\\\slash\\nline"');
   });

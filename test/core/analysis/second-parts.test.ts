@@ -79,6 +79,7 @@ describe('the parts of a second', () => {
       begins: null,
       recalled: [],
       seconds: [second],
+      intervals: [],
       look,
       transitions: [],
     } as const;
