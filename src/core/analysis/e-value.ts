@@ -14,6 +14,16 @@ const STAKES = normalised([1, 1.5, 2, 3, 3, 2.5, 2, 1.5, 1, 1, 1, 1]);
 /** Effects that speak for a canary that is better than the limit, for advancing. */
 const RELIEFS = [0.9, 0.75, 0.6, 0.5, 0.35, 0.2, 0.05] as const;
 
+interface Effects {
+  readonly sizes: readonly number[];
+  readonly logs: readonly number[];
+  /** A part of the stake waits for regressions that start late. */
+  readonly payIn: boolean;
+}
+
+const AGAINST: Effects = { sizes: EFFECTS, logs: EFFECTS.map(Math.log), payIn: true };
+const FOR: Effects = { sizes: RELIEFS, logs: RELIEFS.map(Math.log), payIn: false };
+
 /** Share of the stake that bets from the first second; the rest is paid in over time. */
 const AT_START = 0.6;
 /** Half of what is left to pay in has been paid in after this many seconds. */
@@ -35,6 +45,11 @@ export interface SecondCounts {
   readonly baseline: number;
   readonly canaryBad: number;
   readonly baselineBad: number;
+}
+
+export interface RateCounts {
+  readonly total: number;
+  readonly bad: number;
 }
 
 export interface BetLimits {
@@ -66,23 +81,14 @@ export function total(wealth: Wealth): number {
   return sum;
 }
 
-/** Bets one second against "the canary's rate is at most `factor` times the baseline's, which may move as it likes". */
+/** Bets one second against "the canary's rate is at most `factor` times the baseline's", which may move as it likes. */
 export function betRatio(wealth: Wealth, factor: number, counts: SecondCounts, limits: BetLimits): Wealth {
-  const paid = payIn(wealth);
-  if (isSilent(counts)) return paid;
-  return multiply(paid, EFFECTS, limits, ratioGain(factor, counts));
+  return bet(wealth, AGAINST, ratioOdds(factor, counts), limits);
 }
 
 /** Bets one second against "the canary's rate is at most `rate`" (0 < rate < 1). */
-export function betRate(
-  wealth: Wealth,
-  rate: number,
-  counts: { readonly total: number; readonly bad: number },
-  limits: BetLimits,
-): Wealth {
-  const paid = payIn(wealth);
-  if (counts.total === 0) return paid;
-  return multiply(paid, EFFECTS, limits, rateGain(rate, counts));
+export function betRate(wealth: Wealth, rate: number, counts: RateCounts, limits: BetLimits): Wealth {
+  return bet(wealth, AGAINST, rateOdds(rate, counts), limits);
 }
 
 /** Bets one second against "the canary's rate is at least `factor` times the baseline's": evidence that it is not. */
@@ -92,44 +98,12 @@ export function betRatioRelief(
   counts: SecondCounts,
   limits: BetLimits,
 ): Wealth {
-  const next = { ...wealth, seconds: wealth.seconds + 1 };
-  if (isSilent(counts)) return next;
-  return multiply(next, RELIEFS, limits, ratioGain(factor, counts));
+  return bet(wealth, FOR, ratioOdds(factor, counts), limits);
 }
 
 /** Bets one second against "the canary's rate is at least `rate`": evidence that it is lower. */
-export function betRateRelief(
-  wealth: Wealth,
-  rate: number,
-  counts: { readonly total: number; readonly bad: number },
-  limits: BetLimits,
-): Wealth {
-  const next = { ...wealth, seconds: wealth.seconds + 1 };
-  if (counts.total === 0) return next;
-  return multiply(next, RELIEFS, limits, rateGain(rate, counts));
-}
-
-/** A second that says nothing about a ratio: an arm without requests, or nobody with failures. */
-function isSilent({ canary, baseline, canaryBad, baselineBad }: SecondCounts): boolean {
-  return canary === 0 || baseline === 0 || canaryBad + baselineBad === 0;
-}
-
-/** Log-likelihood of a second's failures at an effect, against that at the limit: in whose arm they fall. */
-function ratioGain(factor: number, { canary, baseline, canaryBad, baselineBad }: SecondCounts) {
-  const expected = (factor * canary) / (factor * canary + baseline);
-  return (effect: number): number => {
-    const odds = factor * effect * canary;
-    const share = odds / (odds + baseline);
-    return canaryBad * Math.log(share / expected) + baselineBad * Math.log((1 - share) / (1 - expected));
-  };
-}
-
-/** The same for a fixed rate; an effect multiplies its odds. */
-function rateGain(rate: number, { total: all, bad }: { readonly total: number; readonly bad: number }) {
-  return (effect: number): number => {
-    const moved = (effect * rate) / (1 + (effect - 1) * rate);
-    return bad * Math.log(moved / rate) + (all - bad) * Math.log((1 - moved) / (1 - rate));
-  };
+export function betRateRelief(wealth: Wealth, rate: number, counts: RateCounts, limits: BetLimits): Wealth {
+  return bet(wealth, FOR, rateOdds(rate, counts), limits);
 }
 
 /**
@@ -139,31 +113,58 @@ function rateGain(rate: number, { total: all, bad }: { readonly total: number; r
 export function idleUntil(wealth: Wealth, seconds: number): Wealth {
   if (wealth.seconds >= seconds) return wealth;
   const from = wealth.seconds + 1 + HALF_PAID_S;
-  return paid(wealth, seconds, WAITING / from - WAITING / (seconds + 1 + HALF_PAID_S));
+  const payment = WAITING / from - WAITING / (seconds + 1 + HALF_PAID_S);
+  return { seconds, parts: wealth.parts.map((part, at) => part + (STAKES[at] as number) * payment) };
 }
 
-/** The payment of one second. All payments ever made sum up to the waiting part of the stake. */
-function payIn(wealth: Wealth): Wealth {
-  const now = wealth.seconds + 1;
-  return paid(wealth, now, WAITING / ((now + HALF_PAID_S) * (now + 1 + HALF_PAID_S)));
+/**
+ * One second as draws from two kinds: `bad` of `all` were of the canary's kind, whose odds at the limit are `own` to
+ * `other`. An effect multiplies `own`.
+ */
+interface Odds {
+  readonly bad: number;
+  readonly all: number;
+  readonly own: number;
+  readonly other: number;
 }
 
-function paid({ parts }: Wealth, seconds: number, payment: number): Wealth {
-  return { seconds, parts: parts.map((part, at) => part + (STAKES[at] as number) * payment) };
+/** Whether a second says anything about a ratio. */
+export function tells(counts: SecondCounts | null): boolean {
+  return counts !== null && ratioOdds(1, counts) !== null;
 }
 
-function multiply(
+/** In whose arm do the failures fall? Null: an arm without requests, or nobody with failures, says nothing. */
+function ratioOdds(factor: number, { canary, baseline, canaryBad, baselineBad }: SecondCounts): Odds | null {
+  const all = canaryBad + baselineBad;
+  if (canary === 0 || baseline === 0 || all === 0) return null;
+  return { bad: canaryBad, all, own: factor * canary, other: baseline };
+}
+
+/** Which of the requests fail? Null without any. */
+function rateOdds(rate: number, { total: all, bad }: RateCounts): Odds | null {
+  return all === 0 ? null : { bad, all, own: rate, other: 1 - rate };
+}
+
+/** One loop, as this is most of what a judge does: pays in what is due, then multiplies by the likelihood ratio. */
+function bet(
   { seconds, parts }: Wealth,
-  effects: readonly number[],
+  { sizes, logs, payIn }: Effects,
+  odds: Odds | null,
   { cap, clustering }: BetLimits,
-  logFactor: (effect: number) => number,
 ): Wealth {
-  return {
-    seconds,
-    parts: parts.map((part, at) =>
-      Math.min(MAX_PART, part * Math.exp(Math.min(logFactor(effects[at] as number), cap) / clustering)),
-    ),
-  };
+  const now = seconds + 1;
+  const payment = payIn ? WAITING / ((now + HALF_PAID_S) * (now + 1 + HALF_PAID_S)) : 0;
+  const next = new Array<number>(parts.length);
+  for (let at = 0; at < parts.length; at += 1) {
+    const part = (parts[at] as number) + (payIn ? (STAKES[at] as number) * payment : 0);
+    next[at] = part;
+    if (odds === null) continue;
+    const { bad, all, own, other } = odds;
+    const log =
+      bad * (logs[at] as number) + all * Math.log((own + other) / ((sizes[at] as number) * own + other));
+    next[at] = Math.min(MAX_PART, part * Math.exp(Math.min(log, cap) / clustering));
+  }
+  return { seconds: now, parts: next };
 }
 
 function normalised(weights: readonly number[]): readonly number[] {

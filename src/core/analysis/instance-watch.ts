@@ -5,9 +5,9 @@
  */
 
 import type { Rule } from '../domain/rule.ts';
-import { betRatio, emptyWealth, idleUntil, total, type Wealth } from './e-value.ts';
+import { betRatio, emptyWealth, idleUntil, tells, total, type Wealth } from './e-value.ts';
 import { mergeWires } from './histogram.ts';
-import { type BetContext, betAgainst, bets, emptyWorse, type WorseWealth, worseBy } from './rule-bets.ts';
+import { type BetContext, bets, betWhenTelling, emptyWorse, type WorseWealth, worseBy } from './rule-bets.ts';
 import { countsApart } from './rule-counts.ts';
 import { type ArmSecond, QUIET_ARM, type Second } from './second.ts';
 import { addArms } from './second-parts.ts';
@@ -84,8 +84,10 @@ export class InstanceWatch {
       memory[instance] = rules.map((of, at) => {
         const [rule, context] = [this.#rules[at], contexts[at]];
         if (of === null || rule === undefined || context === undefined) return null;
-        const apart = betApart(rule, of.apart, own, rest, context);
-        const without = betAgainst(rule, of.without, { canary: rest, baseline }, context);
+        const elapsed = wealth[at]?.worse.seconds ?? 0;
+        const apart = betApart(rule, of.apart, { own, rest, elapsed }, context);
+        const without = betWhenTelling(rule, of.without, { canary: rest, baseline }, elapsed, context);
+        if (apart === of.apart && without === of.without && of.failed === null) return of;
         const failing = total(apart) >= SUSPECTED && this.#isFailing(rule, instance, context.cutBin);
         const failed = failing ? { sinceMs: of.failed?.sinceMs ?? startMs, atMs: startMs } : of.failed;
         return { apart, without, failed };
@@ -192,16 +194,23 @@ export class InstanceWatch {
   }
 }
 
+interface Apart {
+  /** Undefined: the instance had no traffic. */
+  readonly own: ArmSecond | undefined;
+  readonly rest: ArmSecond;
+  /** Seconds before this one. */
+  readonly elapsed: number;
+}
+
 function betApart(
   rule: Rule,
   apart: Wealth,
-  own: ArmSecond | undefined,
-  rest: ArmSecond,
+  { own, rest, elapsed }: Apart,
   { cutBin, worse }: BetContext,
 ): Wealth {
-  const counts = own && countsApart(rule, { canary: own, baseline: rest }, cutBin);
-  const nothing = { canary: 0, baseline: 0, canaryBad: 0, baselineBad: 0 };
-  return betRatio(apart, 1, counts ?? nothing, { ...worse, clustering: 1 });
+  const counts = own === undefined ? null : countsApart(rule, { canary: own, baseline: rest }, cutBin);
+  if (counts === null || !tells(counts)) return apart;
+  return betRatio(idleUntil(apart, elapsed), 1, counts, { ...worse, clustering: 1 });
 }
 
 function renew(rule: Rule, { apart }: InstanceRule): InstanceRule {

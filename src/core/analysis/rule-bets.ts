@@ -13,7 +13,9 @@ import {
   betRatioRelief,
   emptyRelief,
   emptyWealth,
+  idleUntil,
   type SecondCounts,
+  tells,
   total,
   type Wealth,
 } from './e-value.ts';
@@ -120,6 +122,25 @@ export function betAgainst(
         : betRate(worse, rate, ofCanary(counts), limitsOf(rule, limits)),
     floor: floor === null || rule.floor === null ? floor : betRate(floor, rule.floor, arms.canary, limits),
   };
+}
+
+/**
+ * The same, but the same wealth where the second says nothing: such seconds are made up for when one does, as if they
+ * had been bet on. For parts of the traffic, most of which are quiet most of the time. `elapsed`: seconds before this.
+ */
+export function betWhenTelling(
+  rule: Rule,
+  before: WorseWealth,
+  arms: Arms,
+  elapsed: number,
+  context: BetContext,
+): WorseWealth {
+  const telling =
+    rule.floor !== null || fixedRate(rule) !== null || tells(countsAgainst(rule, arms, context.cutBin));
+  if (!telling) return before;
+  const { worse, floor } = before;
+  const caughtUp = { worse: idleUntil(worse, elapsed), floor: floor && idleUntil(floor, elapsed) };
+  return betAgainst(rule, caughtUp, arms, context);
 }
 
 const NOTHING: SecondCounts = { canary: 0, baseline: 0, canaryBad: 0, baselineBad: 0 };

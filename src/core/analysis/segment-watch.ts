@@ -6,12 +6,12 @@
 
 import type { Rule } from '../domain/rule.ts';
 import { MAX_SEGMENTS, SUSPICION } from './budget.ts';
-import { idleUntil, type SecondCounts } from './e-value.ts';
-import { type BetContext, betAgainst, emptyWorse, type WorseWealth, worseBy } from './rule-bets.ts';
-import { compares, countsAgainst } from './rule-counts.ts';
+import { idleUntil } from './e-value.ts';
+import { type BetContext, betWhenTelling, emptyWorse, type WorseWealth, worseBy } from './rule-bets.ts';
+import { compares } from './rule-counts.ts';
 import { type Circumstances, evidenceIn, type Look, lookAt } from './rule-look.ts';
 import { type Cut, RuleWindows } from './rule-windows.ts';
-import { type Arms, QUIET_ARM, type Second } from './second.ts';
+import { QUIET_ARM, type Second } from './second.ts';
 
 export interface SegmentRule extends WorseWealth {
   readonly cut: Cut | null;
@@ -62,13 +62,14 @@ export class SegmentWatch {
       const windows = this.#windowsOf(name);
       const before = next[name] ?? (Object.keys(next).length < MAX_SEGMENTS ? this.#empty() : null);
       if (windows === undefined || before === null) continue;
-      next[name] = before.map((of, at) => {
+      next[name] = mapOrKeep(before, (of, at) => {
         const rule = this.#rules[at] as Rule;
         if (of === null) return null;
         const cut = windows.cut(rule, of.cut, startMs);
-        return { ...of, cut, ...bet(rule, of, arms, elapsed, { ...context, cutBin: cut?.bin ?? null }) };
+        const bet = betWhenTelling(rule, of, arms, elapsed, { ...context, cutBin: cut?.bin ?? null });
+        return bet === of && cut === of.cut ? of : { ...of, cut, worse: bet.worse, floor: bet.floor };
       });
-      windows.add({ startMs, ...arms });
+      windows.add({ startMs, canary: arms.canary, baseline: arms.baseline });
     }
     return next;
   }
@@ -94,7 +95,7 @@ export class SegmentWatch {
     const looks: SegmentLook[] = [];
     const changed: Record<string, readonly (SegmentRule | null)[]> = {};
     for (const [segment, rules] of Object.entries(memory)) {
-      changed[segment] = rules.map((of, rule) => {
+      changed[segment] = mapOrKeep(rules, (of, rule) => {
         if (of === null) return null;
         const look = this.#lookAt(segment, rule, of, input, continuous);
         if (look !== null) looks.push(look);
@@ -141,12 +142,10 @@ export class SegmentWatch {
   }
 }
 
-/** Seconds that say nothing are made up for when one does: most segments are quiet most of the time. */
-function bet(rule: Rule, before: WorseWealth, arms: Arms, elapsed: number, context: BetContext): WorseWealth {
-  if (rule.floor === null && isSilent(countsAgainst(rule, arms, context.cutBin))) return before;
-  const { worse, floor } = before;
-  const caughtUp = { worse: idleUntil(worse, elapsed), floor: floor && idleUntil(floor, elapsed) };
-  return betAgainst(rule, caughtUp, arms, context);
+/** The same list when nothing in it changes. */
+function mapOrKeep<Item>(items: readonly Item[], change: (item: Item, at: number) => Item): readonly Item[] {
+  const changed = items.map(change);
+  return changed.every((item, at) => item === items[at]) ? items : changed;
 }
 
 /** Giving evidence up is always allowed. */
@@ -155,13 +154,4 @@ function renew(rule: Rule, before: WorseWealth): WorseWealth {
   const { seconds } = before.worse;
   const idle = { worse: idleUntil(worse, seconds), floor: floor && idleUntil(floor, seconds) };
   return worseBy(idle) < worseBy(before) ? idle : before;
-}
-
-function isSilent(counts: SecondCounts | null): boolean {
-  return (
-    counts === null ||
-    counts.canary === 0 ||
-    counts.baseline === 0 ||
-    counts.canaryBad + counts.baselineBad === 0
-  );
 }

@@ -81,11 +81,24 @@ export class Replay {
   }
 }
 
-/** The first decision that differs, as its index; null when both are the same. */
+/** The first decision that differs by more than rounding, as its index; null when both are the same. */
 export function firstDifference(recorded: readonly Decided[], decided: readonly Decided[]): number | null {
   const length = Math.max(recorded.length, decided.length);
   for (let at = 0; at < length; at += 1) {
-    if (JSON.stringify(recorded[at]) !== JSON.stringify(decided[at])) return at;
+    if (!isSame(recorded[at], decided[at])) return at;
   }
   return null;
+}
+
+/** Logarithms differ in their last digit between releases of the engine; nothing else may. */
+const ROUNDING = 1e-9;
+
+function isSame(a: unknown, b: unknown): boolean {
+  if (typeof a === 'number' && typeof b === 'number') {
+    return a === b || Math.abs(a - b) <= ROUNDING * Math.max(Math.abs(a), Math.abs(b));
+  }
+  if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return a === b;
+  const [ofA, ofB] = [Object.entries(a), Object.entries(b)];
+  const other: Readonly<Record<string, unknown>> = { ...b };
+  return ofA.length === ofB.length && ofA.every(([key, value]) => isSame(value, other[key]));
 }
