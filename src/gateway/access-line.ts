@@ -6,6 +6,7 @@
 
 import { lineWeight } from '../core/policy/log-sampling.ts';
 import type { Exchange } from './exchange.ts';
+import { isBrokenOff } from './gateway-errors.ts';
 import { isoTime } from './iso-time.ts';
 import { policyOutcomes, REDACTED } from './policy-outcomes.ts';
 import { randomFraction } from './random-ids.ts';
@@ -16,13 +17,13 @@ export function logExchange(exchange: Exchange, status: number, durationMs: numb
   if (!accessLog.enabled) return;
   const { logRules } = exchange.snapshot.config;
   const { errorCode } = exchange;
-  const failed = status >= 500 || status === 0 || BROKEN.has(errorCode);
+  const failed = status >= 500 || status === 0 || LEFT.has(errorCode) || isBrokenOff(errorCode);
   const weight = lineWeight(logRules, { failed, durationMs }, logRules.share < 1 ? randomFraction() : 0);
   if (weight === 0) accessLog.sampledOut += 1;
   else accessLog.write(accessLine(exchange, status, durationMs, logRules.redacted, weight));
 }
 
-const BROKEN: ReadonlySet<string> = new Set(['CLIENT_ABORTED', 'CLIENT_TOO_SLOW', 'RESPONSE_BROKEN_OFF']);
+const LEFT: ReadonlySet<string> = new Set(['CLIENT_ABORTED', 'CLIENT_TOO_SLOW']);
 
 /** Only what a client can choose freely is escaped; ids, addresses and names have safe alphabets. */
 function accessLine(

@@ -122,3 +122,8 @@ export const GATEWAY_ERRORS = {
 } as const satisfies Record<string, GatewayErrorKind>;
 
 export type GatewayErrorCode = keyof typeof GATEWAY_ERRORS;
+
+/** The client may have got a part of an answer, and the rest is missing through no doing of its own. */
+export function isBrokenOff(code: GatewayErrorCode | ''): boolean {
+  return code === 'RESPONSE_BROKEN_OFF' || code === 'RESPONSE_UNREADABLE';
+}

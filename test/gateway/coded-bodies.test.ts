@@ -30,7 +30,12 @@ let harness: GatewayHarness;
 let upstream: Upstream;
 let gateway: Gateway;
 let received: Buffer;
-let respond: (request: IncomingMessage) => { coding?: string; body: Buffer; fields?: Record<string, string> };
+let respond: (request: IncomingMessage) => {
+  status?: number;
+  coding?: string;
+  body: Buffer;
+  fields?: Record<string, string>;
+};
 
 beforeEach(async () => {
   harness = await GatewayHarness.open();
@@ -41,8 +46,8 @@ beforeEach(async () => {
       received = Buffer.concat([received, piece]);
     });
     request.on('end', () => {
-      const { coding, body, fields } = respond(request);
-      response.writeHead(200, {
+      const { status = 200, coding, body, fields } = respond(request);
+      response.writeHead(status, {
         'Content-Type': 'application/json',
         'Content-Length': body.length,
         ...(coding !== undefined && { 'Content-Encoding': coding }),
@@ -135,6 +140,17 @@ describe('a response in a content coding that nobody asked for', () => {
       expect(reply.headers['cache-status']).toContain(status);
     }
     expect(upstream.seen).toHaveLength(1);
+  });
+
+  it('is confirmed under the weak name that its reshaped body had', async () => {
+    respond = ({ headers }) =>
+      headers['if-none-match'] === undefined
+        ? { coding: 'gzip', body: gzipSync(BODY), fields: { 'Cache-Control': 'no-store', ETag: '"1"' } }
+        : { status: 304, body: Buffer.alloc(0), fields: { 'Cache-Control': 'no-store', ETag: '"1"' } };
+    const { headers } = await call(gateway, '/mapped');
+    const known = await call(gateway, '/mapped', { headers: { 'if-none-match': String(headers.etag) } });
+    expect([headers.etag, known.status, known.headers.etag]).toEqual(['W/"1"', 304, 'W/"1"']);
+    expect(upstream.seen[1]?.headers['if-none-match']).toBe('W/"1"');
   });
 
   it.each<[string, string, Buffer]>([

@@ -7,7 +7,7 @@
 import { httpOfGrpc } from '../../core/policy/grpc/status.ts';
 import { logExchange } from '../access-line.ts';
 import type { Exchange } from '../exchange.ts';
-import { GATEWAY_ERRORS } from '../gateway-errors.ts';
+import { GATEWAY_ERRORS, isBrokenOff } from '../gateway-errors.ts';
 import { OUTCOME, type OutcomeIndex, outcomeOfStatus } from '../recorder.ts';
 import type { RunningTunnel } from '../upgrade/upgrade-model.ts';
 
@@ -104,7 +104,5 @@ function letGo({ attempt, rival, hold }: Exchange): void {
 
 function responseOutcome(exchange: Exchange, complete: boolean, status: number): OutcomeIndex {
   if (complete) return outcomeOfStatus(status);
-  const { errorCode } = exchange;
-  const broken = errorCode === 'RESPONSE_BROKEN_OFF' || errorCode === 'RESPONSE_UNREADABLE';
-  return broken ? OUTCOME.reset : OUTCOME.clientAborted;
+  return isBrokenOff(exchange.errorCode) ? OUTCOME.reset : OUTCOME.clientAborted;
 }

@@ -5,6 +5,7 @@
  */
 
 import type { Exchange, RunningTrace, TracedAttempt } from '../exchange.ts';
+import { isBrokenOff } from '../gateway-errors.ts';
 import { policyOutcomes } from '../policy-outcomes.ts';
 import { randomHex16 } from '../random-ids.ts';
 import { OUTCOME, type OutcomeIndex } from '../recorder.ts';
@@ -93,7 +94,7 @@ export class RequestTrace implements RunningTrace {
     }
     if (version !== null) attributes['sluice.version'] = version.name;
     if (status > 0) attributes['http.response.status_code'] = status;
-    const failed = status >= 500 || errorCode === 'RESPONSE_BROKEN_OFF';
+    const failed = status >= 500 || isBrokenOff(errorCode);
     if (errorCode !== '') attributes['error.type'] = errorCode;
     else if (failed) attributes['error.type'] = String(status);
     for (const [name, value] of policyOutcomes(exchange, redacted)) attributes[`sluice.${name}`] = value;
