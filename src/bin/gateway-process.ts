@@ -93,7 +93,7 @@ export async function runGateway(options: GatewayProcessOptions): Promise<Gatewa
 function load(path: string): LoadResult<GatewayConfig> {
   const read = readConfigFile(path);
   return read.ok
-    ? loadGatewayConfig(read.file, { certificateFiles: true })
+    ? loadGatewayConfig(read.file, { namedFiles: true })
     : { value: null, diagnostics: [read.diagnostic], sources: {} };
 }
 

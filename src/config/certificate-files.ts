@@ -10,6 +10,8 @@ import { readFileSync } from 'node:fs';
 export interface FileFinding {
   readonly setting: 'cert' | 'key' | 'ca';
   readonly message: string;
+  /** The file that cannot be read; left out where it is what is in it. */
+  readonly path?: string;
 }
 
 /** Empty: the two can be used together. */
@@ -53,7 +55,7 @@ function attempt<Parsed>(
     pem = readFileSync(path);
   } catch (error) {
     const reason = error instanceof Error && 'code' in error ? String(error.code) : 'unknown reason';
-    findings.push({ setting, message: `cannot read ${path}: ${reason}` });
+    findings.push({ setting, message: `cannot read ${path}: ${reason}`, path });
     return undefined;
   }
   try {

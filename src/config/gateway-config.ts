@@ -11,6 +11,7 @@ import type { GatewayConfig, Route, Service } from './gateway-model.ts';
 import { checkPolicyFields, completePolicy, mergePolicy, resolvePolicies } from './gateway-policies.ts';
 import { checkRouteReferences, createDuplicateCheck, readPathMatch } from './gateway-routes.ts';
 import { type GatewayYaml, gatewaySchema, presets, type StickySource } from './gateway-schema.ts';
+import { checkNamedFiles } from './named-files.ts';
 import { logDestination, logRules } from './policies/access-log.ts';
 import { checkRouteAdaptive } from './policies/adaptive.ts';
 import { checkHealth, completeHealth } from './policies/health.ts';
@@ -30,7 +31,7 @@ import { completeOutlier } from './policies/outlier.ts';
 import { readConditions } from './policies/route-conditions.ts';
 import { checkSegments, completeSegments } from './policies/segments.ts';
 import { completeTracing } from './policies/tracing.ts';
-import { checkRouteTranscode, checkTranscode, placedTranscode } from './policies/transcode.ts';
+import { checkRouteTranscode, placedTranscode } from './policies/transcode.ts';
 import { checkRouteTransform } from './policies/transform.ts';
 import { checkRouteUpgrade } from './policies/upgrade.ts';
 import { completeLocalZone, completeResolver, completeVersions } from './policies/upstreams.ts';
@@ -44,11 +45,11 @@ const DEFAULT_TENANT_CLAIM = 'tenant_id';
 const DEFAULT_STICKY: readonly StickySource[] = [{ cookie: 'sluice_id' }, 'ip'];
 
 export interface LoadOptions {
-  /** Certificates, keys and .proto files are read and checked too. Default: files on disk are not looked at. */
-  readonly certificateFiles?: boolean;
+  /** The files that it names are read and checked too. Default: files on disk are not looked at. */
+  readonly namedFiles?: boolean;
 }
 
-/** Pure unless certificates are to be read: the same text gives the same result. */
+/** Pure unless named files are to be read: the same text gives the same result. */
 export function loadGatewayConfig(file: ConfigFile, options: LoadOptions = {}): LoadResult<GatewayConfig> {
   const source = parseYaml(file);
   const sources = { [file.name]: file.text };
@@ -62,7 +63,8 @@ export function loadGatewayConfig(file: ConfigFile, options: LoadOptions = {}): 
 
 function buildConfig(source: YamlSource, yaml: GatewayYaml, options: LoadOptions): GatewayConfig {
   checkRanges(source, ['trustedProxies'], yaml.trustedProxies ?? []);
-  const routes = buildRoutes(source, yaml, options.certificateFiles ?? false);
+  if (options.namedFiles === true) checkNamedFiles(source, yaml);
+  const routes = buildRoutes(source, yaml);
   const services: Record<string, Service> = {};
   for (const [name, service] of Object.entries(yaml.services)) {
     services[name] = buildService(source, name, service);
@@ -72,7 +74,7 @@ function buildConfig(source: YamlSource, yaml: GatewayYaml, options: LoadOptions
     path: source.file.absolutePath,
     name: yaml.name ?? null,
     zone: yaml.zone ?? '',
-    listeners: buildListeners(source, yaml, options.certificateFiles ?? false),
+    listeners: buildListeners(source, yaml),
     admin: yaml.admin ?? { address: DEFAULT_ADMIN },
     trustedProxies: yaml.trustedProxies ?? [],
     accessLog: logDestination(yaml.accessLog),
@@ -91,10 +93,10 @@ function buildConfig(source: YamlSource, yaml: GatewayYaml, options: LoadOptions
   };
 }
 
-function buildListeners(source: YamlSource, yaml: GatewayYaml, readFiles: boolean): ListenerConfig[] {
+function buildListeners(source: YamlSource, yaml: GatewayYaml): ListenerConfig[] {
   return yaml.listeners.map((written, index) => {
     const listener = completeListener(written, source.file.absolutePath);
-    checkListener(source, ['listeners', index], written, listener, readFiles);
+    checkListener(source, ['listeners', index], written);
     return listener;
   });
 }
@@ -155,7 +157,7 @@ function checkSticky(
   }
 }
 
-function buildRoutes(source: YamlSource, yaml: GatewayYaml, readFiles: boolean): readonly Route[] {
+function buildRoutes(source: YamlSource, yaml: GatewayYaml): readonly Route[] {
   const policies = yaml.policies ?? {};
   const serviceNames = Object.keys(yaml.services);
   const policyNames = [...Object.keys(policies), ...Object.keys(presets)];
@@ -169,7 +171,6 @@ function buildRoutes(source: YamlSource, yaml: GatewayYaml, readFiles: boolean):
   };
   for (const [name, policy] of Object.entries(policies)) {
     checkPolicyFields(source, ['policies', name], policy, known);
-    checkTranscode(source, ['policies', name], policy.transcode, readFiles);
   }
   const resolved = resolvePolicies(source, { ...policies, ...presets });
   const checkDuplicate = createDuplicateCheck(source);
@@ -177,7 +178,6 @@ function buildRoutes(source: YamlSource, yaml: GatewayYaml, readFiles: boolean):
   for (const [index, route] of yaml.routes.entries()) {
     checkRouteReferences(source, index, route, serviceNames, policyNames);
     checkPolicyFields(source, ['routes', index], route, known);
-    checkTranscode(source, ['routes', index], route.transcode, readFiles);
     const path = readPathMatch(source, index, route.match);
     checkDuplicate(index, route, path);
     if (!path) continue;

@@ -85,14 +85,13 @@ function lintTogether(
     operator,
     operatorDefault: operatorPath ? defaultOperatorConfig(resolve(operatorPath)) : null,
     rollouts: byKind.rollout,
-    certificateFiles: true,
+    namedFiles: true,
   });
   const names = new Set([...asked].map((file) => file.name));
   const others = [...byKind.gateway.slice(1), ...byKind.operator.slice(1)].flatMap((file) => {
     const isGateway = byKind.gateway.includes(file);
     const alone = { gateway: isGateway ? file : null, operator: isGateway ? null : file };
-    return loadProjectFiles({ ...alone, operatorDefault: null, rollouts: [], certificateFiles: true })
-      .diagnostics;
+    return loadProjectFiles({ ...alone, operatorDefault: null, rollouts: [], namedFiles: true }).diagnostics;
   });
   return [...together.diagnostics.filter((diagnostic) => names.has(diagnostic.file)), ...others];
 }

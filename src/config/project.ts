@@ -21,8 +21,8 @@ export interface ProjectFiles {
   /** Used in place of `operator` when there is no such file. Null: unknown. */
   readonly operatorDefault: OperatorConfig | null;
   readonly rollouts: readonly ConfigFile[];
-  /** Certificates that the gateway's file names are read and checked too. */
-  readonly certificateFiles?: boolean;
+  /** The files that the gateway's file names are read and checked too. */
+  readonly namedFiles?: boolean;
 }
 
 /** Whatever is sound by itself: a broken rollout does not hide the others. */
@@ -35,11 +35,11 @@ export interface ProjectParts {
   readonly sources: Readonly<Record<string, string>>;
 }
 
-/** Pure unless certificates are to be read. */
+/** Pure unless named files are to be read. */
 export function loadProjectFiles(files: ProjectFiles): ProjectParts {
   const results: LoadResult<unknown>[] = [];
   const gateway =
-    files.gateway && loadGatewayConfig(files.gateway, { certificateFiles: files.certificateFiles ?? false });
+    files.gateway && loadGatewayConfig(files.gateway, { namedFiles: files.namedFiles ?? false });
   const operator = files.operator && loadOperatorConfig(files.operator);
   if (gateway) results.push(gateway);
   if (operator) results.push(operator);

@@ -73,7 +73,7 @@ routes:
       ${more}
 `;
     const file = { name: 'gateway.yaml', text, absolutePath: join(folder, 'gateway.yaml') };
-    const { value, diagnostics } = loadGatewayConfig(file, { certificateFiles: true });
+    const { value, diagnostics } = loadGatewayConfig(file, { namedFiles: true });
     return { value, found: diagnostics.map(({ line, column, message }) => `${line}:${column} ${message}`) };
   }
 

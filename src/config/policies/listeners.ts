@@ -1,12 +1,11 @@
 /**
  * Listeners after loading: defaults, absolute paths, and what does not fit together.
- * Knows the written shape and the model; reads certificates only when it is told to.
+ * Knows the written shape and the model; reads no certificate.
  * @module
  */
 
 import { dirname, resolve } from 'node:path';
 import type { CertificateAllowList } from '../../core/policy/certificate-names.ts';
-import { checkAuthorityFile, checkCertificateFiles, type FileFinding } from '../certificate-files.ts';
 import type { ListenAddress } from '../primitives.ts';
 import type { Path, YamlSource } from '../yaml-source.ts';
 import { checkIp, checkRanges, completeIp, type IpPolicy } from './ip.ts';
@@ -147,14 +146,7 @@ function completeHsts(hsts: ListenerYaml['hsts']): string | null {
   return `max-age=${Math.floor(maxAge / 1000)}${includeSubDomains ? '; includeSubDomains' : ''}${preload ? '; preload' : ''}`;
 }
 
-/** `readFiles`: certificates and keys are read, so that those which cannot be used are found. */
-export function checkListener(
-  source: YamlSource,
-  path: Path,
-  written: ListenerYaml,
-  complete: ListenerConfig,
-  readFiles: boolean,
-): void {
+export function checkListener(source: YamlSource, path: Path, written: ListenerYaml): void {
   const { findings } = source;
   checkIp(source, path, written.ip);
   checkRanges(source, [...path, 'proxyProtocol', 'from'], written.proxyProtocol?.from ?? []);
@@ -180,19 +172,5 @@ export function checkListener(
       source.valueRange([...path, 'tls', 'clientCertificates', 'allow']),
       'expected subjects, altNames or both',
     );
-  }
-  if (readFiles && complete.tls !== null) checkFiles(source, [...path, 'tls'], complete.tls);
-}
-
-function checkFiles(source: YamlSource, at: Path, tls: ListenerTls): void {
-  const report = (path: Path, found: readonly FileFinding[]): void => {
-    for (const { setting, message } of found)
-      source.findings.error(source.valueRange([...path, setting]), message);
-  };
-  for (const [index, { cert, key }] of tls.certificates.entries()) {
-    report([...at, 'certificates', index], checkCertificateFiles(cert, key));
-  }
-  if (tls.clientCertificates !== null) {
-    report([...at, 'clientCertificates'], checkAuthorityFile(tls.clientCertificates.ca));
   }
 }

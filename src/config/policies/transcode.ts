@@ -84,15 +84,10 @@ export function placedTranscode(policy: TranscodePolicy | null, configPath: stri
   return policy === null ? null : { ...policy, proto: resolve(dirname(configPath), policy.proto) };
 }
 
-/** `readFiles`: the files are read, so that those which cannot be used are found. */
-export function checkTranscode(
-  source: YamlSource,
-  path: Path,
-  written: TranscodeYaml,
-  readFiles: boolean,
-): void {
+/** Reads the files, so that those which cannot be used are found. */
+export function checkTranscodeFile(source: YamlSource, path: Path, written: TranscodeYaml): void {
   const policy = completeTranscode(written);
-  if (policy === null || !readFiles) return;
+  if (policy === null) return;
   try {
     readBindings({ ...policy, proto: resolve(dirname(source.file.absolutePath), policy.proto) });
   } catch (error) {
