@@ -61,15 +61,20 @@ export function binFrom(valueUs: number): number {
   return binFloorUs(bin) < valueUs ? bin + 1 : bin;
 }
 
+/** Bins of one block: reading skips empty blocks, ranks are found block by block. */
+const BLOCK_BITS = 6;
+const BLOCK_COUNT = (BIN_COUNT >> BLOCK_BITS) + 1;
+
 /** Counts per bin, for writing on the hot path and for merging. */
 export class Histogram {
   readonly bins = new Float64Array(BIN_COUNT);
+  readonly #blocks = new Float64Array(BLOCK_COUNT);
+  /** Counts of a block may add up to 0 and still be there: ages are taken out of bins again. */
+  readonly #touched = new Uint8Array(BLOCK_COUNT);
   total = 0;
 
   record(valueUs: number): void {
-    const bin = binOf(valueUs);
-    this.bins[bin] = (this.bins[bin] as number) + 1;
-    this.total += 1;
+    this.#add(binOf(valueUs), 1);
   }
 
   /** Adds `sign` times the counts of `wire`; with −1 an earlier addition is taken back exactly. */
@@ -78,24 +83,28 @@ export class Histogram {
       const bin = wire[i] as number;
       const count = sign * (wire[i + 1] as number);
       if (bin < 0 || bin >= BIN_COUNT) continue;
-      this.bins[bin] = (this.bins[bin] as number) + count;
-      this.total += count;
+      this.#add(bin, count);
     }
   }
 
   /** The sparse form. */
   toWire(): number[] {
     const wire: number[] = [];
-    if (this.total === 0) return wire;
-    for (let bin = 0; bin < BIN_COUNT; bin += 1) {
-      const count = this.bins[bin] as number;
-      if (count !== 0) wire.push(bin, count);
+    for (let block = 0; block < BLOCK_COUNT; block += 1) {
+      if (this.#touched[block] === 0) continue;
+      const end = Math.min(BIN_COUNT, (block + 1) << BLOCK_BITS);
+      for (let bin = block << BLOCK_BITS; bin < end; bin += 1) {
+        const count = this.bins[bin] as number;
+        if (count !== 0) wire.push(bin, count);
+      }
     }
     return wire;
   }
 
   clear(): void {
     this.bins.fill(0);
+    this.#blocks.fill(0);
+    this.#touched.fill(0);
     this.total = 0;
   }
 
@@ -114,10 +123,22 @@ export class Histogram {
     if (this.total <= 0) return undefined;
     const rank = Math.max(1, Math.ceil(q * this.total));
     let seen = 0;
-    for (let bin = 0; bin < BIN_COUNT; bin += 1) {
+    let block = 0;
+    for (; seen + (this.#blocks[block] ?? Number.POSITIVE_INFINITY) < rank; block += 1) {
+      seen += this.#blocks[block] as number;
+    }
+    for (let bin = block << BLOCK_BITS; bin < BIN_COUNT; bin += 1) {
       seen += this.bins[bin] as number;
       if (seen >= rank) return bin;
     }
     return undefined;
+  }
+
+  #add(bin: number, count: number): void {
+    this.bins[bin] = (this.bins[bin] as number) + count;
+    const block = bin >> BLOCK_BITS;
+    this.#blocks[block] = (this.#blocks[block] as number) + count;
+    this.#touched[block] = 1;
+    this.total += count;
   }
 }
