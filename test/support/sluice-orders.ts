@@ -11,6 +11,8 @@ import type { AddressInfo } from 'node:net';
 export interface Behaviour {
   /** Every so many-th request answers 500; 0: none does. */
   readonly failEvery: number;
+  /** All requests below this path answer 500 as well; empty: none does. */
+  readonly failBelow: string;
   readonly latencyMs: number;
 }
 
@@ -28,30 +30,35 @@ export interface OrdersVersion {
 export interface Orders {
   readonly v1: OrdersVersion;
   readonly v2: OrdersVersion;
+  /** All instances of v2, `v2` first. */
+  readonly canaries: readonly OrdersVersion[];
   close(): Promise<void>;
 }
 
-export async function startOrdersPair(): Promise<Orders> {
+export async function startOrdersPair(instances = 1): Promise<Orders> {
   const v1 = await startOrdersVersion('v1');
   const v2 = await startOrdersVersion('v2');
+  const others = await Promise.all(Array.from({ length: instances - 1 }, () => startOrdersVersion('v2')));
   return {
     v1,
     v2,
+    canaries: [v2, ...others],
     async close() {
-      await Promise.all([v1.close(), v2.close()]);
+      await Promise.all([v1, v2, ...others].map((version) => version.close()));
     },
   };
 }
 
 async function startOrdersVersion(version: string): Promise<OrdersVersion> {
-  let behaviour: Behaviour = { failEvery: 0, latencyMs: 0 };
+  let behaviour: Behaviour = { failEvery: 0, failBelow: '', latencyMs: 0 };
   let requests = 0;
   let firstFailureAtMs: number | null = null;
   const server = createServer((request, response) => {
     requests += 1;
     request.resume();
-    const { failEvery, latencyMs } = behaviour;
-    const failed = failEvery > 0 && requests % failEvery === 0;
+    const { failEvery, failBelow, latencyMs } = behaviour;
+    const concerned = failBelow !== '' && (request.url ?? '').startsWith(failBelow);
+    const failed = concerned || (failEvery > 0 && requests % failEvery === 0);
     if (failed) firstFailureAtMs ??= Date.now();
     setTimeout(() => {
       response.writeHead(failed ? 500 : 200, { 'content-type': 'text/plain', 'x-orders-version': version });

@@ -33,6 +33,10 @@ export interface ProjectOptions {
   readonly services: readonly string[];
   /** Null: embedded, everything in one process (`up`). */
   readonly redisUrl: string | null;
+  /** Instances of each v2. Default 1. */
+  readonly instances?: number;
+  /** Routes before those of the services, by name: path prefix and service. */
+  readonly routes?: Readonly<Record<string, { readonly prefix: string; readonly service: string }>>;
 }
 
 export class SluiceProject {
@@ -52,7 +56,7 @@ export class SluiceProject {
     await mkdir(join(dir, 'proxy'));
     await mkdir(join(dir, 'rollouts'));
     const orders = new Map<string, Orders>();
-    for (const service of options.services) orders.set(service, await startOrdersPair());
+    for (const service of options.services) orders.set(service, await startOrdersPair(options.instances));
     const project = new SluiceProject(dir, options, orders);
     // The operator needs a gateway file to know services by, and never listens on its addresses.
     await project.writeGateway('gateway', 1, 1);
@@ -127,10 +131,10 @@ export class SluiceProject {
 
   #gatewayFile(proxyPort: number, adminPort: number) {
     const services = Object.fromEntries(
-      [...this.orders].map(([name, { v1, v2 }]) => [
+      [...this.orders].map(([name, { v1, canaries }]) => [
         name,
         {
-          versions: { v1: { endpoints: [v1.url] }, v2: { endpoints: [v2.url] } },
+          versions: { v1: { endpoints: [v1.url] }, v2: { endpoints: canaries.map(({ url }) => url) } },
           sticky: [{ header: 'x-user-id' }, 'ip'],
         },
       ]),
@@ -141,12 +145,10 @@ export class SluiceProject {
       accessLog: 'off',
       drain: '5s',
       services,
-      routes: Object.keys(services).map((name) => ({
-        name,
-        match: { prefix: `/${name}` },
-        service: name,
-        retry: false,
-      })),
+      routes: [
+        ...Object.entries(this.#options.routes ?? {}),
+        ...Object.keys(services).map((name) => [name, { prefix: `/${name}`, service: name }] as const),
+      ].map(([name, { prefix, service }]) => ({ name, match: { prefix }, service, retry: false })),
     };
   }
 }
