@@ -164,3 +164,31 @@ describe('seconds without anything to bet on', () => {
     );
   });
 });
+
+describe('a slow segment', () => {
+  const around = (random: InstanceType<RandomModule['Random']>, count: number, ms: number): ArmLike => ({
+    ok: count,
+    latenciesMs: Array.from({ length: count }, () => ms * (0.5 + random.uniform())),
+  });
+
+  it('is found by its own baseline, though it is faster than the rest of the traffic', () => {
+    const slower = {
+      ...RULE,
+      text: 'p95 > +50%',
+      condition: { kind: 'quantile-ratio', quantile: 0.95, factor: 1.5 },
+      overMs: 60_000,
+      minRequests: 20,
+    } as const;
+    const thePlan = planOf({ abort: [slower] });
+    const judge = createSequentialJudge(thePlan, emptyMemory(thePlan));
+    const random = new Random(11);
+    const { check, second } = run(judge, 200, (at) => ({
+      'route=reports': { canary: around(random, 20, 400), baseline: around(random, 100, 400) },
+      'route=list': { canary: around(random, 4, at > 60 ? 80 : 20), baseline: around(random, 20, 20) },
+    }));
+    expect(check).toMatchObject({ verdict: 'fail', segment: 'route=list', evidence: { kind: 'quantile' } });
+    expect(check.summary).toMatch(/^route=list: canary p95 /);
+    expect(second).toBeGreaterThan(60);
+    expect(second).toBeLessThan(90);
+  });
+});
