@@ -24,7 +24,7 @@ export type PromqlResult =
   | { readonly ok: true; readonly comparison: PromqlComparison }
   | { readonly ok: false; readonly problem: ExpressionProblem };
 
-interface Operator {
+export interface Operator {
   readonly text: string;
   readonly offset: number;
 }
@@ -44,8 +44,27 @@ const TOKEN = /["'`]|#|[()[\]{}]|==|!=|>=|<=|>|<|=|[A-Za-z_:][A-Za-z0-9_:]*/g;
 const WHY =
   'the query must give a value on every evaluation: without a limit of its own, an empty answer could mean "fine" or "no data"';
 
-/** Splits `text` from `start` on. Offsets of problems are into the whole of `text`. */
-export function splitPromql(text: string, start: number): PromqlResult {
+/** A piece of the expression text. */
+export interface Place {
+  readonly offset: number;
+  readonly length: number;
+}
+
+/** `<query> <operator> <limit>`, by their places. */
+export interface LocatedComparison {
+  readonly ok: true;
+  readonly query: Place;
+  readonly operator: Operator;
+  readonly limit: Place;
+  /** The text with comments blanked out, same length. */
+  readonly code: string;
+}
+
+/** Finds the comparison of `text` from `start` on. Offsets are into the whole of `text`. */
+export function locateComparison(
+  text: string,
+  start: number,
+): LocatedComparison | (PromqlResult & { ok: false }) {
   const scan = scanPromql(text, start);
   if ('message' in scan) return { ok: false, problem: scan };
   const body = trimmed(scan.code, start, text.length);
@@ -75,18 +94,21 @@ export function splitPromql(text: string, start: number): PromqlResult {
       WHY,
     );
   }
-  return splitAt(text, scan.code, start, last);
+  const { code } = scan;
+  const query = trimmed(code, start, last.offset);
+  const limit = trimmed(code, last.offset + last.text.length, code.length);
+  if (query.length === 0) {
+    return failed(last.offset, last.text.length, `expected a query before "${last.text}"`, null);
+  }
+  if (limit.length === 0) {
+    return failed(last.offset, last.text.length, `expected a number after "${last.text}"`, null);
+  }
+  return { ok: true, query, operator: last, limit, code };
 }
 
-function splitAt(text: string, code: string, start: number, operator: Operator): PromqlResult {
-  const left = trimmed(code, start, operator.offset);
-  const right = trimmed(code, operator.offset + operator.text.length, code.length);
-  if (left.length === 0) {
-    return failed(operator.offset, operator.text.length, `expected a query before "${operator.text}"`, null);
-  }
-  if (right.length === 0) {
-    return failed(operator.offset, operator.text.length, `expected a number after "${operator.text}"`, null);
-  }
+/** A threshold on the value of a query. */
+export function splitPromql(text: string, located: LocatedComparison): PromqlResult {
+  const { query: left, limit: right, operator, code } = located;
   const rightText = code.slice(right.offset, right.offset + right.length);
   // `bool` turns the comparison into 0 or 1; as the comparison is made here, it has nothing left to do.
   const number = rightText.replace(/^bool\s+(?=\S)/, '');
@@ -157,7 +179,7 @@ function stringEnd(text: string, start: number): number | undefined {
   return undefined;
 }
 
-function trimmed(text: string, from: number, to: number): { offset: number; length: number } {
+function trimmed(text: string, from: number, to: number): Place {
   let start = from;
   let end = to;
   while (start < end && /\s/.test(text[start] ?? '')) start++;
@@ -187,6 +209,11 @@ function problem(offset: number, length: number, message: string, hint: string |
   return { offset, length, message, hint };
 }
 
-function failed(offset: number, length: number, message: string, hint: string | null): PromqlResult {
+function failed(
+  offset: number,
+  length: number,
+  message: string,
+  hint: string | null,
+): PromqlResult & { ok: false } {
   return { ok: false, problem: problem(offset, length, message, hint) };
 }

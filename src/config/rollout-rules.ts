@@ -39,7 +39,8 @@ export function readRules(
       );
       continue;
     }
-    const asks = parsed.condition.kind === 'promql' ? 'prometheus' : (rule.source ?? 'telemetry');
+    const { counters } = parsed;
+    const isPromql = parsed.condition.kind === 'promql' || counters !== undefined;
     const judged = {
       text: rule.when,
       condition: parsed.condition,
@@ -47,7 +48,8 @@ export function readRules(
       forMs: rule.for ?? 0,
       minRequests: 1,
       floor: readFloor(source, index, rule, parsed.condition),
-      source: asks,
+      source: isPromql ? 'prometheus' : (rule.source ?? 'telemetry'),
+      ...(counters && { counters }),
     } satisfies Rule;
     const fewest = bets(judged) ? least(parsed.condition) : DEFAULT_MIN_REQUESTS;
     const built: Rule = { ...judged, minRequests: rule.requests ?? fewest };
@@ -94,7 +96,7 @@ function checkSource(
   rule: Rule,
   hasPrometheus: boolean | null,
 ): void {
-  const promql = rule.condition.kind === 'promql';
+  const promql = rule.condition.kind === 'promql' || rule.counters !== undefined;
   if (promql && yaml.source === 'telemetry') {
     source.findings.error(
       source.valueRange(['abort', index, 'source']),
@@ -111,7 +113,7 @@ function checkSource(
       'add operator.prometheus.url to rollouts/operator.yaml',
     );
   }
-  if (!promql && rule.overMs < MIN_PROMETHEUS_OVER_MS) {
+  if (rule.condition.kind !== 'promql' && rule.overMs < MIN_PROMETHEUS_OVER_MS) {
     source.findings.warning(
       yaml.over === undefined ? place : source.valueRange(['abort', index, 'over']),
       `a window of ${formatDuration(rule.overMs)} may hold fewer than two scrapes of Prometheus, and then no rate`,

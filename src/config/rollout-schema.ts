@@ -45,7 +45,8 @@ const step = z.strictObject({
 
 const rule = z.strictObject({
   when: z.string().meta({
-    description: 'Such as 5xx > 2x, 5xx > 1%, p95 > +50%, p99 > 800ms, promql: <query> > 0.5',
+    description:
+      'Such as 5xx > 2x, 5xx > 1%, p95 > +50%, p99 > 800ms, promql: <query> > 0.5, or promql: sum(increase(<bad>[$interval])) / sum(increase(<all>[$interval])) > 2x',
     examples: ['5xx > 2x'],
   }),
   over: duration(SECOND, DAY).optional().meta({ description: 'Window of the estimate. Default 5m.' }),

@@ -5,12 +5,13 @@
  */
 
 import { parseDurationMs } from '../core/domain/duration.ts';
-import type { Condition } from '../core/domain/rule.ts';
+import type { Condition, CounterPair } from '../core/domain/rule.ts';
 import { closest } from './edit-distance.ts';
-import { type ExpressionProblem, splitPromql } from './promql-comparison.ts';
+import { type ExpressionProblem, locateComparison, splitPromql } from './promql-comparison.ts';
+import { isMeantAsPair, parseCounterPair } from './promql-counters.ts';
 
 export type RuleExpressionResult =
-  | { readonly ok: true; readonly condition: Condition }
+  | { readonly ok: true; readonly condition: Condition; readonly counters?: CounterPair }
   | { readonly ok: false; readonly problem: ExpressionProblem };
 
 /** A piece of the expression and where it starts. */
@@ -46,8 +47,7 @@ export function parseRuleExpression(text: string): RuleExpressionResult {
   }
   const promql = /^\s*promql\s*:/i.exec(text);
   if (promql) {
-    const split = splitPromql(text, promql[0].length);
-    return split.ok ? { ok: true, condition: { kind: 'promql', ...split.comparison } } : split;
+    return promqlRule(text, promql[0].length);
   }
   const match = /^(\s*)([^\s<>=!]*)(\s*)([<>=!]*)(\s*)(.*?)\s*$/s.exec(text);
   const [, lead = '', metricText = '', gap = '', operatorText = '', gap2 = '', operandText = ''] =
@@ -64,6 +64,27 @@ export function parseRuleExpression(text: string): RuleExpressionResult {
   if (operandText === '')
     return fail({ text: '', offset: operator.offset + 1 }, 'expected a limit after ">"', EXAMPLES);
   return metric.kind === '5xx' ? rateCondition(operand) : quantileCondition(metric.quantile, operand);
+}
+
+/** A threshold on a value, or a rate by a pair of counters. */
+function promqlRule(text: string, start: number): RuleExpressionResult {
+  const located = locateComparison(text, start);
+  if (!located.ok) return located;
+  const { query, operator, limit, code } = located;
+  const operand: Token = {
+    text: code.slice(limit.offset, limit.offset + limit.length),
+    offset: limit.offset,
+  };
+  if (!isMeantAsPair(code.slice(query.offset, query.offset + query.length), operand.text)) {
+    const split = splitPromql(text, located);
+    return split.ok ? { ok: true, condition: { kind: 'promql', ...split.comparison } } : split;
+  }
+  const operatorProblem = checkOperator(operator, operand, 'a pair of counters');
+  if (operatorProblem) return operatorProblem;
+  const rate = rateCondition(operand);
+  if (!rate.ok) return rate;
+  const pair = parseCounterPair(code, query, rate.condition.kind === 'rate-ratio');
+  return pair.ok ? { ...rate, counters: pair.counters } : pair;
 }
 
 function parseMetric(token: Token): Metric | (RuleExpressionResult & { ok: false }) {
@@ -131,7 +152,7 @@ function rateCondition(operand: Token): RuleExpressionResult {
   const hint =
     parseDurationMs(operand.text) === undefined
       ? otherSpelling(operand.text)
-      : '5xx is a rate; for a latency use p95 or p99';
+      : 'this is a rate; for a latency use p95 or p99';
   return fail(operand, expected, hint);
 }
 

@@ -115,7 +115,7 @@ function checkRuleRequests(
   index: number,
 ): void {
   const rule = plan.abort[index] as Rule;
-  if (rule.condition.kind === 'promql') return;
+  if (rule.condition.kind === 'promql' || rule.counters !== undefined) return;
   const looking = plan.steps.filter(({ weightBp }) => weightBp < FULL_BP || !compares(rule));
   const inWindow = (weightBp: number): number => (perSecondOf(traffic, weightBp) * rule.overMs) / 1000;
   const short = looking.filter(({ weightBp }) => inWindow(weightBp) < rule.minRequests);

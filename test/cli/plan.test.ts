@@ -62,6 +62,23 @@ describe('plan', () => {
     );
   });
 
+  it('says which rules carry no guarantee, and of which the traffic says nothing', async () => {
+    const pair =
+      'sum(increase(bad{v="$version"}[$interval])) / sum(increase(all{v="$version"}[$interval])) > 2x';
+    const rules = `abort: [{ when: 'promql: up > 1' }, { when: 'promql: ${pair}' }]`;
+    const operator = 'operator: { prometheus: { url: http://prometheus.example } }';
+    writeFileSync(join(dir, 'rollouts/operator.yaml'), operator);
+    writeFileSync(
+      join(dir, 'rollouts/orders-v2.yaml'),
+      ROLLOUT.replace(/abort: .*/, () => rules),
+    );
+    const run = await plan('--rps', '100', '--errors', '0.1%');
+    expect(run.stderr).toBe('');
+    expect(run.stdout).toContain('"promql: up > 1" is a threshold: no guarantee, and nothing to forecast.\n');
+    expect(run.stdout).toContain(`"promql: ${pair}" bets on counters of its own`);
+    expect(run.stdout).toContain('no rule looks here');
+  });
+
   it('takes the measured traffic where none is stated', async () => {
     control().measured = { requestsPerSecond: 1_234, errorRate: 0.0123, overMs: 300_000 };
     expect((await plan()).stdout).toContain('at 1,234 requests/s, 1.23% errors');

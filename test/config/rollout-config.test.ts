@@ -180,6 +180,22 @@ describe('loadRolloutPlan', () => {
     expect(sound(text, facts).abort[0]).toMatchObject({ source: 'prometheus' });
   });
 
+  it('reads a pair of counters as a rate that bets, whose window is the rule’s own', () => {
+    const pair =
+      'promql: sum(increase(bad{v="$version"}[$interval])) / sum(increase(all{v="$version"}[$interval])) > 2x';
+    const text = MINIMAL.replace('5xx > 1%', `'${pair}', over: 2m, floor: 0.5%`);
+    const facts = { prometheus: { url: 'http://p.example' }, notifiers: {} };
+    expect(sound(text, facts).abort[0]).toMatchObject({
+      text: pair,
+      condition: { kind: 'rate-ratio', factor: 2 },
+      counters: { bad: 'bad{v="$version"}', total: 'all{v="$version"}' },
+      source: 'prometheus',
+      overMs: 120_000,
+      minRequests: 1,
+      floor: 0.005,
+    });
+  });
+
   it('checks nothing against an operator or a gateway that it does not know', () => {
     const text = MINIMAL.replace('5xx > 1%', '"promql: a > 1"').replace('service: orders', 'service: other');
     const file = { name: 'a.yaml', text: `${text}notify: [who]\n`, absolutePath: '/srv/orders-v2.yaml' };

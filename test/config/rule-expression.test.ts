@@ -3,6 +3,9 @@ import { describe, expect, it } from 'vitest';
 import { parseRuleExpression } from '../../src/config/rule-expression.ts';
 import type { Comparison, Condition } from '../../src/core/domain/rule.ts';
 
+const TWICE: Condition = { kind: 'rate-ratio', factor: 2 };
+const ONE_PERCENT: Condition = { kind: 'rate-limit', limit: 0.01 };
+
 describe('parseRuleExpression', () => {
   const good: readonly (readonly [string, Condition])[] = [
     ['5xx > 2x', { kind: 'rate-ratio', factor: 2 }],
@@ -39,6 +42,120 @@ describe('parseRuleExpression', () => {
       ok: true,
       condition: { kind: 'promql', query, operator, limit },
     });
+  });
+
+  const BAD = 'failed_total{version="$version"}';
+  const ALL = 'requests_total{version="$version"}';
+  const pairs: readonly (readonly [string, Condition, string, string])[] = [
+    [`sum(increase(${BAD}[$interval])) / sum(increase(${ALL}[$interval])) > 2x`, TWICE, BAD, ALL],
+    [`sum(increase(${BAD}[$interval])) / sum(increase(${ALL}[$interval])) > +100%`, TWICE, BAD, ALL],
+    ['sum(increase(a[$interval]))/sum(increase(b[$interval])) > 1%', ONE_PERCENT, 'a', 'b'],
+    [
+      'sum ( increase ( a{x=~"]) $version.*", y="#"} [ $interval ] ) ) # bad\n / sum(increase({__name__="b", v=\'$version\'}[$interval])) > 2x # all',
+      TWICE,
+      'a{x=~"]) $version.*", y="#"}',
+      '{__name__="b", v=\'$version\'}',
+    ],
+  ];
+  it.each(pairs)('reads a pair of counters: %s', (text, condition, counted, total) => {
+    expect(parseRuleExpression(`promql: ${text}`)).toEqual({
+      ok: true,
+      condition,
+      counters: { bad: counted, total },
+    });
+  });
+
+  const badPairs: readonly (readonly [string, string, RegExp, RegExp | null])[] = [
+    [
+      `sum(rate(${BAD}[$interval])) / sum(rate(${ALL}[$interval])) > 2x`,
+      'rate',
+      /expected increase.*got rate/,
+      /not rates/,
+    ],
+    [
+      `sum(increase(${BAD}[5m])) / sum(increase(${ALL}[5m])) > 2x`,
+      '[5m]',
+      /expected \[\$interval\], got \[5m\]/,
+      /over: 5m/,
+    ],
+    [
+      `sum(increase(${BAD}[$intervall])) / sum(increase(${ALL}[$interval])) > 2x`,
+      '[$intervall]',
+      /got \[\$intervall\]/,
+      null,
+    ],
+    [
+      `sum by (pod) (increase(${BAD}[$interval])) / sum(increase(${ALL}[$interval])) > 2x`,
+      'by (pod)',
+      /one sum/,
+      /remove "by \(pod\)"/,
+    ],
+    [
+      `increase(${BAD}[$interval]) / increase(${ALL}[$interval]) > 2x`,
+      'increase',
+      /expected sum.*got increase/,
+      /write sum\(/,
+    ],
+    [`sum(increase(${BAD}[$interval])) > 2x`, '', /expected "\/"/, /write sum\(/],
+    [
+      `sum(increase(a[$interval])) / sum(increase(${ALL}[$interval])) > 2x`,
+      'a',
+      /same for both versions/,
+      /version="\$version"/,
+    ],
+    [`sum(increase(a[$interval])) / sum(increase(b[$interval])) > 2x`, 'a', /nothing to compare/, null],
+    [`sum(increase(${BAD}[$interval])) / sum(increase(b[$interval])) > 1%`, 'b', /not of the version/, null],
+    [
+      `sum(increase(a{v="$versoin"}[$interval])) / sum(increase(b[$interval])) > 1%`,
+      '$versoin',
+      /no variable "\$versoin"/,
+      /did you mean \$version/,
+    ],
+    [
+      `sum(increase(a{v=$version}[$interval])) / sum(increase(b[$interval])) > 1%`,
+      '$version',
+      /stands for a text/,
+      /in quotes/,
+    ],
+    [
+      `sum(increase(a[$interval] offset 1h)) / sum(increase(b[$interval])) > 1%`,
+      'o',
+      /expected "\)" after the range/,
+      /offset/,
+    ],
+    [
+      `sum(increase(a[$interval])) / sum(increase(b[$interval])) * 100 > 1%`,
+      '* 100',
+      /expected nothing after/,
+      null,
+    ],
+    [
+      `sum(increase(a[$interval])) / sum(increase(b[$interval])) > 0.01`,
+      '0.01',
+      /expected a factor/,
+      /did you mean 1%/,
+    ],
+    [
+      `sum(increase(a[$interval])) / sum(increase(b[$interval])) > 200ms`,
+      '200ms',
+      /expected a factor/,
+      /for a latency/,
+    ],
+    [
+      `sum(increase(a[$interval])) / sum(increase(b[$interval])) < 1%`,
+      '<',
+      /expected ">" after a pair of counters/,
+      /what is bad/,
+    ],
+    [`sum(rate(a[5m])) > 2x`, 'rate', /expected increase/, /not rates/],
+  ];
+  it.each(badPairs)('explains what is wrong with the pair %s', (text, part, message, hint) => {
+    const result = parseRuleExpression(`promql: ${text}`);
+    if (result.ok) throw new Error('expected a problem');
+    const { offset, length, ...said } = result.problem;
+    expect(`promql: ${text}`.slice(offset, offset + length)).toBe(part);
+    expect(said.message).toMatch(message);
+    if (hint !== null) expect(said.hint).toMatch(hint);
   });
 
   /** Text, the part that the finding points at, message, hint. */

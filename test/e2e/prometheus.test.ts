@@ -11,6 +11,9 @@ import { logProblems } from '../support/sluice-client.ts';
 import { type SluiceProcess, SluiceProject } from '../support/sluice-process.ts';
 import { startTraffic, type Traffic } from '../support/sluice-traffic.ts';
 
+/** Without its closing brace. */
+const ATTEMPTS = 'http_client_request_duration_seconds_count{sluice_version="$version"';
+
 describe('rules on Prometheus', { timeout: 120_000 }, () => {
   let redis: RedisServer;
   let project: SluiceProject;
@@ -35,6 +38,10 @@ describe('rules on Prometheus', { timeout: 120_000 }, () => {
       steps: [{ weight: '30%', hold: '6s', requests: 50 }, { weight: '100%' }],
       abort: [
         { when: '5xx > 5%', over: '1m', requests: 20, source: 'prometheus' },
+        {
+          when: `promql: sum(increase(${ATTEMPTS},http_response_status_code="500"}[$interval])) / sum(increase(${ATTEMPTS}}[$interval])) > 2x`,
+          floor: '1%',
+        },
         {
           when: 'promql: (sum(rate(http_server_request_duration_seconds_count{sluice_version="v2",http_response_status_code="500"}[1m])) or vector(0)) > 1',
         },
@@ -74,8 +81,9 @@ describe('rules on Prometheus', { timeout: 120_000 }, () => {
     const events = await api.events('orders-v2');
     expect(events.map(({ type }) => type)).toEqual(['started', 'advanced', 'promoted']);
     expect(events[1]?.evidence).toMatchObject([
-      { verdict: 'pass', evidence: { kind: 'rate' } },
-      { verdict: 'pass', evidence: { kind: 'scalar' } },
+      { verdict: 'pass', evidence: { kind: 'rate' }, proof: { share: 0.5 } },
+      { verdict: 'pass', evidence: { kind: 'rate' }, proof: { share: 0.5 } },
+      { verdict: 'pass', evidence: { kind: 'scalar' }, proof: null },
     ]);
     expect(logProblems(events)).toEqual([]);
   });

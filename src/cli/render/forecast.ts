@@ -4,7 +4,13 @@
  * @module
  */
 
-import { type Forecast, LOG_SPREAD, type Sight, type StepForecast } from '../../core/analysis/forecast.ts';
+import {
+  type Forecast,
+  isForeseen,
+  LOG_SPREAD,
+  type Sight,
+  type StepForecast,
+} from '../../core/analysis/forecast.ts';
 import type { Ramp } from '../../core/analysis/ramp.ts';
 import { bets } from '../../core/analysis/rule-bets.ts';
 import { formatDuration } from '../../core/domain/duration.ts';
@@ -47,9 +53,7 @@ export function renderForecast(
     '',
     durationLine(plan, durationMs),
     ...blindLines(plan, steps),
-    ...plan.abort
-      .filter((rule) => !bets(rule))
-      .map(({ text }) => `"${printable(text)}" is a threshold: ${NO_GUARANTEE}, and nothing to forecast.`),
+    ...unforeseenLines(plan),
     style.dim(
       `SEEN IN: median time until a regression of SIZE is proven; FAILED: canary requests that fail until then. Latencies are assumed lognormal (${LOG_SPREAD}).`,
     ),
@@ -120,6 +124,18 @@ function durationLine(plan: Plan, { best, likely, worst }: Forecast['durationMs'
   const text = (ms: number): string => formatDuration(Math.round(ms / 1000) * 1000);
   if (best === worst) return `A healthy release takes ${text(worst)}${waits}.`;
   return `A healthy release takes ${text(likely)}, at best ${text(best)}, at worst ${text(worst)}${waits}.`;
+}
+
+/** Rules that the table lacks, and why. */
+function unforeseenLines(plan: Plan): readonly string[] {
+  return plan.abort
+    .filter((rule) => !isForeseen(rule))
+    .map((rule) => {
+      const why = bets(rule)
+        ? 'bets on counters of its own: this traffic does not say what they will show'
+        : `is a threshold: ${NO_GUARANTEE}, and nothing to forecast`;
+      return `"${printable(rule.text)}" ${why}.`;
+    });
 }
 
 /** What to change where a step sees nothing of a rule. */

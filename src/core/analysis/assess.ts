@@ -58,7 +58,7 @@ function withSample(rule: Rule, { canary, baseline }: Arms, finding: Finding): A
 
 function assessRate(rule: Rule, canary: RateArm, baseline: RateArm | null): Finding {
   const rate = canary.bad / canary.total;
-  const said = `canary ${percent(rate)} 5xx (${fraction(canary)})`;
+  const said = `canary ${percent(rate)} ${rule.counters ? 'bad' : '5xx'} (${fraction(canary)})`;
   const { condition } = rule;
   if (condition.kind === 'rate-limit') {
     const breached = rate > condition.limit;

@@ -10,7 +10,7 @@ import type { Rule } from '../domain/rule.ts';
 import type { ServiceTraffic } from '../domain/service-traffic.ts';
 import { FULL_BP } from '../domain/weight.ts';
 import { budgetOf, FALSE_ADVANCE } from './budget.ts';
-import { bets } from './rule-bets.ts';
+import { bets, betsOnCounters } from './rule-bets.ts';
 import { slowdownAllowed } from './rule-counts.ts';
 
 export interface Sight {
@@ -52,6 +52,8 @@ const MIXTURE_COST = 1.5;
 const Z90 = 1.2816;
 /** Bets are capped per second, so that this many seconds pass even at an obvious break. */
 export const LEAST_SECONDS = 3;
+/** The same for counters: three intervals at the usual 15 s, and one until the last is complete. */
+const LEAST_SECONDS_SCRAPED = 60;
 const LARGEST = 1000;
 /** Of a fixed limit: how far beyond it a regression is looked for. */
 const BEYOND_LIMIT = 2;
@@ -80,12 +82,14 @@ function forecastStep(plan: Plan, step: Step, index: number, traffic: ServiceTra
   const requests = (perSecond * step.holdMs) / 1000;
   const { shares } = budgetOf(plan);
   const sights = plan.abort.flatMap((rule, at) => {
-    const see = bets(rule) ? eyeOf(rule, share, traffic.errorRate) : null;
+    const see = isForeseen(rule) ? eyeOf(rule, share, traffic.errorRate) : null;
     return see === null
       ? []
       : [sightOf(rule, at, see, plan.falseAbort * (shares[at] ?? 1), perSecond, requests, traffic.errorRate)];
   });
-  const proofs = plan.abort.map((rule) => (bets(rule) ? reliefOf(rule, share, traffic.errorRate) : null));
+  const proofs = plan.abort.map((rule) =>
+    isForeseen(rule) ? reliefOf(rule, share, traffic.errorRate) : null,
+  );
   return {
     step: index,
     weightBp: step.weightBp,
@@ -106,6 +110,11 @@ export function requestsToSee(plan: Plan, traffic: ServiceTraffic, share: number
 interface Drift {
   readonly mean: number;
   readonly variance: number;
+}
+
+/** Whether traffic and errors of the service say what the rule will see: of a user's own counters they don't. */
+export function isForeseen(rule: Rule): boolean {
+  return bets(rule) && rule.counters === undefined;
 }
 
 /** The drift at a true regression of some size. */
@@ -176,7 +185,7 @@ function sightOf(
 ): Sight {
   const goal = Math.log(1 / alpha) + MIXTURE_COST;
   const size = namedSize(rule);
-  const least = LEAST_SECONDS * perSecond;
+  const least = (betsOnCounters(rule) ? LEAST_SECONDS_SCRAPED : LEAST_SECONDS) * perSecond;
   const median = Math.max(least, passage(see(size), goal, 0));
   const p90 = Math.max(least, passage(see(size), goal, Z90));
   return {
