@@ -10,6 +10,7 @@ import { currentAgeMs } from '../../core/policy/cache/freshness.ts';
 import { mayServeOnError } from '../../core/policy/cache/reuse.ts';
 import { ifRangeHolds, isNotModified } from '../../core/policy/cache/validation.ts';
 import type { Exchange } from '../exchange.ts';
+import { ownFields } from '../own-fields.ts';
 import { watchRest } from '../slow-reader.ts';
 import { sendWhole } from '../transform/outgoing.ts';
 import type { CacheRun } from './cache-run.ts';
@@ -41,9 +42,7 @@ export function answerFromStored(
   const nowMs = runtime.clock.nowMs();
   const ageMs = currentAgeMs(stored.freshness, stored.responseMs, nowMs);
   const ttlS = Math.floor((stored.freshness.lifetimeMs - ageMs) / 1000);
-  const own = ['X-Request-ID', exchange.requestId];
-  if (exchange.setCookie !== null) own.push('Set-Cookie', exchange.setCookie);
-  if (exchange.addedFields !== null) own.push(...exchange.addedFields);
+  const own = ownFields(exchange);
   own.push('Age', String(Math.floor(ageMs / 1000)));
   own.push('Cache-Status', formatCacheStatus(CACHE_NAME, { ...report, ttlS }));
   const { status, fields, body } = selectPart(run, stored, nowMs);

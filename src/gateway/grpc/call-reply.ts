@@ -8,6 +8,7 @@ import type { CallBinding } from '../../config/policies/proto-file.ts';
 import { fieldNamed } from '../../config/policies/proto-file.ts';
 import { decodeGrpcMessage, GRPC_NAMES, httpOfGrpc, isGrpc } from '../../core/policy/grpc/status.ts';
 import type { Exchange } from '../exchange.ts';
+import { ownFields } from '../own-fields.ts';
 import { replyProblem } from '../problem.ts';
 import type { CallRelay, RunningAttempt } from '../running.ts';
 import { watchReader } from '../slow-reader.ts';
@@ -103,7 +104,13 @@ export class CallReply implements CallRelay {
     const exchange = this.#exchange;
     exchange.relaying = true;
     const type = this.#events ? 'text/event-stream' : 'application/x-ndjson';
-    sendHead(exchange, 200, [...this.#ownFields(), 'Content-Type', type, 'Cache-Control', 'no-store']);
+    sendHead(exchange, 200, [
+      ...ownFields(this.#exchange),
+      'Content-Type',
+      type,
+      'Cache-Control',
+      'no-store',
+    ]);
     exchange.response.flushHeaders();
   }
 
@@ -146,13 +153,13 @@ export class CallReply implements CallRelay {
 
   #sendWhole(status: number, type: string, json: string): void {
     const body = Buffer.from(json);
-    const fields = [...this.#ownFields(), 'Content-Type', type, 'Content-Length', String(body.length)];
+    const fields = [
+      ...ownFields(this.#exchange),
+      'Content-Type',
+      type,
+      'Content-Length',
+      String(body.length),
+    ];
     sendWhole(this.#exchange, status, fields, body);
-  }
-
-  #ownFields(): string[] {
-    const { requestId, setCookie, addedFields } = this.#exchange;
-    const cookie = setCookie === null ? [] : ['Set-Cookie', setCookie];
-    return ['X-Request-ID', requestId, ...cookie, ...(addedFields ?? [])];
   }
 }

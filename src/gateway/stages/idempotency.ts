@@ -14,6 +14,7 @@ import type { KeyCounts, KeyOutcome } from '../idempotency-metrics.ts';
 import { IdempotentHold, type StoredAnswer } from '../idempotent-hold.ts';
 import { compileLimitKey } from '../limit-key.ts';
 import { IDEMPOTENCY_WAIT_MS } from '../limits.ts';
+import { ownFields } from '../own-fields.ts';
 import { replyProblem } from '../problem.ts';
 import { watchRest } from '../slow-reader.ts';
 import type { CompiledRoute } from '../snapshot.ts';
@@ -149,14 +150,8 @@ function replay(exchange: Exchange, text: string, counts: KeyCounts): void {
   note(exchange, counts, 'replayed');
   exchange.version = null;
   const bytes = Buffer.from(body, 'base64');
-  const own = [
-    'X-Request-ID',
-    exchange.requestId,
-    'Idempotency-Replayed',
-    'true',
-    ...(exchange.addedFields ?? []),
-  ];
-  sendWhole(exchange, status, [...fields, ...own], bytes);
+  const own = [...ownFields(exchange), 'Idempotency-Replayed', 'true'];
+  sendWhole(exchange, status, [...own, ...fields], bytes);
   watchRest(exchange);
 }
 

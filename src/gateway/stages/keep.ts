@@ -14,6 +14,7 @@ import { tagsOf } from '../cache/purge-match.ts';
 import { fieldOf, requestFacts } from '../cache/request-facts.ts';
 import { freshenedResponse, responseFacts, type StoredResponse } from '../cache/stored-response.ts';
 import type { Exchange } from '../exchange.ts';
+import { ownFields } from '../own-fields.ts';
 import type { RunningAttempt } from '../running.ts';
 import { resourceKey } from './cache.ts';
 import { responseFields } from './relay.ts';
@@ -40,7 +41,7 @@ export function keep(exchange: Exchange): boolean {
   // The relay refuses it.
   if (fields === undefined) return true;
   if (attempt.status === 304 && run.validating && run.stored !== null) {
-    confirm(exchange, run, run.stored, fields.slice(ownFields(exchange)));
+    confirm(exchange, run, run.stored, fields.slice(ownFields(exchange).length));
     attempt.discard();
     return false;
   }
@@ -58,11 +59,6 @@ export function keep(exchange: Exchange): boolean {
 
 function forwardReport(run: CacheRun, stored: boolean): CacheReport {
   return { forwarded: run.reason, forwardStatus: 0, ttlS: null, stored, collapsed: false, detail: '' };
-}
-
-/** How many of the response's fields are the gateway's own: its request id, its cookie, what policies add. */
-function ownFields(exchange: Exchange): number {
-  return (exchange.setCookie === null ? 2 : 4) + (exchange.addedFields?.length ?? 0);
 }
 
 /** The upstream says that the stored response still holds. */
@@ -93,7 +89,7 @@ function confirm(exchange: Exchange, run: CacheRun, stored: StoredResponse, upda
 /** True: the response is storable, and its body is kept as it passes. */
 function keepResponse(exchange: Exchange, run: CacheRun, status: number, fields: string[]): boolean {
   const { runtime, upstreamFields } = exchange;
-  const from = ownFields(exchange);
+  const from = ownFields(exchange).length;
   const { limits, policy } = run.compiled;
   const facts = responseFacts(status, fields, from);
   const responseMs = runtime.clock.nowMs();

@@ -7,6 +7,7 @@
 import type { Exchange } from '../exchange.ts';
 import { KIND, mayBeNominated, responseKind } from '../field-kinds.ts';
 import { startMirror } from '../mirror/mirror-run.ts';
+import { ownFields } from '../own-fields.ts';
 import type { RunningAttempt } from '../running.ts';
 import { watchReader, watchRest } from '../slow-reader.ts';
 import { addTrailers } from '../trailers.ts';
@@ -26,7 +27,7 @@ export function relay(exchange: Exchange): boolean {
     attempt.reject();
     return false;
   }
-  hold?.head(attempt.status, keptFields(exchange, fields));
+  hold?.head(attempt.status, fields.slice(ownFields(exchange).length));
   if (response.destroyed) return false;
   if (!writeHead(exchange, attempt.status, fields)) {
     attempt.reject();
@@ -129,9 +130,7 @@ function resumeAttempt(this: unknown): void {
 /** The fields for the client, the gateway's own first. Undefined when the framing of the response cannot be trusted. */
 export function responseFields(exchange: Exchange, attempt: RunningAttempt): string[] | undefined {
   const raw = attempt.rawFields ?? [];
-  const fields: string[] = ['X-Request-ID', exchange.requestId];
-  if (exchange.setCookie !== null) fields.push('Set-Cookie', exchange.setCookie);
-  if (exchange.addedFields !== null) fields.push(...exchange.addedFields);
+  const fields: string[] = [];
   let connection = '';
   for (let i = 0; i + 1 < raw.length; i += 2) {
     const name = (raw[i] as Buffer).toString('latin1');
@@ -149,21 +148,11 @@ export function responseFields(exchange: Exchange, attempt: RunningAttempt): str
       if ((raw[i + 1] as Buffer).toString('latin1').toLowerCase() !== 'chunked') return undefined;
     }
   }
+  // The upstream's Connection has no say in what the gateway adds.
+  const own = ownFields(exchange);
   return connection === '' || connection === ',keep-alive' || connection === ',close'
-    ? fields
-    : withoutNominated(fields, connection);
-}
-
-/** What an idempotency key keeps: not what the gateway says anew with every response. */
-function keptFields({ setCookie }: Exchange, fields: readonly string[]): string[] {
-  const kept: string[] = [];
-  for (let i = 0; i + 1 < fields.length; i += 2) {
-    const name = fields[i] as string;
-    const value = fields[i + 1] as string;
-    const own = /^(?:x-request-id|ratelimit|ratelimit-policy)$/i.test(name) || value === setCookie;
-    if (!own) kept.push(name, value);
-  }
-  return kept;
+    ? own.concat(fields)
+    : own.concat(withoutNominated(fields, connection));
 }
 
 /** Fields that the upstream's Connection names are of its connection only; the ones that carry meaning stay. */
