@@ -153,6 +153,23 @@ describe('a response in a content coding that nobody asked for', () => {
     expect(upstream.seen[1]?.headers['if-none-match']).toBe('W/"1"');
   });
 
+  it.each([
+    ['gzip', { 'accept-encoding': 'br' }, undefined],
+    ['gzip', {}, undefined],
+    ['gzip', { 'accept-encoding': 'gzip' }, 'gzip'],
+    ['zstd', {}, 'zstd'],
+  ])(
+    'in %s stays in it if nothing has to be read and the client takes it (%j)',
+    async (coding, headers, sent) => {
+      const body = gzipSync('not here');
+      respond = () => ({ status: 404, coding, body, fields: { 'Content-Type': 'text/plain', ETag: '"1"' } });
+      const reply = await call(gateway, '/mapped', { headers: headers as Record<string, string> });
+      expect([reply.status, reply.headers['content-encoding']]).toEqual([404, sent]);
+      if (sent === undefined) expect([reply.body, reply.headers.etag]).toEqual(['not here', 'W/"1"']);
+      else expect(reply.headers['content-length']).toBe(String(body.length));
+    },
+  );
+
   it.each<[string, string, Buffer]>([
     ['would become huge', 'gzip', BOMB],
     ['is none of it', 'gzip', Buffer.from(BODY)],

@@ -219,8 +219,10 @@ describe('clients that speak XML to an upstream that speaks JSON', () => {
     const first = await call(gateway, '/facade', xml);
     expect(first.body).toBe(`${DECLARATION}<orders><order><id>1</id></order></orders>`);
     // The stored one, in both forms; what was stored is packed.
-    const json = await call(gateway, '/facade');
-    expect([json.headers['content-encoding'], json.headers.etag]).toEqual(['gzip', '"1"']);
+    const packed = await call(gateway, '/facade', { headers: { 'accept-encoding': 'gzip' } });
+    expect([packed.headers['content-encoding'], packed.headers.etag]).toEqual(['gzip', '"1"']);
+    const plain = await call(gateway, '/facade');
+    expect([plain.headers['content-encoding'], plain.body]).toEqual([undefined, '[{"id":1}]']);
     const again = await call(gateway, '/facade', xml);
     expect([again.body, again.headers['cache-status']]).toEqual([first.body, expect.stringContaining('hit')]);
     expect(upstream.seen).toHaveLength(1);

@@ -4,9 +4,11 @@
  * @module
  */
 
+import { PassThrough } from 'node:stream';
 import type { PathMatch } from '../../config/gateway-model.ts';
 import type { JsonMapping } from '../../config/policies/json-map.ts';
 import type { TransformPolicy } from '../../config/policies/transform.ts';
+import { chooseEncoding } from '../../core/policy/transform/accept.ts';
 import { type JsonRules, type JsonValue, mapJson } from '../../core/policy/transform/json-map.ts';
 import { type BodyForm, formOf } from '../../core/policy/transform/media-types.ts';
 import { type Coding, codingOf } from './content-coding.ts';
@@ -14,7 +16,7 @@ import { fieldsOfChangedBody, fieldsWithout, fieldText, mediaTypeOf, weakTag } f
 import { JsonElements } from './json-elements.ts';
 import { JsonLines } from './json-lines.ts';
 import { compileRules } from './json-rules.ts';
-import type { BodyPlan, CompiledBody } from './transform-model.ts';
+import type { BodyPlan, CompiledBody, TransformSubject } from './transform-model.ts';
 import { compileTranslation, type Translation } from './translation.ts';
 import { UnreadableBody } from './unreadable-body.ts';
 
@@ -35,7 +37,7 @@ export function compileBody(
   const translation = xml === null ? null : compileTranslation(direction, xml);
   if (mapping === null && translation === null) return null;
   const isResponse = direction === 'response';
-  return {
+  const reshaping: CompiledBody = {
     plan: (subject, fields, status) => {
       if (status === 304) return mapping === null ? null : { ...UNTOUCHED, fields: weakened };
       if (status === 204) return null;
@@ -54,6 +56,23 @@ export function compileBody(
       return same === null ? null : translated(fields, status, from, same, mapping, rules);
     },
   };
+  if (!isResponse) return reshaping;
+  return {
+    plan: (subject, fields, status) =>
+      reshaping.plan(subject, fields, status) ?? unpacked(subject, fields, status),
+  };
+}
+
+/**
+ * The upstream was asked for no coding, whatever the client takes: one that it chose all the same is taken off for a
+ * client that cannot. Errors of the upstream too.
+ */
+function unpacked({ request }: TransformSubject, fields: readonly string[], status: number): BodyPlan | null {
+  const coding = codingOf(fields);
+  if (coding == null || status === 204 || status === 206 || status === 304) return null;
+  const accepted = request.headers['accept-encoding'];
+  if (chooseEncoding(String(accepted ?? ''), [coding]) !== null) return null;
+  return { ...UNTOUCHED, coding, fields: changedFields, open: () => new PassThrough(), map: (body) => body };
 }
 
 /** A 304 confirms the body that the client got: under the weak name that this had. */

@@ -71,10 +71,13 @@ class Outgoing implements OutgoingResponse {
       this.#sendHead([]);
     } else if (trouble !== null) {
       this.#refuse(trouble);
-    } else if (plan.open !== null || this.#exchange.method === 'HEAD') {
+    } else if (this.#exchange.method === 'HEAD') {
+      this.#head.fields = plan.fields(fields);
+      this.#sendHead([]);
+    } else if (plan.open !== null) {
       this.#head.fields = plan.fields(fields);
       const decoder = plan.coding === null ? [] : [openDecoder(plan.coding)];
-      this.#sendHead(plan.open === null ? [] : [...decoder, plan.open()]);
+      this.#sendHead([...decoder, plan.open()]);
     } else {
       this.#gather(plan);
     }

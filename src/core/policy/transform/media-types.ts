@@ -60,7 +60,10 @@ export function namesForm(accept: string | undefined, form: BodyForm): boolean {
   return preferences(accept ?? '').some(({ value }) => formOf(value) === form);
 }
 
-/** What an upstream that speaks only `form` is asked for: every range in the other form becomes its counterpart. */
+/**
+ * What an upstream that speaks only `form` is asked for: every range in the other form becomes its counterpart. A form
+ * that the client refuses is no matter for the upstream.
+ */
 export function acceptOfForm(accept: string, form: BodyForm): string {
   const ranges = new Map<string, { readonly text: string; readonly q: number }>();
   for (const member of accept.split(',')) {
@@ -71,8 +74,9 @@ export function acceptOfForm(accept: string, form: BodyForm): string {
     const rest = parameters.filter((parameter) => !/^q=/i.test(parameter));
     const name = [range, ...rest].join(';');
     const q = preferences(member)[0]?.q ?? 0;
-    if ((ranges.get(name)?.q ?? -1) >= q) continue;
+    if ((own !== null && q === 0) || (ranges.get(name)?.q ?? -1) >= q) continue;
     ranges.set(name, { text: q === 1 ? name : `${name};q=${q}`, q });
   }
+  if (ranges.size === 0) return `application/${form}`;
   return [...ranges.values()].map(({ text }) => text).join(', ');
 }

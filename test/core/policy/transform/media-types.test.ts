@@ -61,6 +61,10 @@ describe('media types', () => {
     ['application/xml', 'json', 'application/json'],
     ['text/xml;q=0.5, application/json', 'json', 'application/json'],
     ['application/json;q=0.5, text/xml;q=0.7', 'json', 'application/json;q=0.7'],
+    ['*/*, application/xml;q=0', 'json', '*/*'],
+    ['application/json;q=0, text/*', 'json', 'text/*'],
+    ['application/json;q=0', 'json', 'application/json'],
+    ['image/png;q=0', 'json', 'image/png;q=0'],
     ['application/vnd.a+json;version=2, */*;q=0.1', 'xml', 'application/vnd.a+xml;version=2, */*;q=0.1'],
     [BROWSER, 'json', 'text/html, application/xhtml+xml, application/json;q=0.9, image/avif, */*;q=0.8'],
   ] as const)('%s asks an upstream that speaks %s for %s', (accept, form, asked) => {
