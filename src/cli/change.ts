@@ -25,33 +25,33 @@ export function describeChange(
 ): { readonly changed: string; readonly next: string } {
   const { rollout, service, baseline, canary } = view;
   const step = `step ${view.step + 1} of ${view.steps.length}`;
-  const weight = formatBp(view.weight.setBp);
+  const has = shareText(view);
   const watch = `rollout watch ${rollout}`;
   switch (verb) {
     case 'start':
       return {
-        changed: `Started ${rollout} (run ${view.run}): ${canary} gets ${weight} of ${service}.`,
+        changed: `Started ${rollout} (run ${view.run}): ${canary} ${has.gets} of ${service}.`,
         next: watch,
       };
     case 'retry':
       return {
-        changed: `Started ${rollout} again (run ${view.run}): ${canary} gets ${weight} of ${service}.`,
+        changed: `Started ${rollout} again (run ${view.run}): ${canary} ${has.gets} of ${service}.`,
         next: watch,
       };
     case 'pause':
       return {
-        changed: `Paused ${rollout} at ${step}: ${canary} keeps ${weight}, abort rules still watch.`,
+        changed: `Paused ${rollout} at ${step}: ${canary} ${has.keeps}, abort rules still watch.`,
         next: `rollout resume ${rollout}`,
       };
     case 'resume':
-      return { changed: `Resumed ${rollout} at ${step}: ${canary} gets ${weight}.`, next: watch };
+      return { changed: `Resumed ${rollout} at ${step}: ${canary} ${has.gets}.`, next: watch };
     case 'promote':
       return view.phase === 'promoted'
         ? {
             changed: `Promoted ${rollout}: ${canary} serves all traffic of ${service}.`,
             next: `rollout undo ${rollout} (takes it back)`,
           }
-        : { changed: `Moved ${rollout} on to ${step}: ${canary} gets ${weight}.`, next: watch };
+        : { changed: `Moved ${rollout} on to ${step}: ${canary} ${has.gets}.`, next: watch };
     case 'abort':
       return {
         changed: `${aborted(view)}: ${baseline} serves all traffic of ${service}.`,
@@ -63,6 +63,12 @@ export function describeChange(
         next: `rollout retry ${rollout} (once it is fixed)`,
       };
   }
+}
+
+function shareText({ weight, mirror }: RolloutView): { readonly gets: string; readonly keeps: string } {
+  const share = formatBp(mirror?.shareBp ?? weight.setBp);
+  if (mirror === undefined) return { gets: `gets ${share}`, keeps: `keeps ${share}` };
+  return { gets: `is asked beside ${share}`, keeps: `goes on being asked beside ${share}` };
 }
 
 /** An abort of what was aborted before is a success that changes nothing, and says so. */

@@ -125,6 +125,8 @@ export interface Route extends RouteLimits {
   readonly adaptive: AdaptivePolicy | null;
   /** Null: nobody is asked a second time. */
   readonly mirror: MirrorPolicy | null;
+  /** `mirror: false`: not for a rollout either. */
+  readonly unmirrored?: true;
   /** Null: keys are passed on and mean nothing here. */
   readonly idempotency: IdempotencyPolicy | null;
   /** Null: clients from everywhere. */

@@ -159,6 +159,7 @@ export function completePolicy(fields: PolicyFields): RoutePolicy {
     concurrency: completeConcurrency(fields.concurrency),
     adaptive: completeAdaptive(fields.adaptive),
     mirror: completeMirror(fields.mirror),
+    ...(fields.mirror === false && { unmirrored: true }),
     idempotency: completeIdempotency(fields.idempotency),
     ip: completeIp(fields.ip),
     bots: completeBots(fields.bots),

@@ -5,18 +5,17 @@
  */
 
 import { basename } from 'node:path';
-import { formatDuration } from '../core/domain/duration.ts';
-import type { Gate, Plan, Step } from '../core/domain/plan.ts';
-import type { Rule } from '../core/domain/rule.ts';
+import type { Plan } from '../core/domain/plan.ts';
 import type { MatchOverride } from '../core/domain/split-document.ts';
 import { FULL_BP, formatBp } from '../core/domain/weight.ts';
 import type { LoadResult } from './diagnostic.ts';
 import { suggestion } from './edit-distance.ts';
 import type { ConfigFile } from './findings.ts';
 import type { GatewayConfig } from './gateway-model.ts';
-import { maxHold, readRules } from './rollout-rules.ts';
+import { readRules } from './rollout-rules.ts';
 import { readSchedule } from './rollout-schedule.ts';
 import { type RolloutYaml, rolloutSchema } from './rollout-schema.ts';
+import { buildSteps, checkMirrors, checkSteps } from './rollout-steps.ts';
 import { checkIsMap, checkSchema } from './schema-check.ts';
 import { checkSight } from './step-sight.ts';
 import { parseYaml, type YamlSource } from './yaml-source.ts';
@@ -30,12 +29,6 @@ export interface OperatorFacts {
 const DEFAULT_FALSE_ABORT = 0.01;
 /** Of the budget, for comparisons within segments. */
 const DEFAULT_SEGMENTS_BP = 1_000;
-/** A proof may shorten a hold to this part of it, unless the step says otherwise. */
-const MIN_HOLD_PART = 5;
-/** Canary requests without which a step says nothing. */
-const STEP_REQUESTS = 50;
-const DEFAULT_GATE_INTERVAL_MS = 10_000;
-const DEFAULT_GATE_TIMEOUT_MS = 10_000;
 const DEFAULT_NO_EVIDENCE_AFTER_MS = 60_000;
 const DEFAULT_OPERATOR_LOSS = { afterMs: 30_000, action: 'baseline' } as const;
 
@@ -63,9 +56,10 @@ function buildPlan(
 ): Plan {
   checkFileName(source, yaml);
   checkVersions(source, yaml, gateway);
-  checkWeights(source, yaml.steps);
+  checkSteps(source, yaml.steps);
   checkNotifiers(source, yaml.notify, operator);
   const abort = readRules(source, yaml, operator && Boolean(operator.prometheus));
+  checkMirrors(source, yaml, abort);
   if (yaml.abort.length === 0) {
     const place = Object.hasOwn(Object(source.value), 'abort') ? ['abort'] : ['rollout'];
     const hint = 'add rules, such as abort: [{ when: 5xx > 2x }]';
@@ -141,72 +135,6 @@ function reportVersion(
 ): void {
   const message = `the service "${service}" has no version "${version}"`;
   source.findings.error(source.valueRange(path), message, suggestion(version, versions));
-}
-
-function checkWeights(source: YamlSource, steps: RolloutYaml['steps']): void {
-  let before = 0;
-  let holder = '';
-  for (const [index, { weight }] of steps.entries()) {
-    if (weight <= before) {
-      const message = `weights must ascend: expected more than ${formatBp(before)}${holder}, got ${formatBp(weight)}`;
-      source.findings.error(source.valueRange(['steps', index, 'weight']), message);
-    } else {
-      before = weight;
-      holder = `, the weight of steps[${index}]`;
-    }
-  }
-  const last = steps.length - 1;
-  const lastWeight = steps[last]?.weight ?? 0;
-  if (lastWeight < FULL_BP && before < FULL_BP) {
-    source.findings.error(
-      source.valueRange(['steps', last, 'weight']),
-      `expected the last step to have 100%, got ${formatBp(lastWeight)}`,
-      'add a step with weight: 100%',
-    );
-  }
-}
-
-function buildSteps(source: YamlSource, yaml: RolloutYaml, rules: readonly Rule[]): readonly Step[] {
-  const needed = rules.length === 0 ? 0 : Math.max(STEP_REQUESTS, ...rules.map((rule) => rule.minRequests));
-  const proven = yaml.advance?.when === 'proven';
-  return yaml.steps.map((step, index) => {
-    const holdMs = maxHold(step);
-    const { hold } = step;
-    if (typeof hold === 'object') {
-      if (hold.min > hold.max) {
-        source.findings.error(
-          source.valueRange(['steps', index, 'hold', 'min']),
-          `expected at most the maximum of ${formatDuration(hold.max)}, got ${formatDuration(hold.min)}`,
-        );
-      }
-      if (!proven) {
-        source.findings.warning(
-          source.keyRange(['steps', index, 'hold', 'min']),
-          'without a proof every hold lasts its maximum',
-          'add advance: { when: proven }',
-        );
-      }
-    }
-    return {
-      weightBp: step.weight,
-      holdMs,
-      minHoldMs: typeof hold === 'object' ? hold.min : holdMs / MIN_HOLD_PART,
-      // At 100 % there is no baseline left to compare with: waiting for requests would prove nothing.
-      requests: step.requests ?? (step.weight === FULL_BP ? 0 : needed),
-      gate: buildGate(step.gate),
-    };
-  });
-}
-
-function buildGate(gate: RolloutYaml['steps'][number]['gate']): Gate | null {
-  if (gate === undefined) return null;
-  if (gate === 'manual') return { kind: 'manual' };
-  return {
-    kind: 'webhook',
-    url: gate.webhook,
-    intervalMs: gate.interval ?? DEFAULT_GATE_INTERVAL_MS,
-    timeoutMs: gate.timeout ?? DEFAULT_GATE_TIMEOUT_MS,
-  };
 }
 
 function readFalseAbort(source: YamlSource, yaml: RolloutYaml): number {

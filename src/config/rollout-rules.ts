@@ -27,7 +27,6 @@ export function readRules(
   hasPrometheus: boolean | null,
 ): readonly Rule[] {
   const rules: Rule[] = [];
-  const holdMs = yaml.steps.reduce((sum, step) => sum + maxHold(step), 0);
   for (const [index, rule] of yaml.abort.entries()) {
     const parsed = parseRuleExpression(rule.when);
     if (!parsed.ok) {
@@ -54,7 +53,7 @@ export function readRules(
     const fewest = bets(judged) ? least(parsed.condition) : DEFAULT_MIN_REQUESTS;
     const built: Rule = { ...judged, minRequests: rule.requests ?? fewest };
     checkSource(source, index, rule, built, hasPrometheus);
-    checkWindows(source, index, rule, built, holdMs);
+    checkWindows(source, index, rule, built, yaml.steps);
     rules.push(built);
   }
   checkRepeated(source, rules, yaml.abort);
@@ -104,6 +103,14 @@ function checkSource(
       'remove the source',
     );
   }
+  if (rule.condition.kind === 'differs' && yaml.source === 'prometheus') {
+    source.findings.error(
+      source.valueRange(['abort', index, 'source']),
+      'only gateways compare answers: this rule asks their telemetry',
+      'remove the source',
+    );
+    return;
+  }
   if (rule.source !== 'prometheus') return;
   const place = source.valueRange(['abort', index, promql ? 'when' : 'source']);
   if (hasPrometheus === false) {
@@ -123,19 +130,31 @@ function checkSource(
 }
 
 /** A rule that cannot breach before the rollout is over protects nobody. */
-function checkWindows(source: YamlSource, index: number, yaml: RuleYaml, rule: Rule, holdMs: number): void {
+function checkWindows(
+  source: YamlSource,
+  index: number,
+  yaml: RuleYaml,
+  rule: Rule,
+  steps: RolloutYaml['steps'],
+): void {
+  const { kind } = rule.condition;
+  const judged = steps.filter(
+    ({ mirror }) => kind === 'promql' || (mirror !== undefined) === (kind === 'differs'),
+  );
+  const holdMs = judged.reduce((sum, step) => sum + maxHold(step), 0);
+  const holds = judged.length === steps.length ? 'all holds' : 'its holds';
   if (holdMs === 0) return;
   if (rule.forMs > holdMs) {
     source.findings.warning(
       source.valueRange(['abort', index, 'for']),
-      `all holds together are ${formatDuration(holdMs)}, so this rule may never act`,
+      `${holds} together are ${formatDuration(holdMs)}, so this rule may never act`,
       'shorten it, or lengthen the holds',
     );
   }
   if (yaml.over !== undefined && rule.condition.kind !== 'promql' && rule.overMs > holdMs) {
     source.findings.warning(
       source.valueRange(['abort', index, 'over']),
-      `all holds together are ${formatDuration(holdMs)}, so this window is never full`,
+      `${holds} together are ${formatDuration(holdMs)}, so this window is never full`,
     );
   }
   if (rule.condition.kind === 'promql' && yaml.over !== undefined) {
@@ -150,8 +169,8 @@ function checkWindows(source: YamlSource, index: number, yaml: RuleYaml, rule: R
 /** At 100 % nothing is left to compare with: a hold there only watches by rules that need no baseline. */
 function checkLastHold(source: YamlSource, rules: readonly Rule[], yaml: RolloutYaml): void {
   const last = yaml.steps.findIndex((step) => step.weight === FULL_BP && maxHold(step) > 0);
-  const compares = ({ condition }: Rule): boolean =>
-    condition.kind === 'rate-ratio' || condition.kind === 'quantile-ratio';
+  const compares = ({ condition: { kind } }: Rule): boolean =>
+    kind === 'rate-ratio' || kind === 'quantile-ratio' || kind === 'differs';
   if (last < 0 || rules.length === 0 || !rules.every(compares)) return;
   source.findings.warning(
     source.valueRange(['steps', last, 'hold']),

@@ -25,8 +25,13 @@ const gate = z.union(
   { error: 'expected manual or { webhook: https://… }' },
 );
 
+/** Either a weight or a mirror: checked in `rollout-steps.ts`, in better words than a union has. */
 const step = z.strictObject({
-  weight: percentBp,
+  weight: percentBp.optional().meta({ description: 'Share of the users that the canary gets.' }),
+  mirror: percentBp.optional().meta({
+    description:
+      'Share of the users whose requests the canary is asked too, before it has any users: its answers are compared with the baseline’s, judged by rules such as differs > 1%, and thrown away. Before all weights.',
+  }),
   hold: z
     .union(
       [duration(0, 30 * DAY), z.strictObject({ min: duration(0, 30 * DAY), max: duration(0, 30 * DAY) })],
@@ -38,7 +43,8 @@ const step = z.strictObject({
         'Time with evidence at this weight; with advance: proven at most so long, and at least min (default a fifth). Default 0s.',
     }),
   requests: z.int().min(0).optional().meta({
-    description: 'Canary requests to judge at this weight before advancing. Default: what the rules need.',
+    description:
+      'Canary requests to judge at this weight before advancing, or answers to compare of a mirror. Default: what the rules need.',
   }),
   gate: gate.optional(),
 });
@@ -46,7 +52,7 @@ const step = z.strictObject({
 const rule = z.strictObject({
   when: z.string().meta({
     description:
-      'Such as 5xx > 2x, 5xx > 1%, p95 > +50%, p99 > 800ms, promql: <query> > 0.5, or promql: sum(increase(<bad>[$interval])) / sum(increase(<all>[$interval])) > 2x',
+      'Such as 5xx > 2x, 5xx > 1%, p95 > +50%, p99 > 800ms, differs > 1%, promql: <query> > 0.5, or promql: sum(increase(<bad>[$interval])) / sum(increase(<all>[$interval])) > 2x',
     examples: ['5xx > 2x'],
   }),
   over: duration(SECOND, DAY).optional().meta({ description: 'Window of the estimate. Default 5m.' }),

@@ -20,7 +20,10 @@ interface Token {
   readonly offset: number;
 }
 
-type Metric = { readonly kind: '5xx' } | { readonly kind: 'quantile'; readonly quantile: number };
+type Metric =
+  | { readonly kind: '5xx' }
+  | { readonly kind: 'differs' }
+  | { readonly kind: 'quantile'; readonly quantile: number };
 
 const MAX_LENGTH = 8192;
 const MAX_FACTOR = 1000;
@@ -38,6 +41,14 @@ const OTHER_NAMES: Readonly<Record<string, string>> = {
   duration: 'p95',
   median: 'p50',
   max: 'p99.9',
+  diff: 'differs',
+  diffs: 'differs',
+  differ: 'differs',
+  difference: 'differs',
+  differences: 'differs',
+  different: 'differs',
+  mismatch: 'differs',
+  mirror: 'differs',
 };
 
 /** Never throws. A problem's place is within `text`. */
@@ -63,6 +74,7 @@ export function parseRuleExpression(text: string): RuleExpressionResult {
   if (operatorProblem) return operatorProblem;
   if (operandText === '')
     return fail({ text: '', offset: operator.offset + 1 }, 'expected a limit after ">"', EXAMPLES);
+  if (metric.kind === 'differs') return differsCondition(operand);
   return metric.kind === '5xx' ? rateCondition(operand) : quantileCondition(metric.quantile, operand);
 }
 
@@ -89,7 +101,7 @@ function promqlRule(text: string, start: number): RuleExpressionResult {
 
 function parseMetric(token: Token): Metric | (RuleExpressionResult & { ok: false }) {
   const { text } = token;
-  if (text === '5xx') return { kind: '5xx' };
+  if (text === '5xx' || text === 'differs') return { kind: text };
   const digits = /^p(\d{1,3}(?:\.\d{1,4})?)$/.exec(text)?.[1];
   if (digits !== undefined) {
     const percent = Number(digits);
@@ -108,10 +120,10 @@ function parseMetric(token: Token): Metric | (RuleExpressionResult & { ok: false
     (/^p\d{1,2}(\.\d+)?$/.test(lower) ? lower : undefined) ??
     (/^[45]xx$|^[45]\d\d$/.test(lower) ? '5xx' : undefined) ??
     (swapped && Number(swapped) > 0 ? `p${swapped}` : undefined) ??
-    closest(text, ['5xx', 'p50', 'p95', 'p99', 'p99.9', 'promql:']);
+    closest(text, ['5xx', 'p50', 'p95', 'p99', 'p99.9', 'differs', 'promql:']);
   return fail(
     token,
-    `unknown metric "${text}": expected 5xx, a quantile such as p95, or promql:`,
+    `unknown metric "${text}": expected 5xx, a quantile such as p95, differs, or promql:`,
     meant ? `did you mean ${meant}?` : undefined,
   );
 }
@@ -154,6 +166,24 @@ function rateCondition(operand: Token): RuleExpressionResult {
       ? otherSpelling(operand.text)
       : 'this is a rate; for a latency use p95 or p99';
   return fail(operand, expected, hint);
+}
+
+/** A share of answers only: what the baseline differs from itself is taken off by the judge. */
+function differsCondition(operand: Token): RuleExpressionResult {
+  const percent = /^(\d+(?:\.\d+)?)\s*%$/.exec(operand.text)?.[1];
+  const limit = percent === undefined ? undefined : Number(`${percent}e-2`);
+  if (limit !== undefined && limit > 0 && limit < 1)
+    return { ok: true, condition: { kind: 'differs', limit } };
+  if (limit !== undefined)
+    return fail(operand, `expected a share above 0% and below 100%, got ${operand.text}`);
+  const number = bareNumber(operand.text);
+  return fail(
+    operand,
+    `expected a share of the mirrored answers such as 1%, got "${operand.text}"`,
+    number === undefined
+      ? undefined
+      : `did you mean ${number < 1 ? trimNumber(number * 100) : operand.text}%?`,
+  );
 }
 
 function quantileCondition(quantile: number, operand: Token): RuleExpressionResult {

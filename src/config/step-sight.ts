@@ -4,7 +4,14 @@
  * @module
  */
 
-import { forecast, LEAST_SECONDS, type Sight, type StepForecast } from '../core/analysis/forecast.ts';
+import {
+  forecast,
+  isAbout,
+  LEAST_SECONDS,
+  perSecondAt,
+  type Sight,
+  type StepForecast,
+} from '../core/analysis/forecast.ts';
 import { formatDuration } from '../core/domain/duration.ts';
 import type { Plan, Step } from '../core/domain/plan.ts';
 import type { Rule } from '../core/domain/rule.ts';
@@ -33,8 +40,8 @@ function checkHold(source: YamlSource, yaml: RolloutYaml, plan: Plan, step: Step
   if (holdMs === 0) {
     if (gate !== null || yaml.steps[index]?.requests !== undefined) return;
     source.findings.warning(
-      source.valueRange(['steps', index, 'weight']),
-      `without a hold this step ends with its first ${requests} canary requests, before any rule could act`,
+      source.valueRange(['steps', index, step.mirrorBp === undefined ? 'weight' : 'mirror']),
+      `without a hold this step ends with its first ${requests} canary ${counted(step)}, before any rule could act`,
       'add a hold, such as hold: 10m',
     );
     return;
@@ -48,7 +55,7 @@ function checkHold(source: YamlSource, yaml: RolloutYaml, plan: Plan, step: Step
       'hold the step for longer, such as 1m',
     );
   }
-  const asking = plan.abort.find(({ source: from }) => from === 'prometheus');
+  const asking = plan.abort.find((rule) => rule.source === 'prometheus' && isAbout(rule, step));
   if (holdMs < TWO_SCRAPES_MS && asking) {
     source.findings.warning(
       place,
@@ -79,29 +86,26 @@ function checkStepRequests(
 ): void {
   const asked = yaml.steps[step.step]?.requests;
   if (asked === undefined || step.holdMs === 0 || asked <= step.requests) return;
-  const perSecond = perSecondOf(traffic, step.weightBp);
+  const perSecond = perSecondAt(step, traffic);
   source.findings.warning(
     source.valueRange(['steps', step.step, 'requests']),
-    `${formatBp(step.weightBp)} of the stated traffic brings ${count(step.requests)} requests in ${formatDuration(step.holdMs)}, so this step lasts ${seconds(asked / perSecond)}`,
+    `${shareOf(step)} of the stated traffic brings ${count(step.requests)} ${counted(step)} in ${formatDuration(step.holdMs)}, so this step lasts ${seconds(asked / perSecond)}`,
     `ask for at most ${count(step.requests)}, or hold the step for ${seconds(asked / perSecond)}`,
   );
 }
 
 /** Not even a canary that fails all the time would be seen. */
-function checkStepSees(
-  source: YamlSource,
-  plan: Plan,
-  { step, weightBp, holdMs, requests, sights }: StepForecast,
-): void {
+function checkStepSees(source: YamlSource, plan: Plan, forecasted: StepForecast): void {
+  const { step, holdMs, requests, sights } = forecasted;
   if (holdMs === 0 || sights.length === 0 || sights.some(({ smallest }) => smallest !== null)) return;
   const soonest = sights.reduce((best, sight) => (sight.seconds.median < best.seconds.median ? sight : best));
   const rule = plan.abort[soonest.rule];
   const hint = Number.isFinite(soonest.seconds.median)
-    ? `"${rule?.text ?? ''}" sees ${times(soonest)} in ${seconds(soonest.seconds.median)}: hold the step for so long, or give it more weight`
-    : 'give the step more weight';
+    ? `"${rule?.text ?? ''}" sees ${times(soonest)} in ${seconds(soonest.seconds.median)}: hold the step for so long, or ${more(forecasted, 'it')}`
+    : more(forecasted, 'the step');
   source.findings.warning(
     source.valueRange(['steps', step, 'hold']),
-    `${formatBp(weightBp)} of the stated traffic brings ${count(requests)} requests in ${formatDuration(holdMs)}: no rule sees anything in them, not even a total breakdown`,
+    `${shareOf(forecasted)} of the stated traffic brings ${count(requests)} ${counted(forecasted)} in ${formatDuration(holdMs)}: no rule sees anything in them, not even a total breakdown`,
     hint,
   );
 }
@@ -116,20 +120,22 @@ function checkRuleRequests(
 ): void {
   const rule = plan.abort[index] as Rule;
   if (rule.condition.kind === 'promql' || rule.counters !== undefined) return;
-  const looking = plan.steps.filter(({ weightBp }) => weightBp < FULL_BP || !compares(rule));
-  const inWindow = (weightBp: number): number => (perSecondOf(traffic, weightBp) * rule.overMs) / 1000;
-  const short = looking.filter(({ weightBp }) => inWindow(weightBp) < rule.minRequests);
+  const looking = plan.steps.filter(
+    (step) => isAbout(rule, step) && (step.weightBp < FULL_BP || !compares(rule)),
+  );
+  const inWindow = (step: Step): number => (perSecondAt(step, traffic) * rule.overMs) / 1000;
+  const short = looking.filter((step) => inWindow(step) < rule.minRequests);
   const first = short[0];
   if (!first) return;
   const where =
     short.length === looking.length
       ? 'it can act in no step'
-      : `it cannot act at ${short.map(({ weightBp }) => formatBp(weightBp)).join(', ')}`;
+      : `it cannot act at ${short.map(shareOf).join(', ')}`;
   const stated = yaml.abort[index]?.requests !== undefined;
   source.findings.warning(
     source.valueRange(['abort', index, stated ? 'requests' : 'when']),
-    `this rule needs ${count(rule.minRequests)} canary requests in ${formatDuration(rule.overMs)}, and ${formatBp(first.weightBp)} of the stated traffic brings ${count(inWindow(first.weightBp))}: ${where}`,
-    `look over ${seconds(rule.minRequests / perSecondOf(traffic, first.weightBp))}${stated ? ', or ask for fewer requests' : ', or give the step more weight'}`,
+    `this rule needs ${count(rule.minRequests)} canary ${counted(first)} in ${formatDuration(rule.overMs)}, and ${shareOf(first)} of the stated traffic brings ${count(inWindow(first))}: ${where}`,
+    `look over ${seconds(rule.minRequests / perSecondAt(first, traffic))}, or ${stated ? `ask for fewer ${counted(first)}` : more(first, 'the step')}`,
   );
 }
 
@@ -145,7 +151,7 @@ function checkRuleSees(source: YamlSource, rule: Rule, index: number, steps: rea
   source.findings.warning(
     source.valueRange(['abort', index, 'when']),
     `all holds together bring ${Math.floor(sum * 100)}% of the evidence that it takes to see ${times(first.sight)} by "${rule.text}" at the stated traffic`,
-    'lengthen the holds, give the steps more weight, or look for a larger regression',
+    `lengthen the holds, ${rule.condition.kind === 'differs' ? 'mirror more' : 'give the steps more weight'}, or look for a larger regression`,
   );
 }
 
@@ -153,8 +159,18 @@ function compares({ condition }: Rule): boolean {
   return condition.kind === 'rate-ratio' || condition.kind === 'quantile-ratio';
 }
 
-function perSecondOf({ requestsPerSecond }: ServiceTraffic, weightBp: number): number {
-  return (requestsPerSecond * weightBp) / FULL_BP;
+type Share = Pick<Step, 'weightBp' | 'mirrorBp'>;
+
+function shareOf({ weightBp, mirrorBp }: Share): string {
+  return mirrorBp === undefined ? formatBp(weightBp) : `a mirror of ${formatBp(mirrorBp)}`;
+}
+
+function counted({ mirrorBp }: Share): string {
+  return mirrorBp === undefined ? 'requests' : 'answers';
+}
+
+function more({ mirrorBp }: Share, what: string): string {
+  return mirrorBp === undefined ? `give ${what} more weight` : 'mirror more';
 }
 
 function times({ size }: Sight): string {

@@ -18,6 +18,7 @@ import { compileTranscoding } from './grpc/compile-transcoding.ts';
 import { compileAuth } from './identity/compile-auth.ts';
 import { type GatewayMetrics, ServerSeries } from './metrics.ts';
 import type { MirrorPlace, MirrorState } from './mirror/mirror-table.ts';
+import type { MirroredRoute, RolloutMirror } from './mirror/rollout-mirror.ts';
 import { compileLimits } from './route-limits.ts';
 import type {
   CompiledAdaptive,
@@ -38,6 +39,7 @@ export function compileRoute(
   breakerOf: (policy: BreakerPolicy, version: ServiceVersion) => VersionBreakers,
   limiterOf: (policy: AdaptivePolicy, version: ServiceVersion) => VersionLimiter,
   mirrorOf: (policy: MirrorPolicy, place: MirrorPlace) => MirrorState,
+  rolloutMirrorOf: (route: MirroredRoute) => RolloutMirror,
 ): CompiledRoute {
   const service = services.get(route.service);
   if (service === undefined) throw new Error(`route ${route.name} names no service: ${route.service}`);
@@ -63,6 +65,8 @@ export function compileRoute(
     adaptive: route.adaptive === null ? null : compileAdaptive(route.adaptive, service, limiterOf),
     mirror:
       route.mirror === null ? null : compileMirror(route.name, route.mirror, service, services, mirrorOf),
+    rolloutMirror:
+      route.unmirrored === true ? null : rolloutMirrorOf({ name: route.name, policy: route.mirror, service }),
     idempotency:
       route.idempotency === null
         ? null

@@ -16,6 +16,7 @@ import { compileTrust } from './forwarded.ts';
 import { identityFields } from './identity/forwarded-identity.ts';
 import { ServerSeries } from './metrics.ts';
 import { adoptMirror, type MirrorPlace, type MirrorState } from './mirror/mirror-table.ts';
+import { type MirroredRoute, RolloutMirror } from './mirror/rollout-mirror.ts';
 import { compileRouter } from './router.ts';
 import type { CompiledService, ServiceVersion, Snapshot, SnapshotParts } from './snapshot.ts';
 import type { TargetSet } from './upstream/target-set.ts';
@@ -72,7 +73,9 @@ function compile(
       adoptLimiter(previous?.limiters, limiters, placeOf(version), limits);
     const mirrorOf = (policy: MirrorPolicy, place: MirrorPlace) =>
       adoptMirror(previous?.mirrors, mirrors, place, policy, parts.clock.nowMs());
-    return compileRoute(route, config, services, parts, breakerOf, limiterOf, mirrorOf);
+    const rolloutMirrorOf = (mirrored: MirroredRoute) =>
+      new RolloutMirror(mirrored, mirrors, previous?.mirrors, () => parts.clock.nowMs());
+    return compileRoute(route, config, services, parts, breakerOf, limiterOf, mirrorOf, rolloutMirrorOf);
   });
   return {
     config,

@@ -13,6 +13,7 @@ import {
 } from '../core/domain/split-document.ts';
 import { FULL_BP } from '../core/domain/weight.ts';
 import { type Assigner, compileAssigner } from '../core/split/assign.ts';
+import { compileMirrorShare, type MirrorShare } from '../core/split/mirrored.ts';
 
 /** What the split table must know of a service. */
 export interface SplitService {
@@ -29,6 +30,8 @@ export interface SplitSlot {
   assign: Assigner;
   matches: readonly MatchOverride[];
   revision: number;
+  /** Null: no rollout mirrors. */
+  mirror: MirrorShare | null;
   /** A canary is under test: its share of users is of interest. */
   testing: boolean;
 }
@@ -57,6 +60,7 @@ export function initiallyHeld(service: SplitService): Held {
       assign: () => service.defaultVersion,
       matches: [],
       revision: 0,
+      mirror: null,
       testing: false,
     },
     split: initial,
@@ -74,6 +78,7 @@ export function serveHeld(held: Held): void {
   held.slot.assign = compileAssigner(held.served, held.service.versions, held.service.salt);
   held.slot.matches = held.split.matches;
   held.slot.revision = held.split.revision;
+  held.slot.mirror = compileMirrorShare(held.served);
   const share = held.state === 'applied' ? canaryBp(held.split) : 0;
   held.slot.testing = share > 0 && share < FULL_BP;
 }
@@ -81,18 +86,24 @@ export function serveHeld(held: Held): void {
 /** A weight that is lent needs to hear of its lender, and how long ago a stored document was written nobody knows. */
 export function mayServeCanary({ split, renewedMs }: Held, nowMs: number): boolean {
   const { lease } = split;
-  if (lease === null || lease.onExpiry === 'keep' || canaryBp(split) === 0) return true;
+  if (lease === null || lease.onExpiry === 'keep' || !isLent(split)) return true;
   return renewedMs !== null && nowMs - renewedMs < lease.ttlMs;
 }
 
-export function canaryBp(split: SplitDocument): number {
+/** It has what an operator has to go on wanting: users of a canary, or a mirror. */
+export function isLent(split: SplitDocument): boolean {
+  return canaryBp(split) > 0 || split.mirror !== undefined;
+}
+
+function canaryBp(split: SplitDocument): number {
   return split.canary === null ? 0 : (split.weights[split.canary] ?? 0);
 }
 
-/** A version that gets traffic by this split and that the service does not have. */
+/** A version that gets traffic by this split, or a copy of it, and that the service does not have. */
 export function unknownVersion(split: SplitDocument, service: SplitService): string | undefined {
   const named = Object.entries(split.weights)
     .filter(([, weightBp]) => weightBp > 0)
     .map(([version]) => version);
-  return [split.baseline, ...named].find((version) => !service.versions.includes(version));
+  const mirrored = split.mirror === undefined ? [] : [split.mirror.version];
+  return [split.baseline, ...named, ...mirrored].find((version) => !service.versions.includes(version));
 }

@@ -102,6 +102,9 @@ export class VersionCounter {
   refused = 0;
   /** Users of the sample who were new under the split in force. */
   newKeys = 0;
+  /** Comparisons of a rollout's mirror, and those of them that differ. */
+  #compared = 0;
+  #differing = 0;
   /** Attempts without an answer. */
   readonly running = new RunningAges();
   readonly segments = new SegmentCounters();
@@ -116,16 +119,26 @@ export class VersionCounter {
     return true;
   }
 
+  /** A mirrored answer of the version was compared. */
+  noteMirrored(differs: boolean): void {
+    this.#compared += 1;
+    if (differs) this.#differing += 1;
+  }
+
   take(nowMs: number): VersionSummary | null {
     const { forced, refused, newKeys } = this;
     const repeated = this.#repeated;
     const running = this.running.take(nowMs);
-    const idle = forced === 0 && refused === 0 && newKeys === 0 && running.length === 0;
+    const mirrored = { compared: this.#compared, differing: this.#differing };
+    const quiet = mirrored.compared === 0 && running.length === 0;
+    const idle = forced === 0 && refused === 0 && newKeys === 0 && quiet;
     if (idle && this.attempts.isEmpty && this.responses.isEmpty) return null;
     this.forced = 0;
     this.refused = 0;
     this.newKeys = 0;
     this.#repeated = 0;
+    this.#compared = 0;
+    this.#differing = 0;
     const attempts = this.attempts.take();
     const segments = this.segments.take();
     return {
@@ -135,6 +148,7 @@ export class VersionCounter {
       ...(refused > 0 && { refused }),
       ...(newKeys > 0 && { newKeys }),
       ...(repeated > 0 && { distinctBad: Math.max(0, badOf(attempts.outcomes) - repeated) }),
+      ...(mirrored.compared > 0 && { mirrored }),
       ...(running.length > 0 && { running }),
       ...(segments && { segments }),
     };

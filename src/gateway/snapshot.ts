@@ -98,6 +98,15 @@ export interface CompiledMirror {
   readonly state: MirrorState;
 }
 
+/** What a rollout mirrors of a route. */
+export interface MirrorChooser {
+  /** Null: not this request. */
+  choose(request: {
+    readonly version: ServiceVersion | null;
+    readonly stickyKey: string;
+  }): CompiledMirror | null;
+}
+
 export interface CompiledRoute
   extends Omit<
     Route,
@@ -134,6 +143,8 @@ export interface CompiledRoute
   readonly adaptive: CompiledAdaptive | null;
   /** Null: nobody is asked a second time. */
   readonly mirror: CompiledMirror | null;
+  /** Null: rollouts may not mirror it. */
+  readonly rolloutMirror: MirrorChooser | null;
   /** Null: it caches nothing. */
   readonly cache: CompiledCache | null;
   readonly idempotency: { readonly policy: IdempotencyPolicy; readonly counts: KeyCounts } | null;

@@ -13,9 +13,9 @@ import {
 import type { SplitOrigin, WeightChannel, WeightListener } from '../ports/weight-channel.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import {
-  canaryBp,
   type Held,
   initiallyHeld,
+  isLent,
   mayServeCanary,
   type SplitService,
   type SplitSlot,
@@ -140,7 +140,7 @@ export class SplitTable {
       held.fromDisk = true;
     }
     // A canary's weight from disk may have been taken back meanwhile: it waits for the channel's word.
-    held.state = canaryBp(held.split) > 0 ? 'lease-expired' : 'applied';
+    held.state = isLent(held.split) ? 'lease-expired' : 'applied';
     this.#serve(held);
   }
 

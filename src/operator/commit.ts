@@ -77,9 +77,9 @@ export async function commitRecord(
     });
   }
   for (const event of events) {
-    const { rollout, run, sequence, type, reason, weightBeforeBp, weightAfterBp } = event;
+    const { rollout, run, sequence, type, reason, weightBeforeBp, weightAfterBp, mirrorBp } = event;
     context.logger.info(
-      { rollout, run, sequence, type, reason, weightBeforeBp, weightAfterBp },
+      { rollout, run, sequence, type, reason, weightBeforeBp, weightAfterBp, mirrorBp },
       'rollout event',
     );
   }

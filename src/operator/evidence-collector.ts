@@ -9,7 +9,7 @@ import { type EvidenceWindow, emptyWindow, foldSummary } from '../core/analysis/
 import { QUIET_ARM, type Second } from '../core/analysis/second.ts';
 import { SecondLedger } from '../core/analysis/second-ledger.ts';
 import type { Plan } from '../core/domain/plan.ts';
-import { type TelemetrySummary, totalOf } from '../core/domain/telemetry.ts';
+import { type TelemetrySummary, totalOf, type VersionSummary } from '../core/domain/telemetry.ts';
 import type { TelemetryStream } from '../ports/telemetry-stream.ts';
 
 const READ_LIMIT = 2_000;
@@ -28,6 +28,8 @@ export interface Collected {
   readonly seconds: readonly Second[];
   /** Canary requests folded since the last collection; none of a refill. */
   readonly canaryRequests: number;
+  /** Mirrored answers of the canary that were compared, the same way. */
+  readonly compared: number;
   readonly lostNow: number;
   /** Since a new summary last arrived, milliseconds; null when none ever did. */
   readonly silentMs: number | null;
@@ -65,23 +67,22 @@ export function createEvidenceCollector(
     if (heardAtMs.size > MAX_GATEWAYS) heardAtMs.delete(heardAtMs.keys().next().value as string);
   };
 
-  /** Folds one summary; returns the canary requests in it that were new. */
-  const fold = (sent: TelemetrySummary, nowMs: number): number => {
+  /** Folds one summary; returns what it says of the canary, unless that is known or too old. */
+  const fold = (sent: TelemetrySummary, nowMs: number): VersionSummary | undefined => {
     const emittedAtMs = sent.secondMs + 1000;
     if (!refilled && emittedAtMs < sinceMs) {
       past.fold(sent, nowMs);
-      return 0;
+      return undefined;
     }
     const skewed = refilled ? Math.abs(nowMs - emittedAtMs) > MAX_SKEW_MS : emittedAtMs > nowMs + MAX_SKEW_MS;
     const summary = skewed ? { ...sent, secondMs: nowMs } : sent;
     const before = window;
     window = foldSummary(before, summary);
-    if (window === before) return 0;
+    if (window === before) return undefined;
     const judged = !refilled && summary.secondMs < ledger.nextMs;
     (judged ? past : ledger).fold(summary, nowMs);
     hear(sent.gateway, refilled ? nowMs : Math.min(nowMs, emittedAtMs));
-    const canary = sent.versions[plan.canary];
-    return canary && window.buckets !== before.buckets ? totalOf(canary.attempts.outcomes) : 0;
+    return window.buckets === before.buckets ? undefined : sent.versions[plan.canary];
   };
 
   /** In order, and without a canary where it is an earlier run's. */
@@ -95,12 +96,17 @@ export function createEvidenceCollector(
       const lostBefore = window.lostSummaries;
       const refilling = !refilled;
       let canaryRequests = 0;
+      let compared = 0;
       let dropped = false;
       for (let more = true; more; ) {
         const batch = await stream.read(plan.service, cursor, READ_LIMIT);
         cursor = batch.cursor;
         dropped ||= batch.lost && !refilling;
-        for (const summary of batch.summaries) canaryRequests += fold(summary, nowMs);
+        for (const summary of batch.summaries) {
+          const canary = fold(summary, nowMs);
+          canaryRequests += canary ? totalOf(canary.attempts.outcomes) : 0;
+          compared += canary?.mirrored?.compared ?? 0;
+        }
         more = batch.summaries.length === READ_LIMIT;
       }
       refilled = true;
@@ -110,6 +116,7 @@ export function createEvidenceCollector(
         recalled: refilling ? recall() : [],
         seconds: ledger.close(nowMs),
         canaryRequests: refilling ? 0 : canaryRequests,
+        compared: refilling ? 0 : compared,
         lostNow: window.lostSummaries - lostBefore + (dropped ? 1 : 0),
         silentMs: newestMs === null ? null : nowMs - newestMs,
         heardAtMs,

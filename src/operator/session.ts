@@ -56,6 +56,7 @@ const NOTHING_SEEN: Sighting = {
   gap: null,
   canaryRequests: 0,
   totalRequests: 0,
+  compared: 0,
   closed: null,
   supersededBy: null,
   unseen: false,

@@ -5,7 +5,7 @@
  */
 
 import { evidenceGap, isStale } from '../core/analysis/evidence-gap.ts';
-import { recentBuckets, sumArm } from '../core/analysis/evidence-window.ts';
+import { recentBuckets, sumArm, sumCompared } from '../core/analysis/evidence-window.ts';
 import { SluiceError } from '../core/domain/errors.ts';
 import { decide } from '../core/rollout/decide.ts';
 import { desiredSplit } from '../core/rollout/desired-split.ts';
@@ -49,6 +49,7 @@ async function judgeAndDecide(
 ): Promise<boolean> {
   const { plan, state } = session.record;
   const step = stepAt(plan, state.step);
+  const mirroring = step.mirrorBp !== undefined;
   session.sampler.poke(nowMs);
   session.counters.poke(nowMs, state.sinceMs);
   for (const second of collected.recalled) session.judge.recall(second);
@@ -62,6 +63,7 @@ async function judgeAndDecide(
   const judged = session.judge.check({
     step: state.step,
     weightBp: step.weightBp,
+    mirroring,
     revision: served.split?.revision ?? -1,
     stale,
     samples,
@@ -70,6 +72,7 @@ async function judgeAndDecide(
   const gap = evidenceGap({
     plan,
     weightBp: step.weightBp,
+    mirroring,
     holdMs: step.holdMs,
     ...collected,
     silentGateways: silentGateways(collected, served, nowMs),
@@ -88,7 +91,7 @@ async function judgeAndDecide(
   const observed = {
     noEvidence: session.gap,
     applied: served.applied,
-    canaryRequests: collected.canaryRequests,
+    canaryRequests: mirroring ? collected.compared : collected.canaryRequests,
     gate: session.gate.poke(session.record, nowMs),
     mayAdvance: closed === null,
   };
@@ -155,5 +158,6 @@ function look(session: Session, collected: Collected, served: Reconciled, nowMs:
     gateways: served.gateways,
     canaryRequests,
     totalRequests,
+    compared: sumCompared(buckets, plan.canary),
   };
 }

@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { parse, stringify } from 'yaml';
 import { loadGatewayConfig } from '../../src/config/gateway-config.ts';
+import { loadRolloutPlan } from '../../src/config/rollout-config.ts';
 
 const FOLDER = new URL('../../docs/policies/', import.meta.url);
 const INDEX = readFileSync(new URL('../../docs/policies.md', import.meta.url), 'utf8');
@@ -36,6 +37,11 @@ describe('docs/policies', () => {
   it.each(sections)('$page has an example of "$title" that lint finds nothing wrong with', ({ yaml }) => {
     expect(yaml).not.toBe('');
     const text = stringify({ ...REST, ...parse(yaml) });
+    if (Object.hasOwn(Object(parse(yaml)), 'rollout')) {
+      const rollout = { name: 'example', text: yaml, absolutePath: '/srv/rollouts/orders-v2.yaml' };
+      expect(loadRolloutPlan(rollout, null, null).diagnostics).toEqual([]);
+      return;
+    }
     const { diagnostics } = loadGatewayConfig({ name: 'example', text, absolutePath: '/srv/gateway.yaml' });
     expect(diagnostics).toEqual([]);
   });

@@ -289,6 +289,8 @@ function print(condition: Condition): string {
       return `p${percent(condition.quantile)} > ${condition.factor}x`;
     case 'quantile-limit':
       return `p${percent(condition.quantile)} > ${condition.limitMs}ms`;
+    case 'differs':
+      return `differs > ${percent(condition.limit)}%`;
     case 'promql':
       return `promql: ${condition.query} ${condition.operator} ${condition.limit}`;
   }

@@ -50,6 +50,21 @@ export function describeWeightChannel(name: string, open: () => Promise<OpenedCh
       expect(await channel.read('users')).toEqual(users);
     });
 
+    it('reads back a mirror, delivers it, and no mirror again after it', async () => {
+      const listener = await watch('orders');
+      const mirror = { version: 'v2', shareBp: 1_000 };
+      const mirroring = sampleSplit({ weights: { v1: 10_000, v2: 0 }, mirror });
+      expect(await channel.write(mirroring)).toEqual({ ok: true });
+      expect(await channel.read('orders')).toEqual(mirroring);
+      await eventually(() => listener.splits.at(-1)?.mirror !== undefined);
+      expect(listener.splits.at(-1)?.mirror).toEqual(mirror);
+      expect(await channel.renew('orders', 1, 1)).toEqual({ ok: true });
+      const after = sampleSplit({ revision: 2 });
+      expect(await channel.write(after)).toEqual({ ok: true });
+      await eventually(() => listener.splits.at(-1)?.revision === 2);
+      expect(listener.splits.at(-1)).toEqual(after);
+    });
+
     it('accepts any revision from 1 when nothing is stored, but never 0', async () => {
       expect(await channel.write(sampleSplit({ revision: 0 }))).toEqual({
         ok: false,

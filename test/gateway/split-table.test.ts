@@ -113,6 +113,37 @@ describe('SplitTable', () => {
     expect(table.slot('orders').revision).toBe(10);
   });
 
+  it('ends a mirror with its lease, like a weight, and takes it up again on renewal', async () => {
+    holdIntervals();
+    const table = await tableOf();
+    const mirror = { version: 'v2', shareBp: 5_000 };
+    await channel.write(splitOf('orders', 1, 0, { lease: LEASE, mirror }));
+    expect(table.slot('orders').mirror).toMatchObject({ candidate: 'v2', baseline: 'v1', run: 'orders#1' });
+    pass(30_500);
+    expect(table.slot('orders').mirror).toBeNull();
+    expect(acknowledged().at(-1)).toBe('1 lease-expired');
+    await channel.renew('orders', 1, 1);
+    expect(table.slot('orders').mirror).not.toBeNull();
+    await channel.write(splitOf('orders', 2, 100, { lease: LEASE }));
+    expect(table.slot('orders').mirror).toBeNull();
+  });
+
+  it('mirrors nothing that is read from disk until the channel confirms it', async () => {
+    const mirror = { version: 'v2', shareBp: 5_000 };
+    const before = await tableOf(filesOf());
+    await channel.write(splitOf('orders', 1, 0, { mirror }));
+    await before.close();
+    channel.down = true;
+    const after = await tableOf(filesOf());
+    expect(after.slot('orders')).toMatchObject({ revision: 1, mirror: null });
+  });
+
+  it('refuses a mirror of a version that it does not have', async () => {
+    const table = await tableOf();
+    await channel.write(splitOf('orders', 1, 0, { mirror: { version: 'v9', shareBp: 100 } }));
+    expect(table.slot('orders').revision).toBe(0);
+  });
+
   it('says again every two seconds what it applies', async () => {
     holdIntervals();
     await tableOf();

@@ -14,6 +14,8 @@ export interface Behaviour {
   /** All requests below this path answer 500 as well; empty: none does. */
   readonly failBelow: string;
   readonly latencyMs: number;
+  /** Said as JSON; null: the name of the version as text. */
+  readonly answer: (() => unknown) | null;
 }
 
 export interface OrdersVersion {
@@ -50,19 +52,20 @@ export async function startOrdersPair(instances = 1): Promise<Orders> {
 }
 
 async function startOrdersVersion(version: string): Promise<OrdersVersion> {
-  let behaviour: Behaviour = { failEvery: 0, failBelow: '', latencyMs: 0 };
+  let behaviour: Behaviour = { failEvery: 0, failBelow: '', latencyMs: 0, answer: null };
   let requests = 0;
   let firstFailureAtMs: number | null = null;
   const server = createServer((request, response) => {
     requests += 1;
     request.resume();
-    const { failEvery, failBelow, latencyMs } = behaviour;
+    const { failEvery, failBelow, latencyMs, answer } = behaviour;
     const concerned = failBelow !== '' && (request.url ?? '').startsWith(failBelow);
     const failed = concerned || (failEvery > 0 && requests % failEvery === 0);
     if (failed) firstFailureAtMs ??= Date.now();
     setTimeout(() => {
-      response.writeHead(failed ? 500 : 200, { 'content-type': 'text/plain', 'x-orders-version': version });
-      response.end(version);
+      const type = answer === null ? 'text/plain' : 'application/json';
+      response.writeHead(failed ? 500 : 200, { 'content-type': type, 'x-orders-version': version });
+      response.end(answer === null ? version : JSON.stringify(answer()));
     }, latencyMs);
   });
   server.listen(0, '127.0.0.1');

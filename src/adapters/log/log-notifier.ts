@@ -29,6 +29,7 @@ export function createLogNotifier({ name, logger }: LogOptions): Notifier {
         step,
         weightBeforeBp,
         weightAfterBp,
+        ...(event.mirrorBp !== undefined && { mirrorBp: event.mirrorBp }),
         actor: event.actor,
         code: event.code,
         at: new Date(event.atMs).toISOString(),

@@ -7,7 +7,7 @@
 import { assertNever } from '../../core/domain/assert-never.ts';
 import { eventId, type RolloutEvent, type RolloutEventType } from '../../core/domain/rollout-event.ts';
 import type { Check } from '../../core/domain/rule.ts';
-import { formatBp } from '../../core/domain/weight.ts';
+import { describeMove, shareAfter } from '../../core/domain/share.ts';
 
 /** `verbatim` keeps Slack from making links and mentions of names. */
 interface Markdown {
@@ -51,7 +51,7 @@ export function slackMessage(event: RolloutEvent): SlackMessage {
           field('Baseline', event.baseline),
           field('Canary', event.canary),
           field('Step', String(event.step + 1)),
-          field('Canary weight', weightChange(event)),
+          field('Canary weight', describeMove(event, '→')),
         ],
       },
       { type: 'section', text: markdown(escapeTo(event.reason, SECTION_MAX)) },
@@ -92,15 +92,15 @@ function glyph(type: RolloutEventType): string {
 function words(event: RolloutEvent): string {
   switch (event.type) {
     case 'started':
-      return `started at ${formatBp(event.weightAfterBp)}`;
+      return `started ${shareAfter(event, 'at ')}`;
     case 'advanced':
-      return `advanced to ${formatBp(event.weightAfterBp)}`;
+      return `advanced to ${shareAfter(event)}`;
     case 'awaiting-gate':
       return 'waits for its gate';
     case 'gate-passed':
       return 'passed its gate';
     case 'paused':
-      return `paused at ${formatBp(event.weightAfterBp)}`;
+      return `paused ${shareAfter(event, 'at ')}`;
     case 'resumed':
       return 'resumed';
     case 'aborted':
@@ -112,12 +112,6 @@ function words(event: RolloutEvent): string {
     default:
       return assertNever(event.type);
   }
-}
-
-function weightChange({ weightBeforeBp, weightAfterBp }: RolloutEvent): string {
-  return weightBeforeBp === weightAfterBp
-    ? formatBp(weightAfterBp)
-    : `${formatBp(weightBeforeBp)} → ${formatBp(weightAfterBp)}`;
 }
 
 /** What made the decision: failing checks, or, where the cause was silence, the checks without evidence. */

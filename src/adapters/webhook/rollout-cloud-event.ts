@@ -11,7 +11,10 @@ const basisPoints = z.int().min(0).max(10_000);
 const epochMs = z.int().min(0);
 
 const rateArm = z.object({
-  bad: z.number().min(0).meta({ description: '5xx responses and attempts without a response.' }),
+  bad: z.number().min(0).meta({
+    description:
+      '5xx responses and attempts without a response; with of: differences, mirrored answers that differ.',
+  }),
   total: z.number().min(0),
 });
 const quantileArm = z.object({
@@ -22,6 +25,7 @@ const quantileArm = z.object({
 const evidence = z.discriminatedUnion('kind', [
   z.object({
     kind: z.literal('rate'),
+    of: z.literal('differences').optional().meta({ description: 'Left out: failures of requests.' }),
     windowMs: z.number(),
     canary: rateArm,
     baseline: rateArm.nullable(),
@@ -105,6 +109,10 @@ const rolloutEventData = z
     step: z.int().min(0).meta({ description: 'Index of the step after the event, from 0.' }),
     weightBeforeBp: basisPoints.meta({ description: 'Canary’s share before, basis points: 100 is 1 %.' }),
     weightAfterBp: basisPoints.meta({ description: 'Canary’s share after, basis points.' }),
+    mirrorBp: basisPoints.optional().meta({
+      description:
+        'Share of users whose requests are mirrored to the canary after the event, basis points. Left out: nothing is mirrored.',
+    }),
     reason: z.object({
       code: z.string().meta({
         description: 'REQUESTED, HOLD_COMPLETE, GATE, RULE, NO_EVIDENCE, LAST_STEP_COMPLETE; more may come.',
@@ -156,6 +164,7 @@ export function rolloutCloudEvent(event: RolloutEvent): RolloutCloudEvent {
       step: event.step,
       weightBeforeBp: event.weightBeforeBp,
       weightAfterBp: event.weightAfterBp,
+      ...(event.mirrorBp !== undefined && { mirrorBp: event.mirrorBp }),
       reason: { code: event.code, text: event.reason },
       actor: { ...event.actor },
       checks: event.evidence.map((one) => ({ ...one })),

@@ -4,16 +4,18 @@
  */
 
 import type { RolloutEvent } from '../../core/domain/rollout-event.ts';
-import { formatBp } from '../../core/domain/weight.ts';
+import { describeMove } from '../../core/domain/share.ts';
 import type { Style } from './style.ts';
 import { printable } from './text.ts';
 
 /** `paused at step 2 · 5% → 5% · lunch (ana)` without time and name. */
 export function describeEvent(event: RolloutEvent, style: Style): string {
-  const { weightBeforeBp: before, weightAfterBp: after } = event;
-  const weight = before === after ? formatBp(after) : `${formatBp(before)} ${style.arrow} ${formatBp(after)}`;
   const who = event.actor.kind === 'user' ? ` (${printable(event.actor.name)})` : '';
-  const parts = [`step ${event.step + 1}`, weight, `${printable(event.reason)}${who}`];
+  const parts = [
+    `step ${event.step + 1}`,
+    describeMove(event, style.arrow),
+    `${printable(event.reason)}${who}`,
+  ];
   return `${event.type.padEnd(13)} ${parts.join(style.dot)}`;
 }
 

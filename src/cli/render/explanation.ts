@@ -7,7 +7,7 @@
 import { formatEvidence } from '../../core/analysis/assess.ts';
 import { formatDuration } from '../../core/domain/duration.ts';
 import type { Proof } from '../../core/domain/rule.ts';
-import { formatBp } from '../../core/domain/weight.ts';
+import { describeMove } from '../../core/domain/share.ts';
 import type { ExplainedArm, ExplainedCheck, Explanation } from '../../core/view/explanation.ts';
 import { NO_GUARANTEE } from '../../core/view/rollout-view.ts';
 import { ruleText } from './checks.ts';
@@ -28,7 +28,7 @@ const MAX_LINES = 6;
 
 export function renderExplanation({ event, checks }: Explanation, options: RenderOptions): readonly string[] {
   const style = createStyle(options);
-  const weights = `${formatBp(event.weightBeforeBp)} ${style.arrow} ${formatBp(event.weightAfterBp)}`;
+  const weights = describeMove(event, style.arrow);
   const by = event.actor.kind === 'user' ? `, by ${printable(event.actor.name)}` : '';
   return [
     `${style.bold(event.rollout)} run ${event.run}: ${event.type} at step ${event.step + 1} (${weights})${by}`,

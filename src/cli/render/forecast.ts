@@ -4,13 +4,8 @@
  * @module
  */
 
-import {
-  type Forecast,
-  isForeseen,
-  LOG_SPREAD,
-  type Sight,
-  type StepForecast,
-} from '../../core/analysis/forecast.ts';
+import { LOG_SPREAD } from '../../core/analysis/drift.ts';
+import { type Forecast, isForeseen, type Sight, type StepForecast } from '../../core/analysis/forecast.ts';
 import type { Ramp } from '../../core/analysis/ramp.ts';
 import { bets } from '../../core/analysis/rule-bets.ts';
 import { formatDuration } from '../../core/domain/duration.ts';
@@ -22,6 +17,8 @@ import { createStyle, type Style } from './style.ts';
 import { type Cell, renderTable } from './table.ts';
 import { formatCount, formatRate, printable, type RenderOptions } from './text.ts';
 
+const MIRROR_NOTE = ' Of a mirror all requests are taken to be comparable, half of them asked of the canary.';
+
 export function renderForecast(
   plan: Plan,
   traffic: ServiceTraffic,
@@ -30,6 +27,7 @@ export function renderForecast(
 ): readonly string[] {
   const style = createStyle(options);
   const rows = steps.flatMap((step) => rowsOf(plan, step, style));
+  const mirrors = steps.some(({ mirrorBp }) => mirrorBp !== undefined);
   const table = renderTable(
     [
       { title: 'STEP', align: 'right' },
@@ -55,7 +53,7 @@ export function renderForecast(
     ...blindLines(plan, steps),
     ...unforeseenLines(plan),
     style.dim(
-      `SEEN IN: median time until a regression of SIZE is proven; FAILED: canary requests that fail until then. Latencies are assumed lognormal (${LOG_SPREAD}).`,
+      `SEEN IN: median time until a regression of SIZE is proven; FAILED: canary requests that fail until then. Latencies are assumed lognormal (${LOG_SPREAD}).${mirrors ? MIRROR_NOTE : ''}`,
     ),
   ];
 }
@@ -63,7 +61,7 @@ export function renderForecast(
 function rowsOf(plan: Plan, step: StepForecast, style: Style): readonly (readonly Cell[])[] {
   const head = [
     { text: String(step.step + 1) },
-    { text: formatBp(step.weightBp) },
+    { text: step.mirrorBp === undefined ? formatBp(step.weightBp) : `mirror ${formatBp(step.mirrorBp)}` },
     { text: step.holdMs > 0 ? formatDuration(step.holdMs) : style.dash },
   ];
   if (step.sights.length === 0) {
@@ -146,7 +144,7 @@ function blindLines(plan: Plan, steps: readonly StepForecast[]): readonly string
       .map((sight) => {
         const rule = printable(plan.abort[sight.rule]?.text ?? '');
         const need = Number.isFinite(sight.seconds.median)
-          ? `hold it for ${formatDuration(Math.ceil(sight.seconds.median) * 1000)}, or give it more weight`
+          ? `hold it for ${formatDuration(Math.ceil(sight.seconds.median) * 1000)}, or ${step.mirrorBp === undefined ? 'give it more weight' : 'mirror more'}`
           : 'no hold is long enough';
         return `Step ${step.step + 1} is blind to ${trim(sight.size)}x by "${rule}": ${need}.`;
       }),

@@ -46,7 +46,7 @@ function listRow(view: RolloutView, options: RenderOptions, style: Style): reado
   return [
     { text: view.rollout, paint: style.bold },
     { text: `${glyph} ${view.word}`, paint },
-    { text: formatBp(view.weight.setBp) },
+    { text: view.mirror ? `mirror ${formatBp(view.mirror.shareBp)}` : formatBp(view.weight.setBp) },
     { text: rail },
     { text: active ? `${printable(worst.text)}: ${worst.verdict}` : style.dash },
     { text: view.sinceMs === null ? style.dash : formatDuration(Math.max(1000, view.nowMs - view.sinceMs)) },

@@ -15,7 +15,7 @@ export function renderPlan(view: RolloutView, options: RenderOptions): readonly 
   const style = createStyle(options);
   const rows = view.steps.map((step, index) => [
     { text: String(index + 1) },
-    { text: formatBp(step.weightBp) },
+    { text: step.mirrorBp === undefined ? formatBp(step.weightBp) : `mirror ${formatBp(step.mirrorBp)}` },
     { text: step.holdMs > 0 ? formatDuration(step.holdMs) : style.dash },
     { text: step.requestsNeeded > 0 ? formatCount(step.requestsNeeded) : style.dash },
     { text: step.gate === null ? '' : `${step.gate} gate` },

@@ -3,7 +3,7 @@
  * @module
  */
 
-import { formatBp } from '../../core/domain/weight.ts';
+import { describeMove } from '../../core/domain/share.ts';
 import type { Decided } from '../../core/rollout/replay.ts';
 import type { Phase } from '../../core/rollout/state.ts';
 import { createStyle, type Style } from './style.ts';
@@ -52,8 +52,8 @@ function verdictOf({ otherPlan, difference, phase, decided }: ReplayReport): str
 }
 
 function lineOf({ atMs, transition }: Decided, options: RenderOptions, style: Style): string {
-  const { type, step, weightBeforeBp, weightAfterBp, reason } = transition;
-  const weights = `${formatBp(weightBeforeBp)} ${style.arrow} ${formatBp(weightAfterBp)}`;
+  const { type, step, reason } = transition;
+  const weights = describeMove(transition, style.arrow);
   const text = `  ${formatDateTime(atMs, options.timeZone)}  ${padEnd(type, 13)} step ${step + 1}  ${weights}  ${printable(reason)}`;
   return cut(text, options.columns, options.unicode);
 }

@@ -64,7 +64,8 @@ function railOf(
 
 function stepPiece(step: StepView, style: Style): Piece {
   const { glyph, paint } = style.step(step.state);
-  const plain = `${step.weightBp / 100} ${glyph}`;
+  const share = step.mirrorBp === undefined ? `${step.weightBp / 100}` : `m${step.mirrorBp / 100}`;
+  const plain = `${share} ${glyph}`;
   return { plain, painted: paint(plain) };
 }
 

@@ -3,6 +3,7 @@
  * @module
  */
 
+import { describeMove } from '../../core/domain/share.ts';
 import { formatBp } from '../../core/domain/weight.ts';
 import type { RolloutView } from '../../core/view/rollout-view.ts';
 import { printable } from './text.ts';
@@ -16,7 +17,7 @@ export function renderStepSummary(view: RolloutView): string {
     .filter((event) => event.run === view.run)
     .map((event) => {
       const time = new Date(event.atMs).toISOString().slice(11, 19);
-      const weights = `${formatBp(event.weightBeforeBp)} → ${formatBp(event.weightAfterBp)}`;
+      const weights = describeMove(event, '→');
       return `| ${time} | ${event.type} | ${weights} | ${cell(event.actor.name)} | ${cell(event.reason)} |`;
     });
   const table = (head: string, rows: readonly string[]) =>
@@ -24,10 +25,16 @@ export function renderStepSummary(view: RolloutView): string {
   return `${[
     `## ${ok ? '✅' : view.severity === 'bad' ? '❌' : '⏳'} ${view.rollout}: ${view.word}`,
     '',
-    `\`${view.service}\` ${view.baseline} → ${view.canary}, canary at **${formatBp(view.weight.setBp)}**. ${cell(view.sentence)}`,
+    `\`${view.service}\` ${view.baseline} → ${view.canary}, canary ${canaryText(view)}. ${cell(view.sentence)}`,
     ...table('| Check | Verdict | Evidence |', checks),
     ...table('| Time (UTC) | Event | Canary | By | Why |', events),
   ].join('\n')}\n`;
+}
+
+function canaryText({ weight, mirror }: RolloutView): string {
+  return mirror === undefined
+    ? `at **${formatBp(weight.setBp)}**`
+    : `**mirroring ${formatBp(mirror.shareBp)}**`;
 }
 
 /** Notes and reasons are other people's text: they may neither break the table nor become markup. */

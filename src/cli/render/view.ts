@@ -66,7 +66,9 @@ function statusLine(view: RolloutView, options: RenderOptions, style: Style): st
       ? [`${view.steps.length} steps`, ...(least === null ? [] : [`takes at least ${least}`])]
       : [
           `step ${view.step + 1} of ${view.steps.length}`,
-          `canary ${formatBp(view.weight.setBp)}`,
+          view.mirror
+            ? `mirroring ${formatBp(view.mirror.shareBp)}`
+            : `canary ${formatBp(view.weight.setBp)}`,
           ...(elapsedMs === null ? [] : [sinceText(view, elapsedMs)]),
           ...(least === null ? [] : [`at least ${least} left`]),
         ];
@@ -85,15 +87,16 @@ function whole(ms: number): string {
 }
 
 function weightLines(view: RolloutView, options: RenderOptions, style: Style): readonly string[] {
-  const { weight, gateways } = view;
+  const { weight, mirror, gateways } = view;
   const current = gateways.filter((gateway) => gateway.current).length;
   const served = weight.servedBp === null ? 'share not known yet' : `${formatBp(weight.servedBp)} served`;
-  const parts = [
-    `weight  ${formatBp(weight.setBp)} set`,
-    served,
-    `${current}/${gateways.length} gateways on rev ${weight.revision}`,
-    `${formatCount(weight.canaryRequests)} canary requests/min`,
-  ];
+  const asked = mirror
+    ? [`mirror  ${formatBp(mirror.shareBp)} set`, served]
+    : [`weight  ${formatBp(weight.setBp)} set`, served];
+  const counted = mirror
+    ? `${formatCount(mirror.compared)} answers compared/min`
+    : `${formatCount(weight.canaryRequests)} canary requests/min`;
+  const parts = [...asked, `${current}/${gateways.length} gateways on rev ${weight.revision}`, counted];
   const late = gateways.filter((gateway) => !gateway.current);
   const lines = [`  ${joinFitting(parts, '   ', options.columns - 2)}`];
   for (const gateway of late.slice(0, MAX_LATE_GATEWAYS)) {
@@ -124,7 +127,7 @@ function evidenceLines(view: RolloutView, options: RenderOptions, style: Style):
   const needed = step.requestsNeeded > 0 ? ` of ${formatCount(step.requestsNeeded)}` : '';
   const parts = [
     `hold    ${whole(evidenceMs)} of ${whole(step.holdMs)}`,
-    `${formatCount(requests)}${needed} canary requests judged`,
+    `${formatCount(requests)}${needed} ${view.mirror ? 'answers compared' : 'canary requests judged'}`,
     ...(step.gate === null ? [] : [`then the ${step.gate} gate`]),
   ];
   const lines = [`  ${joinFitting(parts, '   ', options.columns - 2)}`];

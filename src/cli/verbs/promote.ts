@@ -7,7 +7,7 @@
 import type { Command } from 'commander';
 import { formatDuration } from '../../core/domain/duration.ts';
 import { SluiceError } from '../../core/domain/errors.ts';
-import { formatBp } from '../../core/domain/weight.ts';
+import { describeShare } from '../../core/domain/share.ts';
 import type { RolloutView } from '../../core/view/rollout-view.ts';
 import { reportChange } from '../change.ts';
 import { confirm } from '../confirm.ts';
@@ -74,7 +74,7 @@ async function confirmFull(context: VerbContext, view: RolloutView): Promise<boo
       const hold = step.holdMs > 0 ? `, hold ${formatDuration(step.holdMs)}` : '';
       const gate = step.gate === null ? '' : `, ${step.gate} gate`;
       const rest = index === view.step ? 'the rest of step' : 'step';
-      return `  ${rest} ${index + 1}: ${formatBp(step.weightBp)}${hold}${gate}`;
+      return `  ${rest} ${index + 1}: ${describeShare(step)}${hold}${gate}`;
     });
   if (skipped.length > 0) context.talk(['This skips', ...skipped]);
   return confirm(context, `Send all traffic of ${view.service} to ${view.canary} now?`);

@@ -35,7 +35,11 @@ export function mergeMirror(base: MirrorYaml, over: MirrorYaml): MirrorYaml {
 }
 
 export function completeMirror(yaml: MirrorYaml): MirrorPolicy | null {
-  if (!yaml) return null;
+  return yaml ? mirrorOf(yaml) : null;
+}
+
+/** `{}`: the defaults. */
+export function mirrorOf(yaml: Exclude<MirrorYaml, false | undefined>): MirrorPolicy {
   return {
     service: yaml.service ?? null,
     version: yaml.version ?? null,

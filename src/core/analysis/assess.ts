@@ -48,18 +48,20 @@ interface Arms {
 /** Both sides of a comparison need the sample: a baseline of one request is nothing to compare with. */
 function withSample(rule: Rule, { canary, baseline }: Arms, finding: Finding): Assessment {
   const { kind } = rule.condition;
-  const compares = kind === 'rate-ratio' || kind === 'quantile-ratio';
+  const compares = kind === 'rate-ratio' || kind === 'quantile-ratio' || kind === 'differs';
   const least = compares ? Math.min(canary.total, baseline?.total ?? 0) : canary.total;
   if (least >= rule.minRequests) return { ...finding, enough: true };
   const side = least < canary.total ? ' baseline' : '';
-  const missing = `; ${Math.round(least)} of ${rule.minRequests}${side} requests needed for a verdict`;
+  const what = kind === 'differs' ? 'answers' : 'requests';
+  const missing = `; ${Math.round(least)} of ${rule.minRequests}${side} ${what} needed for a verdict`;
   return { ...finding, enough: false, summary: finding.summary + missing };
 }
 
 function assessRate(rule: Rule, canary: RateArm, baseline: RateArm | null): Finding {
   const rate = canary.bad / canary.total;
-  const said = `canary ${percent(rate)} ${rule.counters ? 'bad' : '5xx'} (${fraction(canary)})`;
   const { condition } = rule;
+  if (condition.kind === 'differs') return assessDifferences(condition.limit, canary, baseline);
+  const said = `canary ${percent(rate)} ${rule.counters ? 'bad' : '5xx'} (${fraction(canary)})`;
   if (condition.kind === 'rate-limit') {
     const breached = rate > condition.limit;
     return { breached, summary: `${said} is ${breached ? 'over' : 'within'} ${percent(condition.limit)}` };
@@ -69,6 +71,15 @@ function assessRate(rule: Rule, canary: RateArm, baseline: RateArm | null): Find
   const breached = canary.bad >= MIN_BAD && rate > condition.factor * baselineRate;
   const against = `${condition.factor}x the baseline's ${percent(baselineRate)} (${fraction(baseline)})`;
   return { breached, summary: `${said} is ${breached ? 'over' : 'within'} ${against}` };
+}
+
+function assessDifferences(limit: number, canary: RateArm, baseline: RateArm | null): Finding {
+  const rate = canary.bad / canary.total;
+  const own = baseline === null ? 0 : baseline.bad / baseline.total;
+  const breached = canary.bad >= MIN_BAD && rate > limit && rate > own;
+  const said = `canary differs in ${percent(rate)} of its mirrored answers (${fraction(canary)})`;
+  const of = baseline === null ? '' : `, the baseline from itself in ${percent(own)} (${fraction(baseline)})`;
+  return { breached, summary: `${said}, ${breached ? 'over' : 'within'} ${percent(limit)}${of}` };
 }
 
 function assessQuantile(rule: Rule, canary: QuantileArm, baseline: QuantileArm | null): Finding {

@@ -22,11 +22,13 @@ export function evidenceOf(rule: Rule, window: SlidingWindow): Evidence | null {
   const { condition } = rule;
   switch (condition.kind) {
     case 'rate-ratio':
-    case 'rate-limit': {
+    case 'rate-limit':
+    case 'differs': {
       if (canary.sums.total <= 0) return null;
       const { bad, total } = baseline.sums;
       return {
         kind: 'rate',
+        ...(condition.kind === 'differs' && { of: 'differences' }),
         windowMs: rule.overMs,
         canary: { bad: canary.sums.bad, total: canary.sums.total },
         baseline: total > 0 ? { bad, total } : null,
@@ -62,6 +64,7 @@ export function none(cause: NoEvidenceCause, detail: string): Evidence {
 /** What a rule allows the canary, given the baseline's rate. */
 export function rateLimit(condition: Condition, baseline: number | null): { readonly limit?: number } {
   if (condition.kind === 'rate-limit') return { limit: condition.limit };
+  if (condition.kind === 'differs') return { limit: Math.max(condition.limit, baseline ?? 0) };
   return condition.kind === 'rate-ratio' && baseline !== null ? { limit: condition.factor * baseline } : {};
 }
 
@@ -90,6 +93,10 @@ function breaksWithin(rule: Rule, window: SlidingWindow, lookbackMs: number): bo
     }
     case 'rate-limit':
       return isClear(window.recent(lookbackMs).canary, condition.limit);
+    case 'differs': {
+      const { canary, baseline } = window.recent(lookbackMs);
+      return isClear(canary, Math.max(condition.limit, baseline.bad / Math.max(1, baseline.total)));
+    }
     case 'quantile-ratio': {
       const baselineUs = window.baseline.latencyUs?.quantileUs(condition.quantile);
       if (baselineUs === undefined) return false;

@@ -8,7 +8,15 @@ import { formatDuration } from '../domain/duration.ts';
 import type { Plan } from '../domain/plan.ts';
 import type { Check, NoEvidenceCause } from '../domain/rule.ts';
 import { FULL_BP } from '../domain/weight.ts';
-import { type EvidenceWindow, recentBuckets, sumArm, sumRefused } from './evidence-window.ts';
+import {
+  type Bucket,
+  type EvidenceWindow,
+  recentBuckets,
+  sumArm,
+  sumCompared,
+  sumRefused,
+} from './evidence-window.ts';
+import { isOutOfPlace } from './mirrored.ts';
 
 /** Gateways report every second; silence of this length means that none is heard. */
 export const STALE_AFTER_MS = 5_000;
@@ -18,6 +26,8 @@ const QUIET_MAX_MS = 60_000;
 export interface GapInput {
   readonly plan: Plan;
   readonly weightBp: number;
+  /** The step only mirrors: comparisons are its evidence, and only rules about them can miss any. */
+  readonly mirroring?: boolean;
   /** Hold of the current step, milliseconds. */
   readonly holdMs: number;
   readonly window: EvidenceWindow;
@@ -54,6 +64,7 @@ export function evidenceGap(input: GapInput): EvidenceGap | null {
   // Half the hold, so that a short step notices silence while it lasts; a minute at most.
   const quietMs = Math.min(QUIET_MAX_MS, Math.max(QUIET_MIN_MS, input.holdMs / 2));
   const buckets = recentBuckets(window, quietMs);
+  if (input.mirroring === true) return mirrorGap(plan, buckets, quietMs, checks);
   // What a failing version still gets is the few attempts that its breaker lets through: no sample of its traffic.
   // Those count against it in the rules; the time meanwhile must not count for it (nor for a canary whose
   // baseline is cut off). Before "no traffic", which would be the same thing with a worse explanation.
@@ -74,8 +85,26 @@ export function evidenceGap(input: GapInput): EvidenceGap | null {
     return { cause: 'no-baseline', detail: `no baseline request in the last ${formatDuration(quietMs)}` };
   }
   for (const { verdict, evidence, text } of checks) {
-    if (verdict !== 'no-evidence' || evidence.kind !== 'none') continue;
+    if (verdict !== 'no-evidence' || evidence.kind !== 'none' || isOutOfPlace(evidence)) continue;
     if (weightBp === FULL_BP && evidence.cause === 'no-baseline') continue;
+    return { cause: evidence.cause, detail: `rule "${text}": ${evidence.detail ?? evidence.cause}` };
+  }
+  return null;
+}
+
+function mirrorGap(
+  plan: Plan,
+  buckets: readonly Bucket[],
+  quietMs: number,
+  checks: readonly Check[],
+): EvidenceGap | null {
+  for (const version of [plan.canary, plan.baseline]) {
+    if (sumCompared(buckets, version) > 0) continue;
+    const within = `in the last ${formatDuration(quietMs)}`;
+    return { cause: 'not-mirrored', detail: `no mirrored answer of ${version} was compared ${within}` };
+  }
+  for (const { rule, evidence, text } of checks) {
+    if (evidence.kind !== 'none' || plan.abort[rule]?.condition.kind !== 'differs') continue;
     return { cause: evidence.cause, detail: `rule "${text}": ${evidence.detail ?? evidence.cause}` };
   }
   return null;

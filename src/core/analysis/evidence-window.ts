@@ -21,6 +21,8 @@ export interface ArmBucket {
   readonly latencyUs: HistogramWire;
   /** Requests that a circuit breaker refused; not attempts. */
   readonly refused: number;
+  /** Mirrored answers of it that were compared; not attempts either. */
+  readonly compared: number;
 }
 
 export interface Bucket {
@@ -86,7 +88,7 @@ function mergeArms(
   versions: Readonly<Record<string, VersionSummary>>,
 ): Readonly<Record<string, ArmBucket>> {
   const merged: Record<string, ArmBucket> = { ...arms };
-  for (const [version, { attempts, refused = 0 }] of Object.entries(versions)) {
+  for (const [version, { attempts, refused = 0, mirrored }] of Object.entries(versions)) {
     const before = merged[version];
     merged[version] = {
       bad: (before?.bad ?? 0) + badOf(attempts.outcomes),
@@ -94,6 +96,7 @@ function mergeArms(
       seen: (before?.seen ?? 0) + seenOf(attempts.outcomes),
       latencyUs: before ? mergeWires(before.latencyUs, attempts.latencyUs) : attempts.latencyUs,
       refused: (before?.refused ?? 0) + refused,
+      compared: (before?.compared ?? 0) + (mirrored?.compared ?? 0),
     };
   }
   return merged;
@@ -127,4 +130,9 @@ export function sumArm(
 /** Requests for a version that circuit breakers refused, over some buckets. */
 export function sumRefused(buckets: readonly Bucket[], version: string): number {
   return buckets.reduce((sum, bucket) => sum + (bucket.arms[version]?.refused ?? 0), 0);
+}
+
+/** Mirrored answers of a version that were compared, over some buckets. */
+export function sumCompared(buckets: readonly Bucket[], version: string): number {
+  return buckets.reduce((sum, bucket) => sum + (bucket.arms[version]?.compared ?? 0), 0);
 }

@@ -10,6 +10,18 @@ import type { Rule } from '../domain/rule.ts';
 import type { ServiceTraffic } from '../domain/service-traffic.ts';
 import { FULL_BP } from '../domain/weight.ts';
 import { budgetOf, FALSE_ADVANCE } from './budget.ts';
+import {
+  coinDrift,
+  type Drift,
+  lowRate,
+  passage,
+  rateDrift,
+  ratioDrift,
+  reliefDrift,
+  slower,
+  slowShare,
+} from './drift.ts';
+import { ASKED_AGAIN } from './mirrored.ts';
 import { bets, betsOnCounters } from './rule-bets.ts';
 import { slowdownAllowed } from './rule-counts.ts';
 
@@ -30,8 +42,10 @@ export interface Sight {
 export interface StepForecast {
   readonly step: number;
   readonly weightBp: number;
+  /** Left out: the step does not mirror. */
+  readonly mirrorBp?: number;
   readonly holdMs: number;
-  /** Canary requests in the hold. */
+  /** Canary requests in the hold, or answers of its mirror. */
   readonly requests: number;
   /** One per rule that bets and applies at this weight. */
   readonly sights: readonly Sight[];
@@ -45,8 +59,6 @@ export interface Forecast {
   readonly durationMs: { readonly best: number; readonly likely: number; readonly worst: number };
 }
 
-/** Spread of latencies that quantile rules assume: the standard deviation of their logarithm. */
-export const LOG_SPREAD = 0.5;
 /** What the mixture over effect sizes and starting times costs, in log-wealth. */
 const MIXTURE_COST = 1.5;
 const Z90 = 1.2816;
@@ -76,23 +88,38 @@ export function forecast(plan: Plan, traffic: ServiceTraffic): Forecast {
   };
 }
 
+/** Canary requests in a second of the step; of a mirror its answers, if all of its requests can be mirrored. */
+export function perSecondAt(
+  { weightBp, mirrorBp }: Pick<Step, 'weightBp' | 'mirrorBp'>,
+  { requestsPerSecond }: ServiceTraffic,
+): number {
+  const share = mirrorBp === undefined ? weightBp : mirrorBp * (1 - ASKED_AGAIN);
+  return (share / FULL_BP) * requestsPerSecond;
+}
+
+/** Rules about mirrored answers are about steps that mirror, and no others are. */
+export function isAbout({ condition }: Rule, { mirrorBp }: Pick<Step, 'mirrorBp'>): boolean {
+  return condition.kind === 'promql' || (condition.kind === 'differs') === (mirrorBp !== undefined);
+}
+
 function forecastStep(plan: Plan, step: Step, index: number, traffic: ServiceTraffic): StepForecast {
-  const share = step.weightBp / FULL_BP;
-  const perSecond = share * traffic.requestsPerSecond;
+  const { weightBp, mirrorBp } = step;
+  const share = weightBp / FULL_BP;
+  const perSecond = perSecondAt(step, traffic);
   const requests = (perSecond * step.holdMs) / 1000;
   const { shares } = budgetOf(plan);
+  const looks = (rule: Rule): boolean => isForeseen(rule) && isAbout(rule, step);
   const sights = plan.abort.flatMap((rule, at) => {
-    const see = isForeseen(rule) ? eyeOf(rule, share, traffic.errorRate) : null;
+    const see = looks(rule) ? eyeOf(rule, share, traffic.errorRate) : null;
     return see === null
       ? []
       : [sightOf(rule, at, see, plan.falseAbort * (shares[at] ?? 1), perSecond, requests, traffic.errorRate)];
   });
-  const proofs = plan.abort.map((rule) =>
-    isForeseen(rule) ? reliefOf(rule, share, traffic.errorRate) : null,
-  );
+  const proofs = plan.abort.map((rule) => (looks(rule) ? reliefOf(rule, share, traffic.errorRate) : null));
   return {
     step: index,
-    weightBp: step.weightBp,
+    weightBp,
+    ...(mirrorBp !== undefined && { mirrorBp }),
     holdMs: step.holdMs,
     requests,
     sights,
@@ -104,12 +131,6 @@ function forecastStep(plan: Plan, step: Step, index: number, traffic: ServiceTra
 export function requestsToSee(plan: Plan, traffic: ServiceTraffic, share: number, size: number): number {
   const goal = Math.log(1 / (plan.falseAbort * Math.min(1, ...budgetOf(plan).shares))) + MIXTURE_COST;
   return passage(ratioDrift(size, share, traffic.errorRate), goal, 0);
-}
-
-/** Mean and variance of the log-wealth that one canary request wins. */
-interface Drift {
-  readonly mean: number;
-  readonly variance: number;
 }
 
 /** Whether traffic and errors of the service say what the rule will see: of a user's own counters they don't. */
@@ -138,40 +159,11 @@ function eyeOf({ condition }: Rule, share: number, errorRate: number): Eye | nul
       return (size) => rateDrift(size, condition.limit);
     case 'quantile-limit':
       return (size) => rateDrift(size, 1 - condition.quantile);
+    case 'differs':
+      return (size) => slower(rateDrift(size, condition.limit), coinDrift(size * condition.limit));
     case 'promql':
       return null;
   }
-}
-
-/** Share of requests beyond the baseline's quantile when all latencies are `factor` times as long. */
-function slowShare(quantile: number, factor: number): number {
-  return 1 - normalCdf(normalQuantile(quantile) - Math.log(factor) / LOG_SPREAD);
-}
-
-/** A comparison of rates, bet on at the true size; see `betRatio`. */
-function ratioDrift(size: number, share: number, rate: number): Drift {
-  const others = (1 - share) / share;
-  const expected = share;
-  const raised = (size * share) / (size * share + 1 - share);
-  const up = Math.log(raised / expected);
-  const down = Math.log((1 - raised) / (1 - expected));
-  const bad = Math.min(1, size * rate);
-  return { mean: bad * up + rate * others * down, variance: bad * up ** 2 + rate * others * down ** 2 };
-}
-
-/** A fixed rate, bet on at the true size; see `betRate`. */
-function rateDrift(size: number, limit: number): Drift {
-  const rate = Math.min(0.999, size * limit);
-  const up = Math.log(rate / limit);
-  const down = Math.log((1 - rate) / (1 - limit));
-  return { mean: rate * up + (1 - rate) * down, variance: rate * up ** 2 + (1 - rate) * down ** 2 };
-}
-
-/** Requests until the log-wealth has passed `goal` with a probability given by its normal score. */
-function passage({ mean, variance }: Drift, goal: number, z: number): number {
-  if (mean <= 0) return Number.POSITIVE_INFINITY;
-  const root = (z * Math.sqrt(variance) + Math.sqrt(z ** 2 * variance + 4 * mean * goal)) / (2 * mean);
-  return root ** 2;
 }
 
 function sightOf(
@@ -238,6 +230,8 @@ function reliefOf({ condition }: Rule, share: number, errorRate: number): Drift 
       return lowRate(condition.limit, errorRate);
     case 'quantile-limit':
       return lowRate(1 - condition.quantile, (1 - condition.quantile) / 4);
+    case 'differs':
+      return lowRate(condition.limit, 0);
     case 'promql':
       return null;
   }
@@ -249,21 +243,6 @@ function fewErrors(): Drift {
   return lowRate(FEW, 0);
 }
 
-function reliefDrift(factor: number, truth: number, share: number, rate: number): Drift {
-  const expected = (factor * share) / (factor * share + 1 - share);
-  const lowered = (factor * truth * share) / (factor * truth * share + 1 - share);
-  const mean =
-    factor * truth * rate * Math.log(lowered / expected) +
-    (rate * (1 - share) * Math.log((1 - lowered) / (1 - expected))) / share;
-  return { mean, variance: 0 };
-}
-
-function lowRate(limit: number, rate: number): Drift {
-  const truth = Math.max(rate, limit / 20);
-  const mean = truth * Math.log(truth / limit) + (1 - truth) * Math.log((1 - truth) / (1 - limit));
-  return { mean: truth >= limit ? 0 : mean, variance: 0 };
-}
-
 /** All rules have to prove; the slowest one decides. */
 function proofSeconds(drifts: readonly (Drift | null)[], steps: number, perSecond: number): number | null {
   const proving = drifts.filter((drift) => drift !== null);
@@ -271,25 +250,4 @@ function proofSeconds(drifts: readonly (Drift | null)[], steps: number, perSecon
   const goal = Math.log(steps / FALSE_ADVANCE) + MIXTURE_COST;
   const requests = Math.max(...proving.map((drift) => passage(drift, goal, 0)));
   return Number.isFinite(requests) ? requests / perSecond : null;
-}
-
-/** Abramowitz and Stegun 7.1.26, within 1.5e-7. */
-function normalCdf(x: number): number {
-  const t = 1 / (1 + 0.3275911 * (Math.abs(x) / Math.SQRT2));
-  const series =
-    ((((1.061405429 * t - 1.453152027) * t + 1.421413741) * t - 0.284496736) * t + 0.254829592) * t;
-  const erf = 1 - series * Math.exp(-(x ** 2) / 2);
-  return x >= 0 ? (1 + erf) / 2 : (1 - erf) / 2;
-}
-
-/** By bisection; exact enough for a forecast. */
-function normalQuantile(p: number): number {
-  let low = -8;
-  let high = 8;
-  for (let i = 0; i < 60; i += 1) {
-    const middle = (low + high) / 2;
-    if (normalCdf(middle) < p) low = middle;
-    else high = middle;
-  }
-  return high;
 }

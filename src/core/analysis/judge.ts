@@ -61,6 +61,8 @@ export interface JudgeInput {
   readonly step: number;
   /** Share that the canary has now; at 100 % there is no baseline to compare with. */
   readonly weightBp: number;
+  /** The step only mirrors: rules about traffic have nothing to judge. Left out: it does not. */
+  readonly mirroring?: boolean;
   /** Of the split that is set; users count while gateways serve this one. */
   readonly revision: number;
   /** Gateways have gone silent: nothing in the window is new. */

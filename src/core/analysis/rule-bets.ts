@@ -31,7 +31,7 @@ const FINE_RATE = 0.001;
 export interface RuleWealth {
   /** Against "the canary is no worse". */
   readonly worse: Wealth;
-  /** Against "the canary fails less often than the rule's floor"; null without a floor. */
+  /** Against "the canary fails less often than the rule's floor", or differs less often than its limit; null without. */
   readonly floor: Wealth | null;
   /** Of a fixed limit, against "the baseline keeps it"; null where the rule compares. */
   readonly baseline: Wealth | null;
@@ -63,7 +63,8 @@ export function emptyRuleWealth(rule: Rule): RuleWealth {
 }
 
 export function emptyWorse(rule: Rule): WorseWealth {
-  return { worse: emptyWealth(), floor: rule.floor === null ? null : emptyWealth() };
+  const needsBoth = rule.floor !== null || rule.condition.kind === 'differs';
+  return { worse: emptyWealth(), floor: needsBoth ? emptyWealth() : null };
 }
 
 /** Each step has to prove itself anew. */

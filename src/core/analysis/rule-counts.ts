@@ -45,6 +45,7 @@ export function countsAgainst({ condition }: Rule, arms: Arms, cutBin: number | 
       const bin = binFrom(condition.limitMs * 1000);
       return slowCounts(arms, bin, bin);
     }
+    case 'differs':
     case 'promql':
       return null;
   }
@@ -73,6 +74,7 @@ export function countsApart({ condition }: Rule, arms: Arms, cutBin: number | nu
       const bin = binFrom(condition.limitMs * 1000);
       return slowCounts(arms, bin, bin);
     }
+    case 'differs':
     case 'promql':
       return null;
   }

@@ -8,6 +8,7 @@ import type { Evidence, Rule } from '../domain/rule.ts';
 import { FULL_BP } from '../domain/weight.ts';
 import { assess } from './assess.ts';
 import { breaksClearly, evidenceOf, none } from './breach.ts';
+import { isOutOfPlace, nothingSeen } from './mirrored.ts';
 import { bets, betsOnCounters } from './rule-bets.ts';
 import { compares } from './rule-counts.ts';
 import type { SlidingWindow } from './sliding-window.ts';
@@ -60,8 +61,9 @@ export function evidenceIn(rule: Rule, window: SlidingWindow, { weightBp, stale 
   if (!bets(rule)) return none('not-asked-yet', 'Prometheus has not been asked yet');
   if (stale && !betsOnCounters(rule)) return none('stale', 'no gateway has reported for a while');
   const evidence = evidenceOf(rule, window);
-  if (evidence === null) return none('no-traffic', 'no canary request in the window');
-  if (compares(rule) && (weightBp === FULL_BP || !('baseline' in evidence) || evidence.baseline === null)) {
+  if (evidence === null) return nothingSeen(rule);
+  const needsBoth = compares(rule) || rule.condition.kind === 'differs';
+  if (needsBoth && (weightBp === FULL_BP || !('baseline' in evidence) || evidence.baseline === null)) {
     return none('no-baseline', 'the baseline had no request to compare with');
   }
   return evidence;
@@ -86,7 +88,7 @@ function breachStart(
   beforeMs: number | null,
 ): number | null {
   if (evidence.kind === 'none') {
-    const inapplicable = evidence.cause === 'no-baseline' && weightBp === FULL_BP;
+    const inapplicable = isOutOfPlace(evidence) || (evidence.cause === 'no-baseline' && weightBp === FULL_BP);
     return inapplicable ? null : beforeMs;
   }
   if (breached) return enough || beforeMs !== null ? (beforeMs ?? nowMs) : null;

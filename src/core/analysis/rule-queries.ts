@@ -53,6 +53,9 @@ export function ruleQueries(rule: Rule, plan: Arms): readonly RuleQuery[] {
         ...quantileQueries('canary', canary, condition.quantile),
         ...quantileQueries('baseline', baseline, condition.quantile),
       ];
+    case 'differs':
+      // Only gateways compare answers.
+      return [];
     case 'promql':
       return [{ id: 'scalar', promql: condition.query }];
     default:

@@ -5,6 +5,7 @@
  */
 
 import type { TelemetrySummary } from '../domain/telemetry.ts';
+import { addMirrored } from './mirrored.ts';
 import { QUIET_ARM, type Second } from './second.ts';
 import { addInstances, addSegments, addVersion } from './second-parts.ts';
 import type { SplitSecond } from './split-check.ts';
@@ -52,6 +53,7 @@ export class SecondLedger {
     });
     const segments = addSegments(before?.segments, canary?.segments, baseline?.segments);
     const instances = addInstances(before?.instances, canary?.segments);
+    const mirrored = addMirrored(before?.mirrored, canary, baseline);
     this.#open.set(startMs, {
       startMs,
       canary: addVersion(before?.canary, canary),
@@ -59,6 +61,7 @@ export class SecondLedger {
       ...(users && { users }),
       ...(segments && { segments }),
       ...(instances && { instances }),
+      ...(mirrored && { mirrored }),
     });
     const newestMs = Math.max(secondMs, this.#reported.get(gateway)?.secondMs ?? secondMs);
     this.#reported.set(gateway, { secondMs: newestMs, atMs: nowMs });

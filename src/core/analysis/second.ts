@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { MirroredCounts } from '../domain/telemetry.ts';
 import type { HistogramWire } from './histogram.ts';
 import type { SplitSecond } from './split-check.ts';
 
@@ -21,6 +22,12 @@ export interface ArmSecond {
    * the number of attempts whose age passed the cut in this second, finished or not.
    */
   readonly latencyUs: HistogramWire;
+}
+
+/** Comparisons of mirrored answers of both versions, over all gateways. */
+export interface MirroredSecond {
+  readonly canary: MirroredCounts;
+  readonly baseline: MirroredCounts;
 }
 
 /** Both sides of a comparison. */
@@ -42,6 +49,8 @@ export interface Second extends TimedArms {
   readonly segments?: Readonly<Record<string, Arms>>;
   /** The canary by instance. Left out where gateways do not tell them apart. */
   readonly instances?: Readonly<Record<string, ArmSecond>>;
+  /** Left out when nothing was compared. */
+  readonly mirrored?: MirroredSecond;
 }
 
 export const QUIET_ARM: ArmSecond = { total: 0, bad: 0, distinctBad: 0, seen: 0, latencyUs: [] };

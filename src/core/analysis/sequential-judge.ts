@@ -20,9 +20,10 @@ import { total } from './e-value.ts';
 import { addFailures, clusterSize, NO_FAILURES } from './failure-clusters.ts';
 import { InstanceWatch } from './instance-watch.ts';
 import type { Judge, JudgeInput, JudgeMemory, JudgeOutput, RuleMemory } from './judge.ts';
+import { betWhole } from './mirror-bets.ts';
+import { asTraffic, isOutOfPlace, outOfPlace } from './mirrored.ts';
 import {
   type BetContext,
-  betSecond,
   bets,
   betsOnCounters,
   emptyRuleWealth,
@@ -76,6 +77,8 @@ class SequentialJudge implements Judge {
   readonly #plan: Plan;
   readonly #budget: Budget;
   readonly #windows: RuleWindows;
+  /** Of mirrored answers. */
+  readonly #mirrors: RuleWindows;
   readonly #segments: SegmentWatch;
   readonly #instances: InstanceWatch;
   /** The split that was set at the last look. */
@@ -88,12 +91,13 @@ class SequentialJudge implements Judge {
     // One that an earlier version of Sluice has stored may lack what is new.
     this.memory = { ...emptyMemory(plan), ...memory };
     this.#windows = new RuleWindows(plan.abort);
+    this.#mirrors = new RuleWindows(plan.abort);
     this.#segments = new SegmentWatch(plan.abort, this.#budget.segmentShare);
     this.#instances = new InstanceWatch(plan.abort);
   }
 
   recall(second: Second): void {
-    this.#windows.add(second);
+    this.#fill(second);
     this.#segments.recall(second);
     this.#instances.recall(second);
   }
@@ -125,7 +129,7 @@ class SequentialJudge implements Judge {
       failures: addFailures(failures, second),
       split: this.#betSplit(second),
     };
-    this.#windows.add(second);
+    this.#fill(second);
   }
 
   count(interval: CounterInterval): void {
@@ -170,6 +174,11 @@ class SequentialJudge implements Judge {
     };
   }
 
+  #fill(second: Second): void {
+    this.#windows.add(second);
+    this.#mirrors.add(asTraffic(second));
+  }
+
   #rule(at: number): Rule {
     return this.#plan.abort[at] as Rule;
   }
@@ -182,7 +191,7 @@ class SequentialJudge implements Judge {
     acquitted: WorseWealth | undefined,
   ): RuleMemory['wealth'] {
     if (wealth === null || betsOnCounters(this.#rule(at))) return wealth;
-    const next = betSecond(this.#rule(at), wealth, second, context);
+    const next = betWhole(this.#rule(at), wealth, second, context);
     return acquitted !== undefined && worseBy(acquitted) < worseBy(next) ? { ...next, ...acquitted } : next;
   }
 
@@ -201,9 +210,11 @@ class SequentialJudge implements Judge {
 
   #look(rule: Rule, at: number, input: Moment): RuleLook {
     const memory = this.memory.rules[at] as RuleMemory;
-    const window = this.#windows.of(at);
+    const window = (rule.condition.kind === 'differs' ? this.#mirrors : this.#windows).of(at);
     const sample = input.samples[at] ?? null;
-    const evidence = sample === null ? evidenceIn(rule, window, input) : evidenceOfSample(rule, sample);
+    const evidence =
+      outOfPlace(rule, input.mirroring === true) ??
+      (sample === null ? evidenceIn(rule, window, input) : evidenceOfSample(rule, sample));
     const proof = this.#proof(memory, at);
     const alarming = proof !== null && proof.share * proof.worse >= SUSPICION;
     const breachedSinceMs = input.continuous ? memory.breachedSinceMs : null;
@@ -282,8 +293,9 @@ class SequentialJudge implements Judge {
     if (looks.some((look) => look.breached)) return false;
     let proving = 0;
     let suspicion = 0;
-    for (const [at, { proof }] of looks.entries()) {
-      if (proof === null || (weightBp === FULL_BP && compares(this.#rule(at)))) continue;
+    for (const [at, { proof, evidence }] of looks.entries()) {
+      if (proof === null || isOutOfPlace(evidence) || (weightBp === FULL_BP && compares(this.#rule(at))))
+        continue;
       proving += 1;
       suspicion += proof.share * proof.worse;
       if (proof.fine < proof.fineNeeded) return false;

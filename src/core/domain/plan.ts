@@ -20,13 +20,18 @@ export type Gate =
     };
 
 export interface Step {
-  /** Basis points of the canary. */
+  /** Basis points of the canary; 0 at a step that mirrors. */
   readonly weightBp: number;
+  /**
+   * Basis points of the baseline's users whose requests the canary is asked too, its answers compared and thrown away.
+   * Left out: nothing is mirrored.
+   */
+  readonly mirrorBp?: number;
   /** Time with evidence that must pass at this weight, milliseconds, unless the step is proven before. */
   readonly holdMs: number;
   /** Time with evidence that must pass even then; at most `holdMs`. */
   readonly minHoldMs: number;
-  /** Canary requests that must have been judged at this weight. */
+  /** Canary requests that must have been judged at this weight; compared answers of the canary where the step mirrors. */
   readonly requests: number;
   readonly gate: Gate | null;
 }

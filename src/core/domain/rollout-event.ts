@@ -43,6 +43,8 @@ export interface Transition {
   readonly step: number;
   readonly weightBeforeBp: number;
   readonly weightAfterBp: number;
+  /** Share of users whose requests are mirrored to the canary after the transition; left out: nothing is mirrored. */
+  readonly mirrorBp?: number;
   /** The checks that the decision rested on. */
   readonly evidence: readonly Check[];
 }

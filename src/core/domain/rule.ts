@@ -14,6 +14,8 @@ export type Condition =
   | { readonly kind: 'quantile-ratio'; readonly quantile: number; readonly factor: number }
   /** `p99 > 800ms`: against a fixed latency. */
   | { readonly kind: 'quantile-limit'; readonly quantile: number; readonly limitMs: number }
+  /** `differs > 1%`: the share (0.01) of the canary's mirrored answers that differ in a place that is no noise. */
+  | { readonly kind: 'differs'; readonly limit: number }
   /** `promql: <query> > 0.5`: the query's one value against a number. */
   | {
       readonly kind: 'promql';
@@ -57,7 +59,9 @@ export type Verdict = 'pass' | 'fail' | 'undecided' | 'no-evidence';
  * Why there is nothing to judge. `no-traffic`: gateways report, but no canary request. `no-baseline`: the
  * baseline had none. `breaker-open`: a circuit breaker or an adaptive limit refuses a version's requests, so
  * that the few attempts left are no sample. `split-mismatch`: users are not split as the weights say. `stale`: gateways have gone silent. `lost`: summaries are missing. `partial`: a gateway
- * that serves does not report. The others are a
+ * that serves does not report. `not-mirrored`: the step
+ * mirrors, but no answer was compared. `mirror-only`: the step only mirrors, so the rule has no traffic to judge.
+ * `no-mirror`: the rule judges mirrored answers, and the step mirrors none. The others are a
  * metric source's: down, too slow, an answer with no, several, or not-a-number values, a refused query.
  */
 export type NoEvidenceCause =
@@ -68,6 +72,9 @@ export type NoEvidenceCause =
   | 'stale'
   | 'lost'
   | 'partial'
+  | 'not-mirrored'
+  | 'mirror-only'
+  | 'no-mirror'
   | 'source-down'
   | 'source-slow'
   | 'source-refused'
@@ -90,6 +97,8 @@ export interface QuantileArm {
 export type Evidence =
   | {
       readonly kind: 'rate';
+      /** What is counted as bad; left out: failures of requests. */
+      readonly of?: 'differences';
       readonly windowMs: number;
       readonly canary: RateArm;
       readonly baseline: RateArm | null;

@@ -21,6 +21,13 @@ export interface WeightLease {
   readonly onExpiry: 'baseline' | 'keep';
 }
 
+/** Requests of the baseline that another version is asked too, with nobody getting its answers. Lent like a weight. */
+export interface SplitMirror {
+  readonly version: string;
+  /** Basis points of the baseline's sticky keys, 1–10 000. */
+  readonly shareBp: number;
+}
+
 export interface SplitDocument {
   readonly service: string;
   /** Grows by exactly one with every write; 0 is never written. */
@@ -35,6 +42,8 @@ export interface SplitDocument {
   readonly canary: string | null;
   /** Basis points by version; versions that are left out have 0. */
   readonly weights: Weights;
+  /** Left out: nothing is mirrored. */
+  readonly mirror?: SplitMirror;
   readonly matches: readonly MatchOverride[];
   /** Seeds the hash that parts canary users from baseline users. */
   readonly salt: string;
@@ -64,7 +73,17 @@ export function splitProblem(split: SplitDocument): string | undefined {
   if (!Number.isSafeInteger(split.revision) || split.revision < 1)
     return 'revision must be a positive integer';
   if (!Number.isSafeInteger(split.epoch) || split.epoch < 0) return 'epoch must be a non-negative integer';
-  return weightsProblem(split.weights);
+  return weightsProblem(split.weights) ?? mirrorProblem(split);
+}
+
+function mirrorProblem({ mirror, baseline }: SplitDocument): string | undefined {
+  if (mirror === undefined) return undefined;
+  if (mirror.version === baseline) return `${baseline} is mirrored to itself`;
+  const { shareBp } = mirror;
+  const sound = Number.isInteger(shareBp) && shareBp > 0 && shareBp <= FULL_BP;
+  return sound
+    ? undefined
+    : `a mirror's share must be an integer from 1 to ${FULL_BP} basis points, got ${shareBp}`;
 }
 
 /** Whether `split` is newer than `known`: by epoch first, since a new operator may start again at revision 1. */
@@ -93,8 +112,8 @@ export function initialSplit(service: string, version: string): SplitDocument {
   };
 }
 
-/** What a gateway serves once the lease has run out: the canary's share goes to the baseline. */
-export function withoutCanary(split: SplitDocument): SplitDocument {
+/** What a gateway serves once the lease has run out: the canary's share goes to the baseline, and nothing is mirrored. */
+export function withoutCanary({ mirror: _, ...split }: SplitDocument): SplitDocument {
   if (split.canary === null) return split;
   const canaryBp = split.weights[split.canary] ?? 0;
   const baselineBp = (split.weights[split.baseline] ?? 0) + canaryBp;

@@ -70,6 +70,11 @@ export interface VersionSummary {
   /** Bad attempts without the repeats of one sticky key within 30 s at this gateway. Left out when all count. */
   readonly distinctBad?: number;
   /**
+   * What a rollout's mirror showed of this version: of the canary asked beside the baseline, of the baseline asked a
+   * second time. Neither is in any other count. Left out when nothing was compared.
+   */
+  readonly mirrored?: MirroredCounts;
+  /**
    * Changes of the ages of attempts without an answer since the second before: bin, count, bin, count …, counts
    * negative where attempts have left a bin. Added to `attempts.latencyUs`, the counts from a bin upwards say how
    * many attempts have become that slow in this second, whether or not they have ended. Left out when empty.
@@ -77,6 +82,13 @@ export interface VersionSummary {
   readonly running?: HistogramWire;
   /** `attempts` by parts, as far as the gateway tells them apart. Left out when it does not. */
   readonly segments?: Segments;
+}
+
+/** Comparisons of mirrored answers with the ones that clients got; see `core/analysis/mirror-noise.ts`. */
+export interface MirroredCounts {
+  readonly compared: number;
+  /** With a difference in a place that was not known as noise. Among `compared`. */
+  readonly differing: number;
 }
 
 /** Delivered at least once; folded exactly once by (gateway, incarnation, service, sequence). */

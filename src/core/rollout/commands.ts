@@ -6,8 +6,8 @@
 import type { Plan } from '../domain/plan.ts';
 import type { Actor } from '../domain/rollout-event.ts';
 import type { Decision } from './decision.ts';
-import { canaryWeightBp, isActive, type RolloutState } from './state.ts';
-import { advance, type Cause, end, record, refuse, toPaused } from './transitions.ts';
+import { isActive, type RolloutState } from './state.ts';
+import { advance, type Cause, end, refuse, stayAt, toPaused } from './transitions.ts';
 
 export function pause(
   plan: Plan,
@@ -24,7 +24,6 @@ export function pause(
 export function resume(plan: Plan, state: RolloutState, actor: Actor, nowMs: number): Decision {
   if (state.phase !== 'paused') return refuse(state, 'resume', 'Only a paused rollout can be resumed.');
   const { resumeTo, reason, ...rest } = state;
-  const weightBp = canaryWeightBp(plan, state);
   const cause: Cause = {
     actor,
     code: 'REQUESTED',
@@ -34,7 +33,7 @@ export function resume(plan: Plan, state: RolloutState, actor: Actor, nowMs: num
   return {
     ok: true,
     state: { ...rest, phase: resumeTo, sinceMs: nowMs, tickedAtMs: nowMs, noEvidenceSinceMs: null },
-    transitions: [record('resumed', cause, state.step, weightBp, weightBp)],
+    transitions: [stayAt(plan, state, 'resumed', cause)],
   };
 }
 

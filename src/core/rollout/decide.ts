@@ -9,13 +9,14 @@
 
 import { assertNever } from '../domain/assert-never.ts';
 import { formatDuration } from '../domain/duration.ts';
-import type { Plan } from '../domain/plan.ts';
+import type { Plan, Step } from '../domain/plan.ts';
 import type { Actor } from '../domain/rollout-event.ts';
-import { FULL_BP, formatBp } from '../domain/weight.ts';
+import { describeShare } from '../domain/share.ts';
+import { FULL_BP } from '../domain/weight.ts';
 import { pause, promote, resume } from './commands.ts';
 import type { Decision, Observation, RolloutInput } from './decision.ts';
 import { type ActiveState, isActive, type RolloutState } from './state.ts';
-import { advance, end, record, refuse, stay, stepAt, toPaused } from './transitions.ts';
+import { advance, end, refuse, stay, stayAt, stepAt, toPaused } from './transitions.ts';
 
 /** The actor of everything that the operator does by its rules. */
 export const OPERATOR: Actor = { kind: 'operator', name: 'operator' };
@@ -164,15 +165,9 @@ function completeStep(plan: Plan, state: ActiveState, observed: Observation, now
   const step = stepAt(plan, state.step);
   const done = describeCompletion(plan, state, observed);
   if (step.gate) {
-    const weightBp = step.weightBp;
     const reason = `${done} and waits for its ${step.gate.kind} gate`;
-    const transition = record(
-      'awaiting-gate',
-      { actor: OPERATOR, code: 'HOLD_COMPLETE', reason, evidence: observed.checks },
-      state.step,
-      weightBp,
-      weightBp,
-    );
+    const cause = { actor: OPERATOR, code: 'HOLD_COMPLETE', reason, evidence: observed.checks } as const;
+    const transition = stayAt(plan, state, 'awaiting-gate', cause);
     return {
       ok: true,
       state: { ...state, phase: 'awaiting-gate', sinceMs: nowMs },
@@ -180,7 +175,7 @@ function completeStep(plan: Plan, state: ActiveState, observed: Observation, now
     };
   }
   if (!observed.mayAdvance) return stay(state);
-  const reason = `${done}: ${describeProgress(state)}, no rule broken`;
+  const reason = `${done}: ${describeProgress(step, state)}, no rule broken`;
   return advance(
     plan,
     state,
@@ -191,11 +186,12 @@ function completeStep(plan: Plan, state: ActiveState, observed: Observation, now
 
 /** Says out loud whether the step has been proven, where that was asked for. */
 function describeCompletion(plan: Plan, state: ActiveState, observed: Observation): string {
-  const which = `step ${state.step + 1} (${formatBp(stepAt(plan, state.step).weightBp)})`;
+  const which = `step ${state.step + 1} (${describeShare(stepAt(plan, state.step))})`;
   if (plan.advance === 'elapsed') return `${which} is complete`;
   return observed.proven ? `${which} is proven` : `${which} is complete, unproven`;
 }
 
-function describeProgress(state: ActiveState): string {
-  return `${formatDuration(state.progress.evidenceMs)} with evidence, ${state.progress.requests} canary requests`;
+function describeProgress(step: Step, { progress }: ActiveState): string {
+  const counted = step.mirrorBp === undefined ? 'canary requests' : 'answers compared';
+  return `${formatDuration(progress.evidenceMs)} with evidence, ${progress.requests} ${counted}`;
 }

@@ -15,7 +15,7 @@ export interface Observation {
   readonly noEvidence: { readonly cause: NoEvidenceCause; readonly detail: string } | null;
   /** Every live gateway, and at least one, serves the weight that this state asks for. */
   readonly applied: boolean;
-  /** Canary requests judged since the last tick. */
+  /** Canary requests judged since the last tick; at a step that mirrors, answers of the canary compared. */
   readonly canaryRequests: number;
   /** Answer of the current step's webhook gate; null when there is none or no answer yet. */
   readonly gate: { readonly answer: 'go' | 'stop'; readonly detail: string } | null;

@@ -16,12 +16,14 @@ export function desiredSplit(record: RolloutRecord): DesiredSplit {
   const { plan, state, service } = record;
   if (isActive(state)) {
     const weightBp = canaryWeightBp(plan, state);
+    const shareBp = plan.steps[state.step]?.mirrorBp;
     return {
       service,
       rollout: runId(record),
       baseline: plan.baseline,
       canary: plan.canary,
       weights: { [plan.baseline]: FULL_BP - weightBp, [plan.canary]: weightBp },
+      ...(shareBp !== undefined && { mirror: { version: plan.canary, shareBp } }),
       matches: plan.matches,
       salt: plan.salt,
       lease: { ttlMs: plan.onOperatorLoss.afterMs, onExpiry: plan.onOperatorLoss.action },

@@ -10,6 +10,7 @@ import { type ArmSecond, QUIET_ARM, type Second } from '../analysis/second.ts';
 import type { Plan } from '../domain/plan.ts';
 import type { Transition } from '../domain/rollout-event.ts';
 import type { Observation, RolloutInput } from './decision.ts';
+import { type MirroredWire, toMirroredWire, withMirrored } from './mirrored-wire.ts';
 import type { RolloutState } from './state.ts';
 
 export const RECORDING_FORMAT = 'sluice-recording/1';
@@ -72,6 +73,8 @@ interface FrameWire {
   readonly r?: readonly SecondWire[];
   readonly s?: readonly SecondWire[];
   readonly i?: readonly CounterInterval[];
+  /** Of the seconds in `r` and `s`. */
+  readonly m?: readonly MirroredWire[];
   readonly l?: Partial<RecordedLook>;
   readonly c?: Exclude<RolloutInput, { kind: 'tick' }>;
   readonly x?: readonly Transition[];
@@ -86,11 +89,13 @@ export function frameLine(frame: Frame): string {
   if (frame.kind === 'command') return JSON.stringify({ t: frame.atMs, c: frame.input, ...decided });
   const { begins, recalled, seconds, intervals } = frame;
   const look = toLookWire(frame.look);
+  const mirrored = toMirroredWire([...recalled, ...seconds]);
   const wire: FrameWire = {
     t: frame.atMs,
     ...(begins && { b: begins }),
     ...(recalled.length > 0 && { r: recalled.map(toSecondWire) }),
     ...(seconds.length > 0 && { s: seconds.map(toSecondWire) }),
+    ...(mirrored.length > 0 && { m: mirrored }),
     ...(intervals.length > 0 && { i: intervals }),
     ...(Object.keys(look).length > 0 && { l: look }),
     ...decided,
@@ -115,8 +120,8 @@ export function readFrame(line: string): Frame {
     ...common,
     kind: 'look',
     begins: wire.b ?? null,
-    recalled: (wire.r ?? []).map(fromSecondWire),
-    seconds: (wire.s ?? []).map(fromSecondWire),
+    recalled: withMirrored((wire.r ?? []).map(fromSecondWire), wire.m),
+    seconds: withMirrored((wire.s ?? []).map(fromSecondWire), wire.m),
     intervals: wire.i ?? [],
     look: { ...USUAL_LOOK, ...wire.l },
   };

@@ -62,6 +62,7 @@ export class Replay {
     const judged = this.#judge.check({
       step: this.state.step,
       weightBp: canaryWeightBp(this.#plan, this.state),
+      mirroring: this.#plan.steps[this.state.step]?.mirrorBp !== undefined,
       revision: look.revision,
       stale: look.stale,
       samples: this.#own && look.samples.length > 0 ? look.samples : this.#plan.abort.map(() => null),

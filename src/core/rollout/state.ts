@@ -11,7 +11,7 @@ import type { Plan } from '../domain/plan.ts';
 export interface StepProgress {
   /** Time with evidence at this weight, milliseconds. */
   readonly evidenceMs: number;
-  /** Judged canary requests at this weight. */
+  /** Judged canary requests at this weight, or compared answers of the canary where the step mirrors. */
   readonly requests: number;
 }
 

@@ -6,7 +6,8 @@
 
 import type { Plan, Step } from '../domain/plan.ts';
 import type { Actor, Transition } from '../domain/rollout-event.ts';
-import { FULL_BP, formatBp } from '../domain/weight.ts';
+import { describeShare } from '../domain/share.ts';
+import { FULL_BP } from '../domain/weight.ts';
 import type { Decision } from './decision.ts';
 import { type ActiveState, canaryWeightBp, type Holding, type RolloutState } from './state.ts';
 
@@ -28,8 +29,7 @@ export function advance(
       { ...cause, code: cause.code === 'REQUESTED' ? 'REQUESTED' : 'LAST_STEP_COMPLETE' },
       nowMs,
     );
-  const weightBeforeBp = canaryWeightBp(plan, state);
-  const transition = record(cause.type, cause, next, weightBeforeBp, stepAt(plan, next).weightBp);
+  const transition = moveTo(plan, next, cause.type, cause, canaryWeightBp(plan, state));
   return { ok: true, state: enter(next, nowMs), transitions: [transition] };
 }
 
@@ -57,31 +57,38 @@ export function begin(
   message: string | null,
   nowMs: number,
 ): { state: Holding; transition: Transition } {
-  const weightAfterBp = stepAt(plan, 0).weightBp;
-  const transition: Transition = {
-    type: 'started',
-    actor,
-    code: 'REQUESTED',
-    reason: message ?? `started at ${formatBp(weightAfterBp)}`,
-    step: 0,
-    weightBeforeBp: 0,
-    weightAfterBp,
-    evidence: [],
-  };
-  return { state: enter(0, nowMs), transition };
+  const reason = message ?? `started ${describeShare(stepAt(plan, 0), 'at ')}`;
+  const cause: Cause = { actor, code: 'REQUESTED', reason, evidence: [] };
+  return { state: enter(0, nowMs), transition: moveTo(plan, 0, 'started', cause, 0) };
 }
 
 export function toPaused(plan: Plan, state: ActiveState, cause: Cause, nowMs: number): Decision {
-  const weightBp = canaryWeightBp(plan, state);
   const resumeTo = state.phase === 'awaiting-gate' ? 'awaiting-gate' : 'holding';
   return {
     ok: true,
     state: { ...state, phase: 'paused', sinceMs: nowMs, resumeTo, reason: cause.reason },
-    transitions: [record('paused', cause, state.step, weightBp, weightBp)],
+    transitions: [stayAt(plan, state, 'paused', cause)],
   };
 }
 
-export function record(
+/** A transition that changes nothing of what gateways serve. */
+export function stayAt(plan: Plan, state: ActiveState, type: Transition['type'], cause: Cause): Transition {
+  return moveTo(plan, state.step, type, cause, canaryWeightBp(plan, state));
+}
+
+function moveTo(
+  plan: Plan,
+  step: number,
+  type: Transition['type'],
+  cause: Cause,
+  weightBeforeBp: number,
+): Transition {
+  const { weightBp, mirrorBp } = stepAt(plan, step);
+  const transition = record(type, cause, step, weightBeforeBp, weightBp);
+  return mirrorBp === undefined ? transition : { ...transition, mirrorBp };
+}
+
+function record(
   type: Transition['type'],
   cause: Cause,
   step: number,

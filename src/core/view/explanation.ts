@@ -50,7 +50,8 @@ function explainCheck(event: RolloutEvent, check: Check): ExplainedCheck {
           rateArm(event.canary, evidence.canary),
           ...(evidence.baseline ? [rateArm(event.baseline, evidence.baseline)] : []),
         ],
-        turningPoint: evidence.limit === undefined ? null : rateTurn(evidence.canary, evidence.limit),
+        turningPoint:
+          evidence.limit === undefined ? null : rateTurn(evidence.canary, evidence.limit, evidence.of),
       };
     case 'quantile':
       return {
@@ -76,12 +77,13 @@ function quantileArm(version: string, { total, valueMs }: QuantileArm): Explaine
   return { version, requests: total, bad: null, estimate: valueMs, interval: null };
 }
 
-function rateTurn({ bad, total }: RateArm, limit: number): string {
+function rateTurn({ bad, total }: RateArm, limit: number, of: 'differences' | undefined): string {
   const most = Math.floor(limit * total + 1e-9);
-  const requests = Math.round(total);
+  const counted = of ?? 'failures';
+  const among = `${Math.round(total)} ${of === undefined ? 'requests' : 'answers'}`;
   return bad > most
-    ? `With ${most} or fewer failures among these ${requests} requests the limit would have held.`
-    : `From ${most + 1} failures among these ${requests} requests on the limit would have been broken.`;
+    ? `With ${most} or fewer ${counted} among these ${among} the limit would have held.`
+    : `From ${most + 1} ${counted} among these ${among} on the limit would have been broken.`;
 }
 
 function quantileTurn({ valueMs }: QuantileArm, limitMs: number): string {

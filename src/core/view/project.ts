@@ -7,12 +7,14 @@
 import type { EvidenceGap } from '../analysis/evidence-gap.ts';
 import { bets } from '../analysis/rule-bets.ts';
 import { formatDuration } from '../domain/duration.ts';
-import type { Plan } from '../domain/plan.ts';
+import type { Plan, Step } from '../domain/plan.ts';
 import type { RolloutEvent } from '../domain/rollout-event.ts';
 import type { Rule } from '../domain/rule.ts';
+import { describeShare } from '../domain/share.ts';
 import type { SplitDocument } from '../domain/split-document.ts';
 import { formatBp } from '../domain/weight.ts';
 import { canaryWeightBp, isActive, type RolloutRecord, type RolloutState } from '../rollout/state.ts';
+import { stepAt } from '../rollout/transitions.ts';
 import type { CheckView, GatewayView, RolloutView, Severity, StepView } from './rollout-view.ts';
 
 const MAX_EVENTS = 20;
@@ -25,6 +27,8 @@ export interface Sighting {
   readonly gap: EvidenceGap | null;
   readonly canaryRequests: number;
   readonly totalRequests: number;
+  /** Mirrored answers of the canary that were compared. */
+  readonly compared: number;
   /** A rollout that was started on the service since; null when this one says what is served. */
   readonly supersededBy: string | null;
   /** The operator that looks after it cannot be asked: this is what it wrote last. */
@@ -40,7 +44,7 @@ export function projectDeclared(plan: Plan, nowMs: number): RolloutView {
     phase: 'ready',
     severity: 'idle',
     word: 'READY',
-    sentence: `Declared, never started: \`rollout start ${plan.rollout}\` sends ${formatBp(plan.steps[0]?.weightBp ?? 0)} to ${plan.canary}.`,
+    sentence: `Declared, never started: \`rollout start ${plan.rollout}\` ${startText(plan)}.`,
     message: null,
     run: 0,
     version: 0,
@@ -57,6 +61,13 @@ export function projectDeclared(plan: Plan, nowMs: number): RolloutView {
     events: [],
     nowMs,
   };
+}
+
+function startText({ steps, canary }: Plan): string {
+  const { weightBp = 0, mirrorBp } = steps[0] ?? {};
+  return mirrorBp === undefined
+    ? `sends ${formatBp(weightBp)} to ${canary}`
+    : `mirrors ${formatBp(mirrorBp)} to ${canary}`;
 }
 
 /** So that readers can show which rules will watch. */
@@ -110,6 +121,7 @@ export function project(
       canaryRequests: sighting.canaryRequests,
       totalRequests: sighting.totalRequests,
     },
+    ...(active && mirrorView(plan.steps[state.step], sighting)),
     gateways: sighting.gateways,
     evidence: {
       flowing: active && sighting.gap === null,
@@ -129,10 +141,15 @@ function common(plan: Plan): Pick<RolloutView, 'rollout' | 'service' | 'baseline
   return { rollout: plan.rollout, service: plan.service, baseline: plan.baseline, canary: plan.canary };
 }
 
+function mirrorView(step: Step | undefined, { compared }: Sighting): Pick<RolloutView, 'mirror'> {
+  return step?.mirrorBp === undefined ? {} : { mirror: { shareBp: step.mirrorBp, compared } };
+}
+
 function stepView(plan: Plan, index: number, state: StepView['state']): StepView {
   const step = plan.steps[index];
   return {
     weightBp: step?.weightBp ?? 0,
+    ...(step?.mirrorBp !== undefined && { mirrorBp: step.mirrorBp }),
     state,
     holdMs: step?.holdMs ?? 0,
     requestsNeeded: step?.requests ?? 0,
@@ -183,13 +200,13 @@ function sentence(record: RolloutRecord, sighting: Sighting): string {
       return holdingSentence(plan, state.step, state.progress, sighting);
     case 'awaiting-gate': {
       const next = plan.steps[state.step + 1];
-      const then = next ? `go to ${formatBp(next.weightBp)}` : 'finish';
+      const then = next ? `go to ${describeShare(next)}` : 'finish';
       return plan.steps[state.step]?.gate?.kind === 'webhook'
         ? `Step ${state.step + 1} is complete; its webhook gate has not answered yet.`
         : `Step ${state.step + 1} is complete and waits for approval: \`rollout promote ${rollout}\` to ${then}.`;
     }
     case 'paused':
-      return `Paused at ${formatBp(canaryWeightBp(plan, state))}: ${state.reason}. Rules still watch; \`rollout resume ${rollout}\` to go on.`;
+      return `Paused ${describeShare(stepAt(plan, state.step), 'at ')}: ${state.reason}. Rules still watch; \`rollout resume ${rollout}\` to go on.`;
     case 'promoted':
       return `${plan.canary} serves all traffic of ${plan.service}.`;
     case 'aborted':
@@ -208,23 +225,27 @@ function holdingSentence(
   const step = plan.steps[stepIndex];
   if (!step) return '';
   const late = sighting.gateways.filter((gateway) => !gateway.current);
-  if (sighting.gateways.length === 0)
-    return `Waiting for a gateway to apply ${formatBp(step.weightBp)}; none is heard of.`;
+  if (sighting.gateways.length === 0) return `Waiting for a gateway ${askedOf(step)}; none is heard of.`;
   if (late.length > 0) {
-    return `Waiting for ${late.map((gateway) => gateway.name).join(', ')} to apply ${formatBp(step.weightBp)}.`;
+    return `Waiting for ${late.map((gateway) => gateway.name).join(', ')} ${askedOf(step)}.`;
   }
   const broken = breach(sighting);
   if (broken) return `A limit is broken: ${broken.summary}. The step cannot complete until that ends.`;
   if (sighting.gap) return `Time does not count: ${sighting.gap.detail}.`;
   const leftMs = step.holdMs - progress.evidenceMs;
   const next = plan.steps[stepIndex + 1];
-  const then = step.gate ? `the ${step.gate.kind} gate` : next ? formatBp(next.weightBp) : 'promotion';
+  const then = step.gate ? `the ${step.gate.kind} gate` : next ? describeShare(next) : 'promotion';
   if (leftMs > 0)
     return `On to ${then} in ${formatDuration(Math.ceil(leftMs / 1000) * 1000)} if no rule breaks.`;
   const missing = step.requests - progress.requests;
-  if (missing > 0) return `The hold is over; ${missing} more canary requests are needed before ${then}.`;
+  const counted = step.mirrorBp === undefined ? 'canary requests' : 'compared answers';
+  if (missing > 0) return `The hold is over; ${missing} more ${counted} are needed before ${then}.`;
   if (sighting.closed) return `Complete, but ${sighting.closed}.`;
   return `On to ${then} now.`;
+}
+
+function askedOf({ weightBp, mirrorBp }: Step): string {
+  return mirrorBp === undefined ? `to apply ${formatBp(weightBp)}` : `to mirror ${formatBp(mirrorBp)}`;
 }
 
 function remainingMs(plan: Plan, state: RolloutState): number | null {

@@ -14,6 +14,8 @@ export type Severity = 'idle' | 'active' | 'attention' | 'bad' | 'good';
 
 export interface StepView {
   readonly weightBp: number;
+  /** Share of users whose requests are mirrored to the canary, basis points; left out: none. */
+  readonly mirrorBp?: number;
   readonly state: 'done' | 'current' | 'upcoming' | 'failed';
   readonly holdMs: number;
   readonly requestsNeeded: number;
@@ -70,6 +72,12 @@ export interface RolloutView {
     /** Attempts judged of the canary and in all, in that minute. */
     readonly canaryRequests: number;
     readonly totalRequests: number;
+  };
+  /** What the step under way mirrors; left out where it does not. */
+  readonly mirror?: {
+    readonly shareBp: number;
+    /** Answers of the canary that were compared, in the same minute. */
+    readonly compared: number;
   };
   readonly gateways: readonly GatewayView[];
   readonly evidence: {

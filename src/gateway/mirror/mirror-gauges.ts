@@ -22,7 +22,8 @@ export function registerMirrors(registry: Registry, snapshot: () => Snapshot | n
       registers,
       collect() {
         this.reset();
-        for (const state of mirrors()) this.set(labelsOf(state.place), read(state));
+        // A rollout may mirror beside the route's own policy, to the same candidate.
+        for (const state of mirrors()) this.inc(labelsOf(state.place), read(state));
       },
     });
   };

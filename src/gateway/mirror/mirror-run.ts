@@ -22,8 +22,7 @@ const HASH_RANGE = 4_294_967_296;
 /** Decides whether a request whose answer is about to be relayed is mirrored; null: it is not. */
 export function startMirror(exchange: Exchange): RunningMirror | null {
   const { route, version, standIn, forced, attempt, cacheRun, snapshot } = exchange;
-  const mirror = route?.mirror ?? null;
-  if (mirror === null || version === null || attempt === null) return null;
+  if (route === null || version === null || attempt === null) return null;
   // A stand-in is no answer of the version, a tester no random sample, a renewal nobody's request.
   if (
     standIn !== null ||
@@ -33,9 +32,10 @@ export function startMirror(exchange: Exchange): RunningMirror | null {
     cacheRun?.background === true
   )
     return null;
-  if (version === mirror.version || !mirror.methods.has(exchange.method) || !isWhole(exchange, mirror))
-    return null;
-  if (chanceOf(exchange, mirror) >= mirror.policy.share) return null;
+  // One second request at most: the rollout's comes first, by a draw that leaves the route's a fair sample of the rest.
+  const mirror = route.rolloutMirror?.choose(exchange) ?? byPolicy(exchange, route.mirror);
+  if (mirror === null || version === mirror.version) return null;
+  if (!mirror.methods.has(exchange.method) || !isWhole(exchange, mirror)) return null;
   const arm: MirrorArm = randomFraction() < mirror.policy.noise ? 'baseline' : 'candidate';
   const { state } = mirror;
   if (state.inFlight >= mirror.policy.max) {
@@ -47,6 +47,10 @@ export function startMirror(exchange: Exchange): RunningMirror | null {
   state.inFlight += 1;
   snapshot.inFlight += 1;
   return new MirrorRun(exchange, mirror, arm, arm === 'baseline' ? version : mirror.version);
+}
+
+function byPolicy(exchange: Exchange, mirror: CompiledMirror | null): CompiledMirror | null {
+  return mirror !== null && chanceOf(exchange, mirror) < mirror.policy.share ? mirror : null;
 }
 
 /** Its body is here, or it has none; small enough to be kept a little longer. */

@@ -21,7 +21,12 @@ export interface MirrorPlace {
   readonly route: string;
   /** `service/version` of the candidate. */
   readonly candidate: string;
+  /** Rollout and run that asked for it; left out: a policy of the route did. */
+  readonly run?: string;
 }
+
+/** Hears of every comparison, with the places that differ. */
+export type OnCompared = (arm: MirrorArm, places: Iterable<string>) => void;
 
 export class MirrorState {
   readonly place: MirrorPlace;
@@ -31,10 +36,12 @@ export class MirrorState {
   inFlight = 0;
   /** Epoch milliseconds. */
   readonly sinceMs: number;
+  readonly #onCompared: OnCompared | null;
 
-  constructor(place: MirrorPlace, sinceMs: number) {
+  constructor(place: MirrorPlace, sinceMs: number, onCompared: OnCompared | null = null) {
     this.place = place;
     this.sinceMs = sinceMs;
+    this.#onCompared = onCompared;
     const zeros = () => ({ match: 0, noise: 0, differs: 0, timeout: 0, failed: 0, 'left-out': 0 });
     this.counts = { candidate: zeros(), baseline: zeros() };
   }
@@ -43,12 +50,14 @@ export class MirrorState {
   noteDifferences(arm: MirrorArm, differences: ReadonlyMap<string, string>): void {
     const outcome: Comparison = this.report.note(arm, differences);
     this.counts[arm][outcome] += 1;
+    this.#onCompared?.(arm, differences.keys());
   }
 
   /** There was none, which differs from there being one. */
   noteFailure(arm: MirrorArm, outcome: 'timeout' | 'failed'): void {
     this.report.note(arm, new Map([['answer', outcome]]));
     this.counts[arm][outcome] += 1;
+    this.#onCompared?.(arm, ['answer']);
   }
 }
 

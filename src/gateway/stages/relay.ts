@@ -10,6 +10,7 @@ import { startMirror } from '../mirror/mirror-run.ts';
 import { ownFields } from '../own-fields.ts';
 import type { RunningAttempt } from '../running.ts';
 import { watchReader, watchRest } from '../slow-reader.ts';
+import type { CompiledRoute } from '../snapshot.ts';
 import { addTrailers } from '../trailers.ts';
 import { sendHead } from '../transform/outgoing.ts';
 import type { Attempt } from '../upstream/attempt.ts';
@@ -34,9 +35,13 @@ export function relay(exchange: Exchange): boolean {
     return false;
   }
   exchange.relaying = true;
-  if (exchange.route?.mirror != null) exchange.mirror = startMirror(exchange);
+  if (mayMirror(exchange.route)) exchange.mirror = startMirror(exchange);
   flushLater(exchange);
   return false;
+}
+
+function mayMirror(route: CompiledRoute | null): boolean {
+  return route !== null && (route.mirror !== null || route.service.split.mirror !== null);
 }
 
 /** False when a field holds what Node refuses to send. */

@@ -29,6 +29,10 @@ const none = {
 } as const;
 const noBaseline = { ...check('no-evidence'), evidence: { kind: 'none', cause: 'no-baseline' } } as const;
 
+const compared = { v1: { ok: 10, mirrored: [5, 1] }, v2: { mirrored: [4, 0] } } as const;
+const outOfPlace = { ...check('no-evidence'), evidence: { kind: 'none', cause: 'mirror-only' } } as const;
+const noMirror = { ...check('no-evidence'), evidence: { kind: 'none', cause: 'no-mirror' } } as const;
+
 describe('evidenceGap', () => {
   it.each<[string, GapInput, string | null]>([
     ['flows with traffic on both versions', input({}, both), null],
@@ -85,6 +89,22 @@ describe('evidenceGap', () => {
       input({ weightBp: 10_000, checks: [noBaseline] }, { v2: { ok: 1 } }),
       null,
     ],
+    [
+      'flows at a step that mirrors while both versions are compared, whatever traffic there is',
+      input({ mirroring: true, weightBp: 0, checks: [outOfPlace] }, compared),
+      null,
+    ],
+    [
+      'has nothing mirrored while the canary is not compared',
+      input({ mirroring: true, weightBp: 0 }, { v1: { ok: 10, mirrored: [5, 0] } }),
+      'not-mirrored',
+    ],
+    [
+      'has nothing mirrored while the baseline is not compared with itself',
+      input({ mirroring: true, weightBp: 0 }, { v1: { ok: 10 }, v2: { mirrored: [5, 0] } }),
+      'not-mirrored',
+    ],
+    ['ignores rules about mirrors elsewhere', input({ checks: [noMirror] }, both), null],
   ])('%s', (_title, given, cause) => {
     expect(evidenceGap(given)?.cause ?? null).toBe(cause);
   });

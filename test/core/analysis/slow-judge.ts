@@ -182,6 +182,7 @@ function countsOf(
         cluster: 1,
       };
     }
+    case 'differs':
     case 'promql':
       return nothing;
   }
@@ -228,6 +229,7 @@ function isBroken(rule: Rule, seconds: readonly Second[], spanMs: number): boole
       return middle(canary, condition.quantile) > condition.factor * middle(baseline, condition.quantile);
     case 'quantile-limit':
       return middle(canary, condition.quantile) > condition.limitMs * 1000;
+    case 'differs':
     case 'promql':
       return false;
   }
@@ -249,7 +251,7 @@ function breaksInPart(rule: Rule, seconds: readonly Second[]): boolean {
       return clear(bad, total, condition.factor * rateOf(recent.map((each) => each.baseline)));
     }
     if (condition.kind === 'rate-limit') return clear(bad, total, condition.limit);
-    if (condition.kind === 'promql') return false;
+    if (condition.kind === 'promql' || condition.kind === 'differs') return false;
     const limitUs =
       condition.kind === 'quantile-limit'
         ? condition.limitMs * 1000

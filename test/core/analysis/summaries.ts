@@ -17,6 +17,8 @@ export interface ArmSecond {
   readonly latencyMs?: number;
   /** Requests that a breaker refused. */
   readonly refused?: number;
+  /** Mirrored answers that were compared, and those that differ. */
+  readonly mirrored?: readonly [compared: number, differing: number];
 }
 
 export function traffic({ ok = 0, bad = 0, abandoned = 0, latencyMs = 10 }: ArmSecond): Traffic {
@@ -29,12 +31,13 @@ export function traffic({ ok = 0, bad = 0, abandoned = 0, latencyMs = 10 }: ArmS
 }
 
 function version(arm: ArmSecond): VersionSummary {
-  const { refused } = arm;
+  const { refused, mirrored } = arm;
   return {
     attempts: traffic(arm),
     responses: traffic(arm),
     forced: 0,
     ...(refused !== undefined && { refused }),
+    ...(mirrored && { mirrored: { compared: mirrored[0], differing: mirrored[1] } }),
   };
 }
 

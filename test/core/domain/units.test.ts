@@ -82,4 +82,27 @@ describe('withoutCanary', () => {
     expect(withoutCanary(split).weights).toEqual({ v1: 8000, v2: 0, v3: 2000 });
     expect(splitProblem(withoutCanary(split))).toBeUndefined();
   });
+
+  it('mirrors nothing any more, and leaves the canary without weight as it is', () => {
+    const split = {
+      ...initialSplit('orders', 'v1'),
+      revision: 1,
+      canary: 'v2',
+      weights: { v1: 10_000, v2: 0 },
+      mirror: { version: 'v2', shareBp: 500 },
+    };
+    expect(splitProblem(split)).toBeUndefined();
+    expect(withoutCanary(split)).not.toHaveProperty('mirror');
+  });
+});
+
+describe('splitProblem of a mirror', () => {
+  it.each([
+    [{ version: 'v1', shareBp: 500 }, 'v1 is mirrored to itself'],
+    [{ version: 'v2', shareBp: 0 }, 'got 0'],
+    [{ version: 'v2', shareBp: 10_001 }, 'got 10001'],
+    [{ version: 'v2', shareBp: 0.5 }, 'got 0.5'],
+  ])('%j: %s', (mirror, problem) => {
+    expect(splitProblem({ ...initialSplit('orders', 'v1'), revision: 1, mirror })).toContain(problem);
+  });
 });

@@ -1,7 +1,7 @@
 /** Runs of the real operator, recorded and decided again. */
 
 import { describe, expect, it } from 'vitest';
-import type { Plan } from '../../../src/core/domain/plan.ts';
+import type { Plan, Step } from '../../../src/core/domain/plan.ts';
 import { readFrame, readHead } from '../../../src/core/rollout/recording.ts';
 import { firstDifference, Replay } from '../../../src/core/rollout/replay.ts';
 import { type RecordedRun, type RunScript, recordRun } from '../../support/recorded-run.ts';
@@ -51,6 +51,28 @@ const SCRIPTS: readonly [string, RunScript, string][] = [
   ],
 ];
 
+const DIFFERS = { ...RULE, text: 'differs > 1%', condition: { kind: 'differs', limit: 0.01 } } as const;
+const [first, ...weights] = plan().steps;
+const mirroring: Plan = plan({
+  steps: [{ ...(first as Step), weightBp: 0, mirrorBp: 1_000, requests: 30 }, ...weights],
+  abort: [DIFFERS, RULE],
+});
+const same = { v1: { ok: 200, mirrored: [10, 1] }, v2: { mirrored: [10, 0] } } as const;
+const wrong = { v1: { ok: 200, mirrored: [10, 0] }, v2: { mirrored: [10, 9] } } as const;
+
+const MIRRORS: readonly [string, RunScript, string][] = [
+  [
+    'a healthy run that mirrors first',
+    { plan: mirroring, traffic: (second) => ({ ...healthy, ...(second < 20 && same) }) },
+    'promoted',
+  ],
+  [
+    'an abort in its mirror that several operators looked after',
+    { plan: mirroring, traffic: (second) => (second < 6 ? same : wrong), deaths: [4, 8] },
+    'aborted',
+  ],
+];
+
 function replayed({ lines }: RecordedRun, other: Plan | null = null): Replay {
   const replay = new Replay(readHead(lines[0] ?? ''), other);
   for (const line of lines.slice(1)) replay.add(readFrame(line));
@@ -58,7 +80,7 @@ function replayed({ lines }: RecordedRun, other: Plan | null = null): Replay {
 }
 
 describe('a recorded run', () => {
-  it.each(SCRIPTS)('%s is decided again exactly as it was', async (_what, script, phase) => {
+  it.each([...SCRIPTS, ...MIRRORS])('%s is decided again exactly as it was', async (_what, script, phase) => {
     const run = await recordRun(script);
     const replay = replayed(run);
     expect(run.state.phase).toBe(phase);
@@ -73,6 +95,14 @@ describe('a recorded run', () => {
     expect(lines).not.toEqual(run.lines);
     const replay = replayed({ ...run, lines });
     expect(firstDifference(replay.recorded, replay.decided)).not.toBeNull();
+  });
+
+  it('keeps what a mirror showed in rows of its own, which older recordings do not have', async () => {
+    const run = await recordRun(MIRRORS[1]?.[1] as RunScript);
+    expect(run.lines.some((line) => line.includes('"m":[['))).toBe(true);
+    const without = run.lines.map((line) => line.replace(/,"m":\[\[[\d,[\]]*\]\]/, ''));
+    const replay = replayed({ ...run, lines: without });
+    expect(replay.decided.map(({ transition }) => transition.type)).not.toContain('aborted');
   });
 
   it('shows what another plan would have done with the same traffic', async () => {

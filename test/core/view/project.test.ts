@@ -15,6 +15,7 @@ function sighting(changes: Partial<Sighting> = {}): Sighting {
     checks: [{ ...check('pass'), recent: [] }],
     gap: null,
     canaryRequests: 50,
+    compared: 0,
     totalRequests: 1000,
     closed: null,
     supersededBy: null,
@@ -131,5 +132,33 @@ describe('projectDeclared', () => {
   it('is ready and says how to start', () => {
     expect(projectDeclared(plan(), 0)).toMatchObject({ phase: 'ready', word: 'READY', run: 0, version: 0 });
     expect(projectDeclared(plan(), 0).sentence).toContain('`rollout start orders-v2`');
+  });
+});
+
+describe('project at a step that mirrors', () => {
+  const [first, ...rest] = plan().steps;
+  const steps = first ? [{ ...first, weightBp: 0, mirrorBp: 1_000, requests: 90 }, ...rest] : [];
+  const at: RolloutState = { ...HOLDING, step: 0 };
+
+  it('says what is mirrored and compared, and that nobody is served', () => {
+    const shown = view(at, { canaryRequests: 0, compared: 240 }, { steps });
+    expect(shown.mirror).toEqual({ shareBp: 1_000, compared: 240 });
+    expect(shown.weight).toMatchObject({ setBp: 0, servedBp: 0 });
+    expect(shown.steps.map(({ mirrorBp }) => mirrorBp)).toEqual([1_000, ...rest.map(() => undefined)]);
+    expect(shown.sentence).toMatch(/^On to 5% in /);
+    expect(view({ ...at, step: 1 }, {}, { steps }).mirror).toBeUndefined();
+  });
+
+  it('words every sentence for it', () => {
+    const over = { ...at, progress: { evidenceMs: 600_000, requests: 50 } };
+    expect(view(over, {}, { steps }).sentence).toBe(
+      'The hold is over; 40 more compared answers are needed before 5%.',
+    );
+    expect(view(at, { gateways: [] }, { steps }).sentence).toBe(
+      'Waiting for a gateway to mirror 10%; none is heard of.',
+    );
+    const paused = { ...UNDER_TEST, step: 0, phase: 'paused', resumeTo: 'holding', reason: 'lunch' } as const;
+    expect(view(paused, {}, { steps }).sentence).toMatch(/^Paused mirroring 10%: lunch\./);
+    expect(projectDeclared(plan({ steps }), 0).sentence).toContain('mirrors 10% to v2');
   });
 });
