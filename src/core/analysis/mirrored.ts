@@ -12,7 +12,7 @@ import type { Evidence, Rule } from '../domain/rule.ts';
 import type { MirroredCounts, VersionSummary } from '../domain/telemetry.ts';
 import { none } from './breach.ts';
 import type { SecondCounts } from './e-value.ts';
-import { type ArmSecond, type MirroredSecond, QUIET_ARM, type Second } from './second.ts';
+import { type ArmSecond, type MirroredSecond, QUIET_ARM, type Second, type TimedArms } from './second.ts';
 
 /**
  * Share of a rollout's mirrored requests that the baseline is asked again, 0–1. A half sees a difference with about as
@@ -51,7 +51,7 @@ export function tossed({ canary, baseline }: MirroredSecond): SecondCounts {
 }
 
 /** The second as windows take it: answers for requests, differences for failures. */
-export function asTraffic({ startMs, mirrored }: Second): Second {
+export function asTraffic({ startMs, mirrored }: Pick<Second, 'startMs' | 'mirrored'>): TimedArms {
   if (mirrored === undefined) return { startMs, canary: QUIET_ARM, baseline: QUIET_ARM };
   return { startMs, canary: asArm(mirrored.canary), baseline: asArm(mirrored.baseline) };
 }

@@ -5,8 +5,9 @@
  */
 
 import type { Rule } from '../domain/rule.ts';
+import { asTraffic } from './mirrored.ts';
 import { betsOnCounters } from './rule-bets.ts';
-import type { TimedArms } from './second.ts';
+import type { Second, TimedArms } from './second.ts';
 import { SlidingWindow } from './sliding-window.ts';
 
 /** The cut of a comparison of quantiles comes from this much of the baseline's past … */
@@ -23,9 +24,13 @@ export interface Cut {
 }
 
 export class RuleWindows {
-  /** By rule; rules with the same span share one. Rules on counters have their own, as theirs are other counts. */
+  /**
+   * By rule; rules with the same span share one. Rules on counters and on mirrored answers have their own, as theirs
+   * are other counts.
+   */
   readonly #byRule: readonly SlidingWindow[];
   readonly #distinct: ReadonlySet<SlidingWindow>;
+  readonly #ofMirrors: readonly SlidingWindow[];
   readonly #past: SlidingWindow;
 
   constructor(rules: readonly Rule[]) {
@@ -35,15 +40,21 @@ export class RuleWindows {
       bySpan.set(spanMs, window);
       return window;
     };
-    this.#byRule = rules.map((rule) =>
-      betsOnCounters(rule) ? new SlidingWindow(rule.overMs, false) : spanning(rule.overMs),
-    );
+    const ofMirrors: SlidingWindow[] = [];
+    this.#byRule = rules.map((rule) => {
+      if (!betsOnCounters(rule) && rule.condition.kind !== 'differs') return spanning(rule.overMs);
+      const window = new SlidingWindow(rule.overMs, false);
+      if (rule.condition.kind === 'differs') ofMirrors.push(window);
+      return window;
+    });
+    this.#ofMirrors = ofMirrors;
     this.#past = spanning(CUT_WINDOW_MS);
     this.#distinct = new Set(bySpan.values());
   }
 
-  add(second: TimedArms): void {
+  add(second: TimedArms & Pick<Second, 'mirrored'>): void {
     for (const window of this.#distinct) window.add(second);
+    for (const window of this.#ofMirrors) window.add(asTraffic(second));
   }
 
   of(rule: number): SlidingWindow {

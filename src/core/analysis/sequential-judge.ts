@@ -21,7 +21,7 @@ import { addFailures, clusterSize, NO_FAILURES } from './failure-clusters.ts';
 import { InstanceWatch } from './instance-watch.ts';
 import type { Judge, JudgeInput, JudgeMemory, JudgeOutput, RuleMemory } from './judge.ts';
 import { betWhole } from './mirror-bets.ts';
-import { asTraffic, isOutOfPlace, outOfPlace } from './mirrored.ts';
+import { isOutOfPlace, outOfPlace } from './mirrored.ts';
 import {
   type BetContext,
   bets,
@@ -77,8 +77,6 @@ class SequentialJudge implements Judge {
   readonly #plan: Plan;
   readonly #budget: Budget;
   readonly #windows: RuleWindows;
-  /** Of mirrored answers. */
-  readonly #mirrors: RuleWindows;
   readonly #segments: SegmentWatch;
   readonly #instances: InstanceWatch;
   /** The split that was set at the last look. */
@@ -91,13 +89,12 @@ class SequentialJudge implements Judge {
     // One that an earlier version of Sluice has stored may lack what is new.
     this.memory = { ...emptyMemory(plan), ...memory };
     this.#windows = new RuleWindows(plan.abort);
-    this.#mirrors = new RuleWindows(plan.abort);
     this.#segments = new SegmentWatch(plan.abort, this.#budget.segmentShare);
     this.#instances = new InstanceWatch(plan.abort);
   }
 
   recall(second: Second): void {
-    this.#fill(second);
+    this.#windows.add(second);
     this.#segments.recall(second);
     this.#instances.recall(second);
   }
@@ -129,7 +126,7 @@ class SequentialJudge implements Judge {
       failures: addFailures(failures, second),
       split: this.#betSplit(second),
     };
-    this.#fill(second);
+    this.#windows.add(second);
   }
 
   count(interval: CounterInterval): void {
@@ -174,11 +171,6 @@ class SequentialJudge implements Judge {
     };
   }
 
-  #fill(second: Second): void {
-    this.#windows.add(second);
-    this.#mirrors.add(asTraffic(second));
-  }
-
   #rule(at: number): Rule {
     return this.#plan.abort[at] as Rule;
   }
@@ -210,7 +202,7 @@ class SequentialJudge implements Judge {
 
   #look(rule: Rule, at: number, input: Moment): RuleLook {
     const memory = this.memory.rules[at] as RuleMemory;
-    const window = (rule.condition.kind === 'differs' ? this.#mirrors : this.#windows).of(at);
+    const window = this.#windows.of(at);
     const sample = input.samples[at] ?? null;
     const evidence =
       outOfPlace(rule, input.mirroring === true) ??
