@@ -83,7 +83,7 @@ export function sampleRecord(version: number, change: Partial<RolloutRecord> = {
       split: NO_SPLIT,
       rules: [],
       segments: {},
-      instances: {},
+      instances: { accounts: {}, failing: [] },
       checkedAtMs: null,
     },
     message: null,

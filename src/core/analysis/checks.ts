@@ -38,7 +38,7 @@ export function checkOf(
       breachedSinceMs: look.breachedSinceMs,
       evidence: look.evidence,
       proof,
-      summary: look.summary + whereabouts(worst) + proofText(look),
+      summary: look.summary + whereabouts(worst, proof) + proofText(look),
     };
   }
   const ofSegment = proof && { ...proof, worse: worst.worse, share: segmentShare };
@@ -68,8 +68,10 @@ function worstOf(
   );
 }
 
-function whereabouts(worst: SegmentLook | null): string {
-  return worst === null ? '' : `, most clearly in ${worst.segment}`;
+/** Only where a segment says more than the whole: a large one says the same. */
+function whereabouts(worst: SegmentLook | null, proof: Proof | null): string {
+  if (worst === null || proof === null || proof.instance !== undefined) return '';
+  return worst.worse > proof.worse ? `, most clearly in ${worst.segment}` : '';
 }
 
 /** Only where a limit is broken: what the bets make of it. */

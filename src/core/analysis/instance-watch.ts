@@ -32,12 +32,28 @@ export interface InstanceRule {
   readonly apart: Wealth;
   /** Against the canary without it. */
   readonly without: WorseWealth;
-  /** When it was first and last failing, epoch milliseconds; null: never since the account began. */
-  readonly failed: { readonly sinceMs: number; readonly atMs: number } | null;
 }
 
-/** By instance and rule; null for rules that do not bet. JSON as it is. */
-export type InstanceMemory = Readonly<Record<string, readonly (InstanceRule | null)[]>>;
+/** By instance and rule; null for rules that do not bet. */
+type Accounts = Readonly<Record<string, readonly (InstanceRule | null)[]>>;
+
+/** The instance that stands out most in a rule was failing; times are epoch milliseconds. */
+interface Failing {
+  readonly instance: string;
+  readonly sinceMs: number;
+  readonly atMs: number;
+}
+
+/** JSON as it is. */
+export interface InstanceMemory {
+  readonly accounts: Accounts;
+  /** By rule; null: nobody has, since the accounts began. */
+  readonly failing: readonly (Failing | null)[];
+}
+
+export function noInstances(rules: readonly Rule[]): InstanceMemory {
+  return { accounts: {}, failing: rules.map(() => null) };
+}
 
 /** The canary without the instance in which its failures gather. */
 export interface Suspicion {
@@ -77,43 +93,38 @@ export class InstanceWatch {
     if (instances === undefined) return { memory: before, acquitted: new Map() };
     this.recall(second);
     const all = Object.values(instances).reduce(addArms);
-    const memory: Record<string, readonly (InstanceRule | null)[]> = {};
-    for (const [instance, rules] of Object.entries(this.#withNew(before, instances, wealth))) {
+    const accounts: Record<string, readonly (InstanceRule | null)[]> = {};
+    for (const [instance, rules] of Object.entries(this.#withNew(before.accounts, instances, wealth))) {
       const own = instances[instance];
       const rest = own === undefined ? all : subtract(all, own);
-      memory[instance] = rules.map((of, at) => {
+      accounts[instance] = rules.map((of, at) => {
         const [rule, context] = [this.#rules[at], contexts[at]];
         if (of === null || rule === undefined || context === undefined) return null;
         const elapsed = wealth[at]?.worse.seconds ?? 0;
         const apart = betApart(rule, of.apart, { own, rest, elapsed }, context);
         const without = betWhenTelling(rule, of.without, { canary: rest, baseline }, elapsed, context);
-        if (apart === of.apart && without === of.without && of.failed === null) return of;
-        const failing = total(apart) >= SUSPECTED && this.#isFailing(rule, instance, context.cutBin);
-        const failed = failing ? { sinceMs: of.failed?.sinceMs ?? startMs, atMs: startMs } : of.failed;
-        return { apart, without, failed };
+        return apart === of.apart && without === of.without ? of : { apart, without };
       });
     }
-    return this.#acquit(memory, startMs);
+    const failing = this.#rules.map((rule, at): Failing | null => {
+      const last = before.failing[at] ?? null;
+      const instance = standsOut(accounts, at)?.instance;
+      if (instance === undefined || !this.#isFailing(rule, instance, contexts[at]?.cutBin ?? null))
+        return last;
+      return { instance, sinceMs: last?.sinceMs ?? startMs, atMs: startMs };
+    });
+    return this.#acquit({ accounts, failing }, startMs);
   }
 
   /** The instance that stands out most; null when none does, or when there is no other. */
-  suspect(memory: InstanceMemory, rule: number): Suspicion | null {
-    const entries = Object.entries(memory);
-    if (entries.length < 2) return null;
-    let most: { instance: string; of: InstanceRule; apart: number } | null = null;
-    for (const [instance, rules] of entries) {
-      const of = rules[rule];
-      if (of == null) continue;
-      const apart = total(of.apart);
-      if (apart >= SUSPECTED && apart > (most?.apart ?? 0)) most = { instance, of, apart };
-    }
+  suspect({ accounts }: InstanceMemory, rule: number): Suspicion | null {
+    const most = standsOut(accounts, rule);
     return most && { instance: most.instance, without: worseBy(most.of.without) };
   }
 
   /** Whether an instance has begun to fail since then, and nobody knows yet whether it will be well again. */
-  troubles(memory: InstanceMemory, rule: number, sinceMs: number): boolean {
-    const entries = Object.values(memory);
-    return entries.length > 1 && entries.some((rules) => (rules[rule]?.failed?.sinceMs ?? 0) > sinceMs);
+  troubles({ failing }: InstanceMemory, rule: number, sinceMs: number): boolean {
+    return (failing[rule]?.sinceMs ?? 0) > sinceMs;
   }
 
   /** The rule's window, of the canary without an instance. */
@@ -131,10 +142,10 @@ export class InstanceWatch {
 
   /** An instance that appears late starts from the evidence against all that were there before it. */
   #withNew(
-    before: InstanceMemory,
+    before: Accounts,
     instances: Readonly<Record<string, ArmSecond>>,
     wealth: readonly (WorseWealth | null)[],
-  ): InstanceMemory {
+  ): Accounts {
     const fresh = Object.keys(instances).filter((name) => !Object.hasOwn(before, name));
     if (fresh.length === 0) return before;
     const first = Object.keys(before).length === 0;
@@ -145,7 +156,7 @@ export class InstanceWatch {
         if (!bets(rule) || known == null) return null;
         const { seconds } = known.worse;
         const without = first ? idleWorse(rule, seconds) : known;
-        return { apart: idleUntil(emptyWealth(), seconds), without, failed: null };
+        return { apart: idleUntil(emptyWealth(), seconds), without };
       }),
     ]);
     const entries = [
@@ -177,21 +188,39 @@ export class InstanceWatch {
    * Of an instance that has failed and is well again only the others' evidence is kept, and the accounts of all
    * instances begin anew: giving evidence up is always allowed.
    */
-  #acquit(memory: InstanceMemory, startMs: number): InstanceStep {
+  #acquit({ accounts, failing }: InstanceMemory, startMs: number): InstanceStep {
     const acquitted = new Map<number, WorseWealth>();
-    for (const rules of Object.values(memory)) {
-      for (const [at, of] of rules.entries()) {
-        if (of?.failed == null || startMs - of.failed.atMs < RECOVERED_MS) continue;
-        acquitted.set(at, of.without);
-      }
+    for (const [at, last] of failing.entries()) {
+      if (last === null || startMs - last.atMs < RECOVERED_MS) continue;
+      const of = accounts[last.instance]?.[at];
+      if (of != null) acquitted.set(at, of.without);
     }
-    if (acquitted.size === 0) return { memory, acquitted };
-    const renewed = Object.entries(memory).map(([instance, rules]) => [
+    if (acquitted.size === 0) return { memory: { accounts, failing }, acquitted };
+    const renewed = Object.entries(accounts).map(([instance, rules]) => [
       instance,
       rules.map((of, at) => (of !== null && acquitted.has(at) ? renew(this.#rules[at] as Rule, of) : of)),
     ]);
-    return { memory: Object.fromEntries(renewed), acquitted };
+    const still = failing.map((last, at) => (acquitted.has(at) ? null : last));
+    return { memory: { accounts: Object.fromEntries(renewed), failing: still }, acquitted };
   }
+}
+
+/** The instance that is worse than the others with most evidence, and enough; null without one, or without others. */
+function standsOut(
+  accounts: Accounts,
+  rule: number,
+): { readonly instance: string; readonly of: InstanceRule } | null {
+  const entries = Object.entries(accounts);
+  if (entries.length < 2) return null;
+  let most: { instance: string; of: InstanceRule } | null = null;
+  let apart = SUSPECTED;
+  for (const [instance, rules] of entries) {
+    const of = rules[rule];
+    if (of == null || total(of.apart) < apart) continue;
+    apart = total(of.apart);
+    most = { instance, of };
+  }
+  return most;
 }
 
 interface Apart {
@@ -218,7 +247,6 @@ function renew(rule: Rule, { apart }: InstanceRule): InstanceRule {
   return {
     apart: idleUntil(emptyWealth(), seconds),
     without: idleWorse(rule, seconds),
-    failed: null,
   };
 }
 

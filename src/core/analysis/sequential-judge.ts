@@ -18,7 +18,7 @@ import { betInterval, isCounted, secondOf } from './counter-bets.ts';
 import type { CounterInterval } from './counter-interval.ts';
 import { total } from './e-value.ts';
 import { addFailures, clusterSize, NO_FAILURES } from './failure-clusters.ts';
-import { InstanceWatch } from './instance-watch.ts';
+import { InstanceWatch, noInstances } from './instance-watch.ts';
 import type { Judge, JudgeInput, JudgeMemory, JudgeOutput, RuleMemory } from './judge.ts';
 import { betWhole } from './mirror-bets.ts';
 import { isOutOfPlace, outOfPlace } from './mirrored.ts';
@@ -59,7 +59,7 @@ export function emptyMemory(plan: Plan): JudgeMemory {
       cut: null,
     })),
     segments: {},
-    instances: {},
+    instances: noInstances(plan.abort),
     checkedAtMs: null,
   };
 }

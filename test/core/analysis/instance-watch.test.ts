@@ -102,6 +102,16 @@ describe('one bad instance among several', () => {
     expect(aborted).toBeLessThanOrEqual(1);
   });
 
+  it('leaves nothing behind once it has been well for a while, also where all instances fail now and then', () => {
+    const noisy: Rates = (pod, second) => (pod === SICK && second >= 100 && second < 110 ? 1 : 0.02);
+    for (let seed = 1; seed <= 5; seed += 1) {
+      const seen = looks(noisy, 260, PODS, seed);
+      const [during, after] = [seen[112], seen.at(-1)];
+      expect([during?.check.proof?.instance, after?.second]).toEqual([SICK, 260]);
+      expect(after?.check.proof?.worse).toBeLessThan(20);
+    }
+  });
+
   it('that goes on failing is the version’s fault after two minutes, and named', () => {
     const seen = looks((pod, second) => (pod === SICK && second >= 100 ? 0.5 : 0.005), 400);
     const abort = abortOf(seen);
