@@ -95,6 +95,13 @@ describe('slackMessage', () => {
     ]);
   });
 
+  it('says what is mirrored where nobody is served', () => {
+    const mirroring = { ...STARTED, weightBeforeBp: 0, weightAfterBp: 0, mirrorBp: 1_000 };
+    expect(headerOf(mirroring)).toBe('▶ orders-v2 started mirroring 10%');
+    expect(headerOf({ ...mirroring, type: 'paused' })).toBe('‖ orders-v2 paused mirroring 10%');
+    expect(JSON.stringify(slackMessage(mirroring))).toContain('*Canary weight*\\nmirroring 10%');
+  });
+
   it('escapes what people and queries wrote, so that nobody can mention a channel or forge a link', () => {
     const evil = '<!channel> & <https://evil.example|click>';
     const message = slackMessage({
