@@ -12,6 +12,7 @@ import type { LoadResult } from './diagnostic.ts';
 import { suggestion } from './edit-distance.ts';
 import type { ConfigFile } from './findings.ts';
 import type { GatewayConfig } from './gateway-model.ts';
+import { checkRamp, readAuto } from './rollout-auto.ts';
 import { readRules } from './rollout-rules.ts';
 import { readSchedule } from './rollout-schedule.ts';
 import { type RolloutYaml, rolloutSchema } from './rollout-schema.ts';
@@ -56,7 +57,7 @@ function buildPlan(
 ): Plan {
   checkFileName(source, yaml);
   checkVersions(source, yaml, gateway);
-  checkSteps(source, yaml.steps);
+  if (yaml.steps !== 'auto') checkSteps(source, yaml.steps);
   checkNotifiers(source, yaml.notify, operator);
   const abort = readRules(source, yaml, operator && Boolean(operator.prometheus));
   checkMirrors(source, yaml, abort);
@@ -69,12 +70,14 @@ function buildPlan(
       hint,
     );
   }
+  const auto = readAuto(source, yaml, abort);
   const plan: Plan = {
     rollout: yaml.rollout,
     service: yaml.service,
     baseline: yaml.baseline,
     canary: yaml.canary,
-    steps: buildSteps(source, yaml, abort),
+    steps: buildSteps(source, yaml, abort, auto),
+    ...(auto && { auto }),
     abort,
     advance: readAdvance(yaml),
     falseAbort: readFalseAbort(source, yaml),
@@ -89,7 +92,9 @@ function buildPlan(
     matches: readOverrides(source, yaml, gateway),
     ...(yaml.traffic && { traffic: yaml.traffic }),
   };
-  if (!source.findings.hasErrors()) checkSight(source, yaml, plan);
+  if (source.findings.hasErrors()) return plan;
+  if (auto) checkRamp(source, plan, auto);
+  else checkSight(source, yaml, plan);
   return plan;
 }
 

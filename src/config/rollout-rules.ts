@@ -8,7 +8,7 @@ import { bets } from '../core/analysis/rule-bets.ts';
 import { formatDuration } from '../core/domain/duration.ts';
 import type { Condition, Rule } from '../core/domain/rule.ts';
 import { FULL_BP } from '../core/domain/weight.ts';
-import type { RolloutYaml } from './rollout-schema.ts';
+import { listedSteps, type RolloutYaml, type StepYaml } from './rollout-schema.ts';
 import { parseRuleExpression } from './rule-expression.ts';
 import type { YamlSource } from './yaml-source.ts';
 
@@ -53,7 +53,7 @@ export function readRules(
     const fewest = bets(judged) ? least(parsed.condition) : DEFAULT_MIN_REQUESTS;
     const built: Rule = { ...judged, minRequests: rule.requests ?? fewest };
     checkSource(source, index, rule, built, hasPrometheus);
-    checkWindows(source, index, rule, built, yaml.steps);
+    checkWindows(source, index, rule, built, listedSteps(yaml));
     rules.push(built);
   }
   checkRepeated(source, rules, yaml.abort);
@@ -62,7 +62,7 @@ export function readRules(
 }
 
 /** The longest time at a step, milliseconds. */
-export function maxHold({ hold = 0 }: RolloutYaml['steps'][number]): number {
+export function maxHold({ hold = 0 }: StepYaml): number {
   return typeof hold === 'number' ? hold : hold.max;
 }
 
@@ -135,7 +135,7 @@ function checkWindows(
   index: number,
   yaml: RuleYaml,
   rule: Rule,
-  steps: RolloutYaml['steps'],
+  steps: readonly StepYaml[],
 ): void {
   const { kind } = rule.condition;
   const judged = steps.filter(
@@ -168,7 +168,7 @@ function checkWindows(
 
 /** At 100 % nothing is left to compare with: a hold there only watches by rules that need no baseline. */
 function checkLastHold(source: YamlSource, rules: readonly Rule[], yaml: RolloutYaml): void {
-  const last = yaml.steps.findIndex((step) => step.weight === FULL_BP && maxHold(step) > 0);
+  const last = listedSteps(yaml).findIndex((step) => step.weight === FULL_BP && maxHold(step) > 0);
   const compares = ({ condition: { kind } }: Rule): boolean =>
     kind === 'rate-ratio' || kind === 'quantile-ratio' || kind === 'differs';
   if (last < 0 || rules.length === 0 || !rules.every(compares)) return;

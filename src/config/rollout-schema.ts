@@ -6,6 +6,7 @@
 
 import * as z from 'zod';
 import { duration, headerName, httpUrl, name, percentBp } from './primitives.ts';
+import { autoSchema } from './rollout-auto.ts';
 import { statedTraffic } from './rollout-traffic.ts';
 
 const SECOND = 1000;
@@ -102,7 +103,10 @@ export const rolloutSchema = z.strictObject({
         }),
     })
     .optional(),
-  steps: z.array(step).min(1).max(100),
+  steps: z
+    .union([z.literal('auto'), z.array(step).min(1).max(100)], { error: 'expected a list of steps, or auto' })
+    .meta({ description: 'auto: weights and holds are decided while the rollout runs, within `auto`.' }),
+  auto: autoSchema.optional().meta({ description: 'What steps: auto decides within.' }),
   abort: z.array(rule).max(50).default([]),
   advance: z
     .strictObject({
@@ -155,3 +159,9 @@ export const rolloutSchema = z.strictObject({
 });
 
 export type RolloutYaml = z.output<typeof rolloutSchema>;
+export type StepYaml = z.output<typeof step>;
+
+/** None with `steps: auto`. */
+export function listedSteps({ steps }: RolloutYaml): readonly StepYaml[] {
+  return steps === 'auto' ? [] : steps;
+}

@@ -4,15 +4,14 @@
  * @module
  */
 
+import { longestRamp } from '../core/analysis/ramp.ts';
 import { formatDuration } from '../core/domain/duration.ts';
-import type { Gate, Step } from '../core/domain/plan.ts';
+import type { AutoBounds, Gate, Step } from '../core/domain/plan.ts';
 import type { Rule } from '../core/domain/rule.ts';
 import { FULL_BP, formatBp } from '../core/domain/weight.ts';
 import { maxHold } from './rollout-rules.ts';
-import type { RolloutYaml } from './rollout-schema.ts';
+import { listedSteps, type RolloutYaml, type StepYaml } from './rollout-schema.ts';
 import type { YamlSource } from './yaml-source.ts';
-
-type StepYaml = RolloutYaml['steps'][number];
 
 /** A proof may shorten a hold to this part of it, unless the step says otherwise. */
 const MIN_HOLD_PART = 5;
@@ -21,7 +20,7 @@ const STEP_REQUESTS = 50;
 const DEFAULT_GATE_INTERVAL_MS = 10_000;
 const DEFAULT_GATE_TIMEOUT_MS = 10_000;
 
-export function checkSteps(source: YamlSource, steps: RolloutYaml['steps']): void {
+export function checkSteps(source: YamlSource, steps: readonly StepYaml[]): void {
   checkKinds(source, steps);
   checkAscent(source, steps, 'mirror');
   const before = checkAscent(source, steps, 'weight');
@@ -37,7 +36,7 @@ export function checkSteps(source: YamlSource, steps: RolloutYaml['steps']): voi
 }
 
 /** A step either sends the canary users, or asks it beside the baseline before it has any. */
-function checkKinds(source: YamlSource, steps: RolloutYaml['steps']): void {
+function checkKinds(source: YamlSource, steps: readonly StepYaml[]): void {
   const firstWeight = steps.findIndex(({ weight }) => weight !== undefined);
   for (const [index, { weight, mirror }] of steps.entries()) {
     const path = ['steps', index];
@@ -62,7 +61,7 @@ function checkKinds(source: YamlSource, steps: RolloutYaml['steps']): void {
 }
 
 /** Returns the highest share. */
-function checkAscent(source: YamlSource, steps: RolloutYaml['steps'], key: 'weight' | 'mirror'): number {
+function checkAscent(source: YamlSource, steps: readonly StepYaml[], key: 'weight' | 'mirror'): number {
   let before = 0;
   let holder = '';
   for (const [index, step] of steps.entries()) {
@@ -79,9 +78,15 @@ function checkAscent(source: YamlSource, steps: RolloutYaml['steps'], key: 'weig
   return before;
 }
 
-export function buildSteps(source: YamlSource, yaml: RolloutYaml, rules: readonly Rule[]): readonly Step[] {
+export function buildSteps(
+  source: YamlSource,
+  yaml: RolloutYaml,
+  rules: readonly Rule[],
+  auto: AutoBounds | undefined,
+): readonly Step[] {
+  if (auto) return longestRamp(auto).map((weightBp) => autoStep(auto, weightBp, neededBy(rules, false)));
   const proven = yaml.advance?.when === 'proven';
-  return yaml.steps.map((step, index) => {
+  return listedSteps(yaml).map((step, index) => {
     const { hold } = step;
     const holdMs = maxHold(step);
     if (typeof hold === 'object') checkHold(source, index, hold, proven);
@@ -95,6 +100,12 @@ export function buildSteps(source: YamlSource, yaml: RolloutYaml, rules: readonl
       gate: buildGate(step.gate),
     };
   });
+}
+
+/** Of the longest ramp that the bounds allow, with its shortest holds. */
+function autoStep({ minHoldMs }: AutoBounds, weightBp: number, needed: number): Step {
+  const holdMs = weightBp === FULL_BP ? 0 : minHoldMs;
+  return { weightBp, holdMs, minHoldMs: holdMs, requests: weightBp === FULL_BP ? 0 : needed, gate: null };
 }
 
 function neededBy(rules: readonly Rule[], mirrors: boolean): number {
@@ -138,7 +149,7 @@ function buildGate(gate: StepYaml['gate']): Gate | null {
 /** A mirror that nothing judges, and a rule about mirrors without one. */
 export function checkMirrors(source: YamlSource, yaml: RolloutYaml, rules: readonly Rule[]): void {
   const judging = rules.findIndex(({ condition }) => condition.kind === 'differs');
-  const mirroring = yaml.steps.findIndex(({ mirror }) => mirror !== undefined);
+  const mirroring = listedSteps(yaml).findIndex(({ mirror }) => mirror !== undefined);
   if (mirroring >= 0 && judging < 0 && rules.length === yaml.abort.length) {
     source.findings.warning(
       source.keyRange(['steps', mirroring, 'mirror']),

@@ -17,7 +17,7 @@ import type { Plan, Step } from '../core/domain/plan.ts';
 import type { Rule } from '../core/domain/rule.ts';
 import type { ServiceTraffic } from '../core/domain/service-traffic.ts';
 import { FULL_BP, formatBp } from '../core/domain/weight.ts';
-import type { RolloutYaml } from './rollout-schema.ts';
+import { listedSteps, type RolloutYaml } from './rollout-schema.ts';
 import type { YamlSource } from './yaml-source.ts';
 
 /** Gateways report a second about one second after its end. */
@@ -38,7 +38,7 @@ export function checkSight(source: YamlSource, yaml: RolloutYaml, plan: Plan): v
 function checkHold(source: YamlSource, yaml: RolloutYaml, plan: Plan, step: Step, index: number): void {
   const { holdMs, requests, gate } = step;
   if (holdMs === 0) {
-    if (gate !== null || yaml.steps[index]?.requests !== undefined) return;
+    if (gate !== null || listedSteps(yaml)[index]?.requests !== undefined) return;
     source.findings.warning(
       source.valueRange(['steps', index, step.mirrorBp === undefined ? 'weight' : 'mirror']),
       `without a hold this step ends with its first ${requests} canary ${counted(step)}, before any rule could act`,
@@ -84,7 +84,7 @@ function checkStepRequests(
   traffic: ServiceTraffic,
   step: StepForecast,
 ): void {
-  const asked = yaml.steps[step.step]?.requests;
+  const asked = listedSteps(yaml)[step.step]?.requests;
   if (asked === undefined || step.holdMs === 0 || asked <= step.requests) return;
   const perSecond = perSecondAt(step, traffic);
   source.findings.warning(

@@ -18,7 +18,7 @@ import { measureTraffic } from './measured-traffic.ts';
 import type { OperatorContext } from './operator-context.ts';
 import { openSession, recordFrame, type Session, viewOf } from './session.ts';
 import { latestByService, type SessionTable } from './session-table.ts';
-import { planOf, startRun } from './start-run.ts';
+import { planOf, startRun, viewBeforeStart } from './start-run.ts';
 import { publish } from './tick.ts';
 
 export function createControl(context: OperatorContext, sessions: SessionTable): Control {
@@ -102,7 +102,7 @@ async function act(
   if (action.kind === 'start' || action.kind === 'retry') {
     if (record) checkExpected(record, request);
     const plan = await planOf(context, request, record);
-    if (action.kind === 'start' && action.dryRun) return projectDeclared(plan, context.clock.nowMs());
+    if (action.kind === 'start' && action.dryRun) return viewBeforeStart(context, plan);
     return start(context, sessions, request, plan);
   }
   if (!record) {

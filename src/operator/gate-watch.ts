@@ -4,7 +4,7 @@
  * @module
  */
 
-import { isActive, type RolloutRecord } from '../core/rollout/state.ts';
+import { canaryWeightBp, isActive, type RolloutRecord, stepsOf } from '../core/rollout/state.ts';
 import type { GateAnswer, GateCaller, WebhookGate } from '../ports/gate-caller.ts';
 import type { Logger } from '../telemetry/logger.ts';
 
@@ -24,7 +24,7 @@ export function createGateWatch(caller: GateCaller, logger: Logger): GateWatch {
   const ask = async (gate: WebhookGate, record: RolloutRecord, key: string): Promise<void> => {
     asking = true;
     const { rollout, service, run, plan, state } = record;
-    const weightBp = plan.steps[state.step]?.weightBp ?? 0;
+    const weightBp = canaryWeightBp(plan, state);
     const subject = {
       rollout,
       service,
@@ -46,7 +46,7 @@ export function createGateWatch(caller: GateCaller, logger: Logger): GateWatch {
 
   return {
     poke(record, nowMs) {
-      const gate = record.plan.steps[record.state.step]?.gate;
+      const gate = stepsOf(record.plan, record.state)[record.state.step]?.gate;
       if (!isActive(record.state) || record.state.phase !== 'awaiting-gate' || gate?.kind !== 'webhook') {
         // An answer is good for this wait only: after a pause the gate is asked afresh.
         waitingFor = '';

@@ -8,10 +8,13 @@ import { SluiceError } from '../core/domain/errors.ts';
 import type { Plan } from '../core/domain/plan.ts';
 import type { Actor, RolloutEvent } from '../core/domain/rollout-event.ts';
 import { FULL_BP, formatBp } from '../core/domain/weight.ts';
-import { isActive, type RolloutRecord } from '../core/rollout/state.ts';
+import { isActive, type RolloutRecord, type RolloutState } from '../core/rollout/state.ts';
 import { begin } from '../core/rollout/transitions.ts';
-import type { ActRequest } from '../ports/control.ts';
+import { projectDeclared } from '../core/view/project.ts';
+import type { RolloutView } from '../core/view/rollout-view.ts';
+import type { ActRequest, MeasuredTraffic } from '../ports/control.ts';
 import { commitRecord } from './commit.ts';
+import { measureTraffic } from './measured-traffic.ts';
 import type { OperatorContext } from './operator-context.ts';
 
 /** The plan that a start or retry means. Throws ROLLOUT_UNKNOWN, RUN_UNKNOWN, CONFIG_INVALID or WRONG_PHASE. */
@@ -47,7 +50,7 @@ export async function planOf(
   return declared ? context.catalog.plan(rollout) : record.plan;
 }
 
-/** Commits the `started` event and the first record of a new run. Throws ALREADY_RUNNING or BASELINE_MISMATCH. */
+/** Commits the `started` event and the first record of a new run. Throws ALREADY_RUNNING, BASELINE_MISMATCH or OVER_BUDGET. */
 export async function startRun(
   context: OperatorContext,
   plan: Plan,
@@ -67,7 +70,9 @@ export async function startRun(
   await assertBaselineServes(context, plan);
   const previous = records.find((record) => record.rollout === plan.rollout);
   const nowMs = context.clock.nowMs();
-  const { state, transition } = begin(plan, actor, message, nowMs);
+  const measured = await measuredBefore(context, plan);
+  const { state, transition } = begin(plan, actor, message, nowMs, measured);
+  assertAffordable(plan, state);
   const base: RolloutRecord = {
     rollout: plan.rollout,
     service: plan.service,
@@ -83,6 +88,27 @@ export async function startRun(
     lastHash: previous?.lastHash ?? '',
   };
   return commitRecord(context, epoch, base, [transition], nowMs);
+}
+
+/** What a start would show: with `steps: auto`, the ramp at the traffic there is. */
+export async function viewBeforeStart(context: OperatorContext, plan: Plan): Promise<RolloutView> {
+  const traffic = (await measuredBefore(context, plan)) ?? plan.traffic;
+  return projectDeclared({ ...plan, ...(traffic && { traffic }) }, context.clock.nowMs());
+}
+
+async function measuredBefore(context: OperatorContext, plan: Plan): Promise<MeasuredTraffic | null> {
+  if (!plan.auto) return null;
+  const { service, baseline } = plan;
+  return measureTraffic(context.backend.telemetry, service, baseline, context.clock.nowMs());
+}
+
+/** Of `steps: auto`: a first weight that is too dear is refused; one that is only slow may begin and wait. */
+function assertAffordable(plan: Plan, { ramp }: RolloutState): void {
+  if (!plan.auto || ramp?.latest?.ramp.obstacle?.kind !== 'budget') return;
+  throw new SluiceError('OVER_BUDGET', {
+    detail: ramp.obstacle ?? '',
+    hint: 'Begin with less (auto.from), or allow more (auto.budget).',
+  });
 }
 
 /** A rollout takes traffic from its baseline: the baseline must have all of it. */

@@ -6,6 +6,7 @@
 
 import { evidenceGap, isStale } from '../core/analysis/evidence-gap.ts';
 import { recentBuckets, sumArm, sumCompared } from '../core/analysis/evidence-window.ts';
+import { tallyOf } from '../core/analysis/traffic-meter.ts';
 import { SluiceError } from '../core/domain/errors.ts';
 import { decide } from '../core/rollout/decide.ts';
 import { desiredSplit } from '../core/rollout/desired-split.ts';
@@ -48,7 +49,7 @@ async function judgeAndDecide(
   nowMs: number,
 ): Promise<boolean> {
   const { plan, state } = session.record;
-  const step = stepAt(plan, state.step);
+  const step = stepAt(plan, state, state.step);
   const mirroring = step.mirrorBp !== undefined;
   session.sampler.poke(nowMs);
   session.counters.poke(nowMs, state.sinceMs);
@@ -95,7 +96,8 @@ async function judgeAndDecide(
     gate: session.gate.poke(session.record, nowMs),
     mayAdvance: closed === null,
   };
-  const observation = { ...observed, checks: judged.checks, proven: judged.proven };
+  const { checks, proven } = judged;
+  const observation = { ...observed, checks, proven, tally: tallyOf(collected.seconds) };
   const decision = decide(plan, state, { kind: 'tick', observation }, nowMs);
   if (!decision.ok) throw new SluiceError(decision.code, { detail: decision.detail });
   const next = { state: decision.state, memory: session.judge.memory };

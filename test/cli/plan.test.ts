@@ -88,6 +88,40 @@ describe('plan', () => {
     expect(json.steps[0].sights[0]).toMatchObject({ rule: 0, size: 2 });
   });
 
+  it('proposes a ramp for a budget, to paste', async () => {
+    const run = await plan('--rps', '200', '--errors', '0.5%', '--budget', '50 failed requests');
+    expect(run.stdout).toMatch(
+      /\n# at most 50 failed requests, in [\dhms]+: a release that fails [\d.]+% of/,
+    );
+    expect(run.stdout).toMatch(
+      /\nsteps:\n( {2}- \{ weight: [\d.]+%, hold: [\dhms]+ \}\n)+ {2}- \{ weight: 100% \}\n/,
+    );
+    const none = await plan('--rps', '20000', '--errors', '0.5%', '--budget', '5');
+    expect(none.stdout).toContain('No ramp keeps a bad release to 5 failed requests');
+  });
+
+  it('shows the ramp that steps: auto would run, with its bounds and what it costs at worst', async () => {
+    const auto = ROLLOUT.replace(/steps: .*\n/, 'steps: auto\nauto: { budget: 60 failed requests }\n');
+    writeFileSync(join(dir, 'rollouts/orders-v2.yaml'), auto);
+    const run = await plan('--rps', '200', '--errors', '0.5%');
+    expect(run.stdout).toMatch(/1 +1% +1m +5xx > 2x/);
+    expect(run.stdout).toMatch(/A healthy release takes [\dms]+, at best [\dms]+, at worst 6h\.\n/);
+    expect(run.stdout).toContain(
+      'steps: auto, from 1%, at most 3x at once, each held for 1m to 30m, within 6h; 2.5x the errors may cost 60 failed requests.',
+    );
+    expect(run.stdout).toMatch(
+      /With this ramp a release that fails [\d.]+% of its requests is expected to fail \d+ before/,
+    );
+    expect(run.stdout).not.toContain('blind');
+    const dear = await plan('--rps', '20000', '--errors', '0.5%');
+    expect(dear.stdout).toMatch(
+      /It does not keep its bounds: at 1% of 20000 requests\/s .* more than the budget of 60\./,
+    );
+    const json = JSON.parse((await plan('--rps', '200', '--errors', '0.5%', '--json')).stdout);
+    expect(json.auto.steps[0]).toEqual({ weightBp: 100, holdMs: 60_000 });
+    expect(json.durationMs.best).toBeLessThanOrEqual(json.durationMs.likely);
+  });
+
   it('asks for the traffic when there is nobody to ask, or too little to measure', async () => {
     expect(await plan()).toMatchObject({
       code: 1,

@@ -38,6 +38,16 @@ steps: [{ weight: 20%, hold: 5m }, { weight: 100% }]
 abort: [{ when: 5xx > 1% }]
 `;
 
+const AUTO = `rollout: orders-v2
+service: orders
+baseline: v1
+canary: v2
+steps: auto
+auto: { budget: 50 failed requests, hold: { min: 1m, max: 30m } }
+abort:
+  - { when: 5xx > 2x, over: 5m }
+`;
+
 const SIGHTED = `rollout: orders-v2
 service: orders
 baseline: v1
@@ -89,6 +99,34 @@ describe('loadRolloutPlan', () => {
     expect(sound(SIGHTED).traffic).toEqual({ requestsPerSecond: 200, errorRate: 0.005 });
     expect(sound(SIGHTED.replace('200/s', '12000/min')).traffic?.requestsPerSecond).toBe(200);
     expect(sound(SIGHTED.replace('0.5%', '0%')).traffic?.errorRate).toBe(0);
+  });
+
+  it.each(readCases('auto'))('finds, of steps: auto, $title', (bad) => {
+    const text = edited(AUTO, bad);
+    expectFinding(load(text), text, bad);
+  });
+
+  it('compiles steps: auto with its bounds, and the longest ramp that they allow', () => {
+    const { auto, steps } = sound(AUTO);
+    expect(auto).toEqual({
+      budget: 50,
+      regression: 2.5,
+      fromBp: 100,
+      maxFactor: 3,
+      minHoldMs: 60_000,
+      maxHoldMs: 1_800_000,
+      maxDurationMs: 21_600_000,
+    });
+    expect(steps[0]).toEqual({ weightBp: 100, holdMs: 60_000, minHoldMs: 60_000, requests: 50, gate: null });
+    expect(steps.at(-1)).toEqual({ weightBp: 10_000, holdMs: 0, minHoldMs: 0, requests: 0, gate: null });
+    const own = 'budget: 400, regression: 3x, from: 0.5%, maxFactor: 4.5x, duration: { max: 2h }, hold:';
+    expect(sound(AUTO.replace('budget: 50 failed requests, hold:', own)).auto).toMatchObject({
+      budget: 400,
+      regression: 3,
+      fromBp: 50,
+      maxFactor: 4.5,
+      maxDurationMs: 7_200_000,
+    });
   });
 
   it('compiles a whole file', () => {

@@ -5,12 +5,19 @@
 
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { OperatorContext } from '../../src/operator/operator-context.ts';
-import { planOf, startRun } from '../../src/operator/start-run.ts';
+import { planOf, startRun, viewBeforeStart } from '../../src/operator/start-run.ts';
 import type { Backend } from '../../src/ports/backend.ts';
 import type { ActRequest } from '../../src/ports/control.ts';
 import { sampleSplit } from '../conformance/samples.ts';
+import { autoPlan } from '../core/rollout/auto-run.ts';
 import { plan } from '../core/rollout/plans.ts';
-import { catalogOf, contextOf, MovedClock, memoryBackend } from '../support/sluice-operator.ts';
+import {
+  catalogOf,
+  contextOf,
+  MovedClock,
+  memoryBackend,
+  ReportingGateway,
+} from '../support/sluice-operator.ts';
 
 const ACTOR = { kind: 'user', name: 'ada' } as const;
 
@@ -64,6 +71,26 @@ describe('startRun', () => {
       detail: expect.stringContaining('v1 99%, v2 1%'),
     });
     expect(await backend.store.list()).toEqual([]);
+  });
+
+  it('begins steps: auto with what was measured, and refuses a first weight that is too dear', async () => {
+    const clock = new MovedClock();
+    const gateway = new ReportingGateway(backend, clock);
+    for (let second = 0; second < 30; second += 1) {
+      clock.advance(1000);
+      await gateway.second({ v1: { ok: 1_990, bad: 10 } });
+    }
+    context = contextOf(backend, clock, { catalog: catalogOf(plan()) });
+    const dear = autoPlan({ fromBp: 1_000 });
+    await expect(startRun(context, dear, epoch, ACTOR, null)).rejects.toMatchObject({
+      code: 'OVER_BUDGET',
+      detail: expect.stringMatching(/^at 10% of 2000 requests\/s .* more than the budget of 50$/),
+    });
+    expect(await backend.store.list()).toEqual([]);
+    expect((await viewBeforeStart(context, autoPlan({ fromBp: 20 }))).steps[1]?.weightBp).toBe(50);
+    const { record, events } = await startRun(context, autoPlan({ fromBp: 20 }), epoch, ACTOR, null);
+    expect(record.state.ramp).toMatchObject({ obstacle: null, exposures: [{ weightBp: 20, requests: 0 }] });
+    expect(events[0]?.ramp?.inputs.traffic).toEqual({ requestsPerSecond: 2_000, errorRate: 0.005 });
   });
 
   it('refuses to write under an epoch that is over', async () => {

@@ -24,7 +24,7 @@ const KEPT_OUTPUT = 20_000;
 export interface RolloutSpec {
   readonly rollout: string;
   readonly service: string;
-  readonly steps: readonly Readonly<Record<string, unknown>>[];
+  readonly steps: 'auto' | readonly Readonly<Record<string, unknown>>[];
   readonly [key: string]: unknown;
 }
 

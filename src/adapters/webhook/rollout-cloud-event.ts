@@ -115,7 +115,8 @@ const rolloutEventData = z
     }),
     reason: z.object({
       code: z.string().meta({
-        description: 'REQUESTED, HOLD_COMPLETE, GATE, RULE, NO_EVIDENCE, LAST_STEP_COMPLETE; more may come.',
+        description:
+          'REQUESTED, HOLD_COMPLETE, GATE, RULE, NO_EVIDENCE, OVERTIME, LAST_STEP_COMPLETE; more may come.',
       }),
       text: z.string().meta({ description: 'One sentence for people.' }),
     }),

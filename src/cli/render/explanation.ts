@@ -5,9 +5,12 @@
  */
 
 import { formatEvidence } from '../../core/analysis/assess.ts';
+import { costText } from '../../core/analysis/ramp-text.ts';
 import { formatDuration } from '../../core/domain/duration.ts';
+import type { RampRecord } from '../../core/domain/ramp.ts';
 import type { Proof } from '../../core/domain/rule.ts';
 import { describeMove } from '../../core/domain/share.ts';
+import { formatBp } from '../../core/domain/weight.ts';
 import type { ExplainedArm, ExplainedCheck, Explanation } from '../../core/view/explanation.ts';
 import { NO_GUARANTEE } from '../../core/view/rollout-view.ts';
 import { ruleText } from './checks.ts';
@@ -33,6 +36,7 @@ export function renderExplanation({ event, checks }: Explanation, options: Rende
   return [
     `${style.bold(event.rollout)} run ${event.run}: ${event.type} at step ${event.step + 1} (${weights})${by}`,
     ...wrap(printable(event.reason), options.columns - 2, MAX_LINES).map((line) => `  ${line}`),
+    ...(event.ramp ? ['', ...rampLines(event.ramp, options)] : []),
     ...checks.flatMap((each) => ['', ...checkLines(each, style)]),
     ...(checks.length === 0 ? ['', 'It rests on no check: somebody asked for it.'] : []),
     '',
@@ -40,6 +44,18 @@ export function renderExplanation({ event, checks }: Explanation, options: Rende
       `Event ${event.sequence}, ${formatDateTime(event.atMs, options.timeZone)}, hash ${event.hash.slice(0, 16)}`,
     ),
   ];
+}
+
+/** What a ramp of `steps: auto` was decided from: the whole of it, so that it can be decided again. */
+function rampLines({ inputs, ramp }: RampRecord, options: RenderOptions): readonly string[] {
+  const { traffic, exposures } = inputs;
+  const seen = exposures
+    .filter(({ requests }) => requests > 0)
+    .map(({ weightBp, requests }) => `${formatCount(requests)} at ${formatBp(weightBp)}`);
+  const from = `at ${formatCount(traffic.requestsPerSecond)} requests/s, ${formatRate(traffic.errorRate)} errors`;
+  const cost = ramp.worst.failures > 0 ? `; ${costText(ramp.worst)}` : '; no bad release is left unseen';
+  const judged = seen.length > 0 ? `, canary requests judged: ${seen.join(', ')}` : '';
+  return wrap(`ramp ${from}${judged}${cost}`, options.columns - 2, MAX_LINES).map((line) => `  ${line}`);
 }
 
 function checkLines({ check, arms, turningPoint }: ExplainedCheck, style: Style): readonly string[] {

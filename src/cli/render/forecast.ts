@@ -6,7 +6,6 @@
 
 import { LOG_SPREAD } from '../../core/analysis/drift.ts';
 import { type Forecast, isForeseen, type Sight, type StepForecast } from '../../core/analysis/forecast.ts';
-import type { Ramp } from '../../core/analysis/ramp.ts';
 import { bets } from '../../core/analysis/rule-bets.ts';
 import { formatDuration } from '../../core/domain/duration.ts';
 import type { Plan } from '../../core/domain/plan.ts';
@@ -50,7 +49,8 @@ export function renderForecast(
     ...table,
     '',
     durationLine(plan, durationMs),
-    ...blindLines(plan, steps),
+    // Evidence adds up over steps, and a ramp of `auto` goes by the sum.
+    ...(plan.auto ? [] : blindLines(plan, steps)),
     ...unforeseenLines(plan),
     style.dim(
       `SEEN IN: median time until a regression of SIZE is proven; FAILED: canary requests that fail until then. Latencies are assumed lognormal (${LOG_SPREAD}).${mirrors ? MIRROR_NOTE : ''}`,
@@ -153,24 +153,4 @@ function blindLines(plan: Plan, steps: readonly StepForecast[]): readonly string
 
 function trim(value: number): string {
   return String(Number(value.toPrecision(2)));
-}
-
-/** As YAML to paste, with what the worst release costs. */
-export function renderRamp(ramp: Ramp | null, budget: number): readonly string[] {
-  if (ramp === null) {
-    return [
-      '',
-      `No ramp keeps a bad release to ${budget} failed requests: allow more, or give rules more traffic.`,
-    ];
-  }
-  const { steps, durationMs, worst } = ramp;
-  return [
-    '',
-    `# at most ${budget} failed requests: ${formatDuration(durationMs)}; the worst release, ${worst.size}x, costs ${formatCount(worst.failures)}`,
-    'steps:',
-    ...steps.map(({ weightBp, holdMs }) => {
-      const hold = holdMs > 0 ? `, hold: ${formatDuration(holdMs)}` : '';
-      return `  - { weight: ${formatBp(weightBp)}${hold} }`;
-    }),
-  ];
 }

@@ -6,10 +6,10 @@
 
 import { formatDuration } from '../../core/domain/duration.ts';
 import { formatBp } from '../../core/domain/weight.ts';
-import { NO_GUARANTEE, type RolloutView } from '../../core/view/rollout-view.ts';
+import { NO_GUARANTEE, type RampView, type RolloutView } from '../../core/view/rollout-view.ts';
 import { createStyle } from './style.ts';
 import { renderTable } from './table.ts';
-import { cut, formatCount, printable, type RenderOptions } from './text.ts';
+import { cut, formatCount, printable, type RenderOptions, wrap } from './text.ts';
 
 export function renderPlan(view: RolloutView, options: RenderOptions): readonly string[] {
   const style = createStyle(options);
@@ -40,11 +40,16 @@ export function renderPlan(view: RolloutView, options: RenderOptions): readonly 
     `${style.bold(view.rollout)}: ${view.service} ${view.baseline} ${style.arrow} ${view.canary}`,
     '',
     ...table,
+    ...(view.ramp ? wrap(autoText(view.ramp), options.columns, 3) : []),
     '',
     ...(rules.length > 0 ? ['Aborts when', ...rules] : ['No rule aborts this rollout.']),
     '',
     leastDuration(view),
   ];
+}
+
+function autoText({ bounds }: RampView): string {
+  return `steps: auto, ${bounds}. All but the first are proposals, made anew at every look.`;
 }
 
 /** Gates and missing evidence can only add to it. */

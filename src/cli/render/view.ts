@@ -15,6 +15,7 @@ import { createStyle, type Style } from './style.ts';
 import {
   cut,
   formatCount,
+  formatRate,
   formatTime,
   joinFitting,
   printable,
@@ -35,6 +36,7 @@ export function renderView(view: RolloutView, options: RenderOptions): readonly 
       `  ${renderStepBar(view, style, options.columns - 2)}`,
       ...(view.phase === 'ready' ? [] : weightLines(view, options, style)),
       ...evidenceLines(view, options, style),
+      ...rampLines(view, options),
     ],
     renderChecks(view, options, style),
     wrap(printable(view.sentence), options.columns - 4, 3).map((line) => `  ${line}`),
@@ -136,6 +138,18 @@ function evidenceLines(view: RolloutView, options: RenderOptions, style: Style):
     lines.push(attentionLine(`no evidence${since}: ${view.evidence.cause}`, options, style));
   }
   return lines;
+}
+
+function rampLines({ ramp }: RolloutView, options: RenderOptions): readonly string[] {
+  if (!ramp) return [];
+  const parts =
+    ramp.traffic === null || ramp.worst === null
+      ? [`ramp    ${ramp.bounds}`]
+      : [
+          `ramp    a bad release may cost ${Math.ceil(ramp.worst.failures)} of ${formatCount(ramp.budget)} failed requests`,
+          `at ${formatCount(ramp.traffic.requestsPerSecond)} requests/s, ${formatRate(ramp.traffic.errorRate)} errors`,
+        ];
+  return [`  ${cut(joinFitting(parts, '   ', options.columns - 2), options.columns - 2, options.unicode)}`];
 }
 
 function eventLines(view: RolloutView, options: RenderOptions, style: Style): readonly string[] {

@@ -5,13 +5,14 @@
  */
 
 import type { Command } from 'commander';
-import { forecast } from '../../core/analysis/forecast.ts';
 import { fastestRamp } from '../../core/analysis/ramp.ts';
 import { SluiceError } from '../../core/domain/errors.ts';
 import type { Plan } from '../../core/domain/plan.ts';
 import type { ServiceTraffic } from '../../core/domain/service-traffic.ts';
+import { forecastPlan } from '../../core/rollout/forecast-plan.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
-import { renderForecast, renderRamp } from '../render/forecast.ts';
+import { renderForecast } from '../render/forecast.ts';
+import { renderAuto, renderProposal } from '../render/ramp.ts';
 import type { VerbContext } from '../verb-context.ts';
 import type { RegisterVerb } from '../verb-runner.ts';
 
@@ -52,14 +53,16 @@ async function plan(context: VerbContext, name: string, options: PlanOptions): P
   const budget = numberOf(options.budget?.replace(/\s*failed requests$/, ''), '--budget', /^\d+$/);
   const declared = await declaredPlan(name, options);
   const traffic = await trafficOf(context, declared, stated);
-  const result = forecast(declared, traffic);
+  const { followed, result, auto } = forecastPlan(declared, traffic);
   const ramp = budget === null ? undefined : fastestRamp(declared, traffic, budget);
   if (context.json) {
-    context.dataJson({ rollout: name, traffic, ...result, ...(ramp !== undefined && { ramp }) });
+    const proposed = ramp === undefined ? {} : { ramp };
+    context.dataJson({ rollout: name, traffic, ...result, ...(auto && { auto }), ...proposed });
     return EXIT.success;
   }
-  context.data(renderForecast(declared, traffic, result, context.render()));
-  if (ramp !== undefined && budget !== null) context.data(renderRamp(ramp, budget));
+  context.data(renderForecast(followed, traffic, result, context.render()));
+  if (declared.auto && auto) context.data(renderAuto(declared.auto, traffic, auto));
+  if (ramp !== undefined && budget !== null) context.data(renderProposal(ramp, budget));
   return EXIT.success;
 }
 

@@ -115,7 +115,6 @@ function forecastStep(plan: Plan, step: Step, index: number, traffic: ServiceTra
       ? []
       : [sightOf(rule, at, see, plan.falseAbort * (shares[at] ?? 1), perSecond, requests, traffic.errorRate)];
   });
-  const proofs = plan.abort.map((rule) => (looks(rule) ? reliefOf(rule, share, traffic.errorRate) : null));
   return {
     step: index,
     weightBp,
@@ -123,14 +122,20 @@ function forecastStep(plan: Plan, step: Step, index: number, traffic: ServiceTra
     holdMs: step.holdMs,
     requests,
     sights,
-    provenS: proofSeconds(proofs, plan.steps.length, perSecond),
+    provenS: secondsToProve(plan, traffic, step),
   };
 }
 
-/** Canary requests until a comparison of error rates proves a regression of `size`, median, in the plan's budget. */
-export function requestsToSee(plan: Plan, traffic: ServiceTraffic, share: number, size: number): number {
+/** Canary requests until a comparison of error rates proves a regression of `size`: median, or at another normal score. */
+export function requestsToSee(
+  plan: Plan,
+  traffic: ServiceTraffic,
+  share: number,
+  size: number,
+  z = 0,
+): number {
   const goal = Math.log(1 / (plan.falseAbort * Math.min(1, ...budgetOf(plan).shares))) + MIXTURE_COST;
-  return passage(ratioDrift(size, share, traffic.errorRate), goal, 0);
+  return passage(ratioDrift(size, share, traffic.errorRate), goal, z);
 }
 
 /** Whether traffic and errors of the service say what the rule will see: of a user's own counters they don't. */
@@ -243,11 +248,18 @@ function fewErrors(): Drift {
   return lowRate(FEW, 0);
 }
 
-/** All rules have to prove; the slowest one decides. */
-function proofSeconds(drifts: readonly (Drift | null)[], steps: number, perSecond: number): number | null {
-  const proving = drifts.filter((drift) => drift !== null);
+/** Seconds until every rule that looks has proven that a healthy canary keeps it, the slowest one deciding; null: none proves. */
+export function secondsToProve(
+  plan: Plan,
+  traffic: ServiceTraffic,
+  step: Pick<Step, 'weightBp' | 'mirrorBp'>,
+): number | null {
+  const share = step.weightBp / FULL_BP;
+  const perSecond = perSecondAt(step, traffic);
+  const looking = plan.abort.filter((rule) => isForeseen(rule) && isAbout(rule, step));
+  const proving = looking.flatMap((rule) => reliefOf(rule, share, traffic.errorRate) ?? []);
   if (proving.length === 0 || perSecond === 0) return null;
-  const goal = Math.log(steps / FALSE_ADVANCE) + MIXTURE_COST;
+  const goal = Math.log(plan.steps.length / FALSE_ADVANCE) + MIXTURE_COST;
   const requests = Math.max(...proving.map((drift) => passage(drift, goal, 0)));
   return Number.isFinite(requests) ? requests / perSecond : null;
 }

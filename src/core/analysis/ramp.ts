@@ -1,91 +1,190 @@
 /**
- * The fastest ramp whose expected cost of a bad release stays within a budget of failed requests, whatever the size of
- * the regression. Searches a grid of weights and holds with the forecast's own arithmetic; knows no clock.
+ * The ramp of `steps: auto`: each weight is held until a higher one is affordable, that is until the dearest bad release
+ * that would not have been seen by then is expected to stay within the budget. A function of what has been measured,
+ * and nothing else: the same inputs give the same ramp.
  * @module
  */
 
-import type { Plan, Step } from '../domain/plan.ts';
+import type { AutoBounds, Plan } from '../domain/plan.ts';
+import type { Cost, Exposure, Ramp, RampInputs, RampObstacle, RampStep } from '../domain/ramp.ts';
+import type { Rule } from '../domain/rule.ts';
 import type { ServiceTraffic } from '../domain/service-traffic.ts';
 import { FULL_BP } from '../domain/weight.ts';
-import { LEAST_SECONDS, requestsToSee } from './forecast.ts';
+import { BadReleases } from './bad-release.ts';
+import { isForeseen, secondsToProve } from './forecast.ts';
 
-export interface Ramp {
-  readonly steps: readonly { readonly weightBp: number; readonly holdMs: number }[];
-  readonly durationMs: number;
-  /** Expected failed requests of the worst release, and its size as a multiple of the baseline's errors. */
-  readonly worst: { readonly failures: number; readonly size: number };
+/** Where a rollout file says nothing. */
+export const DEFAULT_BOUNDS = {
+  fromBp: 100,
+  maxFactor: 3,
+  minHoldMs: 60_000,
+  maxHoldMs: 1_800_000,
+  maxDurationMs: 21_600_000,
+} as const satisfies Partial<AutoBounds>;
+/** A release at the limit of a rule is over it half of the time only, and aborted late: what is guarded against is beyond. */
+const BEYOND_LIMIT = 1.25;
+/** Of a plan that names no factor. */
+const USUAL_FACTOR = 2;
+
+/** Rules that a budget of failed requests goes by: comparisons of error rates that bet. */
+export function isComparison(rule: Rule): boolean {
+  return rule.condition.kind === 'rate-ratio' && rule.source === 'telemetry' && isForeseen(rule);
 }
 
-const WEIGHTS_BP = [10, 25, 50, 100, 200, 500, 1_000, 2_000, 3_500, 5_000] as const;
-const HOLDS_MS = [1, 2, 5, 10, 15, 30, 60, 120].map((minutes) => minutes * 60_000);
-/** Multiples of the baseline's error rate; the last ones are as good as total breakage. */
-const SIZES = [2, 3, 5, 10, 20, 50, 100, 300, 1_000] as const;
-/** From the second that holds the proof to weight 0 on the gateways. */
-const REACTION_S = 2;
+/** The smallest regression that counts as bad where nothing else is said. */
+export function defaultRegression(rules: readonly Rule[]): number {
+  const factors = rules
+    .filter(isComparison)
+    .flatMap(({ condition }) => ('factor' in condition ? condition.factor : []));
+  return BEYOND_LIMIT * (factors.length > 0 ? Math.min(...factors) : USUAL_FACTOR);
+}
 
-/** Null: no ramp of the grid stays within the budget. */
-export function fastestRamp(plan: Plan, traffic: ServiceTraffic, budget: number): Ramp | null {
-  let best: Ramp | null = null;
-  for (const holdMs of HOLDS_MS) {
-    const ramp = climb(plan, traffic, budget, holdMs);
-    if (ramp !== null && (best === null || ramp.durationMs < best.durationMs)) best = ramp;
+/** Weights that a ramp stops at: 1, 2, 3, 5 and 7 of each power of ten. */
+const NICE_BP = [1, 10, 100, 1_000]
+  .flatMap((power) => [1, 2, 3, 5, 7].map((digit) => digit * power))
+  .concat(FULL_BP);
+const Z90 = 1.2816;
+
+/** Weights that may follow, ascending; one at least below 100 %, as `maxFactor` is 2 or more. */
+export function nextWeights({ maxFactor }: AutoBounds, weightBp: number): readonly number[] {
+  return NICE_BP.filter((next) => next > weightBp && next <= maxFactor * weightBp);
+}
+
+/** The most steps that a ramp from `fromBp` can have. */
+export function longestRamp({ fromBp }: AutoBounds): readonly number[] {
+  return [fromBp, ...NICE_BP.filter((weightBp) => weightBp > fromBp)];
+}
+
+export function rampFrom(plan: Plan, bounds: AutoBounds, inputs: RampInputs): Ramp {
+  const releases = new BadReleases(plan, inputs.traffic, bounds.regression);
+  const exposures = [...inputs.exposures];
+  const steps: RampStep[] = [];
+  let worst: Cost = { failures: 0, rate: 0 };
+  let obstacle: RampObstacle | null = null;
+  let { heldMs, proven } = inputs;
+  for (let current = exposures.at(-1); current && current.weightBp < FULL_BP; current = exposures.at(-1)) {
+    const here = releases.worstAt(current.weightBp, exposures);
+    if (here.failures > worst.failures) worst = here;
+    const move = nextMove(plan, bounds, releases, exposures, heldMs);
+    obstacle ??= obstacleAt(bounds, current.weightBp, here, move, heldMs, proven);
+    const proofMs = move.weightBp === FULL_BP && !proven ? move.proofMs : 0;
+    const neededMs = Math.max(heldMs + move.waitMs, proofMs);
+    // Beyond a bound nothing is promised: the ramp is told as if it were the slowest that keeps the others.
+    const holdMs = Math.max(heldMs, Math.min(neededMs, bounds.maxHoldMs));
+    exposures[exposures.length - 1] = after(releases, current, holdMs - heldMs);
+    steps.push({ weightBp: current.weightBp, holdMs });
+    exposures.push({ weightBp: move.weightBp, requests: 0 });
+    heldMs = 0;
+    proven = false;
+  }
+  return { steps: [...steps, { weightBp: FULL_BP, holdMs: 0 }], worst, obstacle };
+}
+
+interface Move {
+  readonly weightBp: number;
+  /** From now on; infinite: never at this traffic. */
+  readonly waitMs: number;
+  /** From the beginning of the hold until a healthy canary has proven itself, as expected. */
+  readonly proofMs: number;
+}
+
+/** The first moment at which a higher weight is affordable, and the highest that is then. */
+function nextMove(
+  plan: Plan,
+  bounds: AutoBounds,
+  releases: BadReleases,
+  exposures: readonly Exposure[],
+  heldMs: number,
+): Move {
+  const current = exposures.at(-1) as Exposure;
+  const perSecond = releases.perSecond(current.weightBp);
+  const next = nextWeights(bounds, current.weightBp);
+  const leastMs = Math.max(0, bounds.minHoldMs - heldMs);
+  // What becomes affordable does so when another size of regression would have been seen.
+  const moments = releases.rates.flatMap((rate) =>
+    [0, Z90].map((z) => {
+      const missing = Math.max(0, 1 - releases.seen(rate, exposures, z));
+      return Math.ceil((missing * releases.requestsToSee(rate, current.weightBp, z) * 1000) / perSecond);
+    }),
+  );
+  const later = moments.filter((ms) => ms > leastMs && Number.isFinite(ms)).sort((a, b) => a - b);
+  const proofMs = proofTimeMs(plan, releases, current.weightBp);
+  for (const waitMs of [leastMs, ...later]) {
+    const then = [...exposures.slice(0, -1), after(releases, current, waitMs)];
+    const weightBp = next.findLast((each) => isAffordable(bounds, releases, then, each));
+    if (weightBp !== undefined) return { weightBp, waitMs, proofMs };
+  }
+  return { weightBp: next[0] ?? FULL_BP, waitMs: Number.POSITIVE_INFINITY, proofMs };
+}
+
+function after(releases: BadReleases, { weightBp, requests }: Exposure, ms: number): Exposure {
+  return { weightBp, requests: requests + (releases.perSecond(weightBp) * ms) / 1000 };
+}
+
+/** Of the comparisons of error rates: a budget of failures is about nothing else. */
+function proofTimeMs(plan: Plan, { traffic }: BadReleases, weightBp: number): number {
+  const comparing = plan.abort.filter(isComparison);
+  const seconds = secondsToProve({ ...plan, abort: comparing }, traffic, { weightBp });
+  return seconds === null ? Number.POSITIVE_INFINITY : Math.ceil(seconds * 1000);
+}
+
+function obstacleAt(
+  { budget, maxHoldMs }: AutoBounds,
+  atBp: number,
+  here: Cost,
+  { weightBp, waitMs, proofMs }: Move,
+  heldMs: number,
+  proven: boolean,
+): RampObstacle | null {
+  if (here.failures > budget) return { kind: 'budget', atBp };
+  if (waitMs > 0 && heldMs + waitMs > maxHoldMs) {
+    return { kind: 'slow', atBp, nextBp: weightBp, waitMs: Number.isFinite(waitMs) ? waitMs : null };
+  }
+  if (weightBp < FULL_BP || proven) return null;
+  if (heldMs < proofMs && proofMs > maxHoldMs) {
+    const leftMs = proofMs - heldMs;
+    return { kind: 'slow', atBp, nextBp: weightBp, waitMs: Number.isFinite(leftMs) ? leftMs : null };
+  }
+  return waitMs === 0 && heldMs >= proofMs ? { kind: 'proof', atBp } : null;
+}
+
+function isAffordable(
+  { budget }: AutoBounds,
+  releases: BadReleases,
+  exposures: readonly Exposure[],
+  weightBp: number,
+): boolean {
+  // At 100 % nothing is left to compare with: what was not seen by then costs for ever.
+  if (weightBp === FULL_BP) return releases.seen(releases.rates[0] as number, exposures, Z90) >= 1;
+  return releases.worstAt(weightBp, exposures).failures <= budget;
+}
+
+/** Proposals are not about anybody's patience: a step may take this long, and the whole ramp any time. */
+const PROPOSED_MAX_HOLD_MS = 7_200_000;
+
+export interface ProposedRamp extends Ramp {
+  readonly durationMs: number;
+}
+
+/** The fastest ramp within a budget of failed requests, from the weight that serves it best; null: there is none. */
+export function fastestRamp(plan: Plan, traffic: ServiceTraffic, budget: number): ProposedRamp | null {
+  const bounds = plan.auto ?? {
+    ...DEFAULT_BOUNDS,
+    maxHoldMs: PROPOSED_MAX_HOLD_MS,
+    regression: defaultRegression(plan.abort),
+  };
+  const starts = plan.auto ? [plan.auto.fromBp] : NICE_BP.filter((weightBp) => weightBp < FULL_BP);
+  let best: ProposedRamp | null = null;
+  for (const fromBp of starts) {
+    const exposures = [{ weightBp: fromBp, requests: 0 }];
+    const ramp = rampFrom(
+      plan,
+      { ...bounds, fromBp, budget },
+      { traffic, exposures, heldMs: 0, proven: false },
+    );
+    if (ramp.obstacle !== null) continue;
+    const durationMs = ramp.steps.reduce((sum, { holdMs }) => sum + holdMs, 0);
+    if (best === null || durationMs < best.durationMs) best = { ...ramp, durationMs };
   }
   return best;
-}
-
-/** Always the highest next weight that the budget allows, each held for the same time. */
-function climb(plan: Plan, traffic: ServiceTraffic, budget: number, holdMs: number): Ramp | null {
-  const steps: { weightBp: number; holdMs: number }[] = [];
-  for (let from = 0; from < WEIGHTS_BP.length; ) {
-    const next = WEIGHTS_BP.findLastIndex(
-      (weightBp, at) =>
-        at >= from && worstCost(plan, traffic, [...steps, { weightBp, holdMs }]).failures <= budget,
-    );
-    if (next < 0) return null;
-    steps.push({ weightBp: WEIGHTS_BP[next] as number, holdMs });
-    from = next + 1;
-  }
-  // At 100 % nothing is left to compare with: what was not seen by then costs for ever.
-  if (!steps.some((step) => sees(plan, traffic, step, namedSize(plan)))) return null;
-  const ramp = [...steps, { weightBp: FULL_BP, holdMs: 0 }];
-  return { steps: ramp, durationMs: steps.length * holdMs, worst: worstCost(plan, traffic, steps) };
-}
-
-type Held = Pick<Step, 'weightBp' | 'holdMs'>;
-
-/** Over all sizes: what fails until a step proves it, in holds that pass unseen and in the one that sees it. */
-function worstCost(plan: Plan, traffic: ServiceTraffic, steps: readonly Held[]): Ramp['worst'] {
-  let worst = { failures: 0, size: 1 };
-  for (const size of SIZES) {
-    const failures = costOf(plan, traffic, steps, size);
-    if (failures > worst.failures) worst = { failures, size };
-  }
-  return worst;
-}
-
-/** The smallest regression that a rule of the plan names. */
-function namedSize({ abort }: Plan): number {
-  const factors = abort.flatMap(({ condition }) =>
-    condition.kind === 'rate-ratio' ? [condition.factor] : [],
-  );
-  return factors.length > 0 ? Math.min(...factors) : SIZES[0];
-}
-
-function sees(plan: Plan, traffic: ServiceTraffic, { weightBp, holdMs }: Held, size: number): boolean {
-  const share = weightBp / FULL_BP;
-  return requestsToSee(plan, traffic, share, size) <= (share * traffic.requestsPerSecond * holdMs) / 1000;
-}
-
-function costOf(plan: Plan, traffic: ServiceTraffic, steps: readonly Held[], size: number): number {
-  const rate = Math.min(1, size * traffic.errorRate);
-  let failures = 0;
-  for (const { weightBp, holdMs } of steps) {
-    const share = weightBp / FULL_BP;
-    const perSecond = share * traffic.requestsPerSecond;
-    const inHold = (perSecond * holdMs) / 1000;
-    const needed = Math.max(requestsToSee(plan, traffic, share, size), LEAST_SECONDS * perSecond);
-    if (needed <= inHold) return failures + (needed + REACTION_S * perSecond) * rate;
-    failures += inHold * rate;
-  }
-  return failures;
 }

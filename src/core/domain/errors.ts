@@ -17,6 +17,7 @@ export const ERRORS = {
   WRONG_PHASE: { status: 409, title: 'The rollout is not in a phase in which this can be done' },
   STEP_MOVED: { status: 409, title: 'The rollout has moved on since you looked' },
   BASELINE_MISMATCH: { status: 409, title: 'The service does not serve the baseline that the plan names' },
+  OVER_BUDGET: { status: 409, title: 'At this traffic a bad release would cost more than the budget' },
   CONFLICT: { status: 409, title: 'Somebody else wrote first' },
   STALE_EPOCH: { status: 409, title: 'Another operator holds the lease of this service' },
   HELD_ELSEWHERE: { status: 503, title: 'Another operator looks after this service' },

@@ -36,6 +36,23 @@ export interface Step {
   readonly gate: Gate | null;
 }
 
+/** What `steps: auto` decides its ramp within. */
+export interface AutoBounds {
+  /** Failed requests that a bad release is expected to cost at most, until it is aborted. */
+  readonly budget: number;
+  /** The smallest release that counts as bad, as a multiple of the baseline's error rate; above 1. */
+  readonly regression: number;
+  /** Weight of the first step, basis points. */
+  readonly fromBp: number;
+  /** A step has at most so many times the weight of the one before; 2 or more. */
+  readonly maxFactor: number;
+  /** Of each step below 100 %, milliseconds with evidence. */
+  readonly minHoldMs: number;
+  readonly maxHoldMs: number;
+  /** Of the whole run, milliseconds; then a person is asked. */
+  readonly maxDurationMs: number;
+}
+
 export interface FreezeWindow {
   readonly fromMs: number;
   /** Exclusive. */
@@ -56,7 +73,10 @@ export interface Plan {
   readonly service: string;
   readonly baseline: string;
   readonly canary: string;
+  /** With `auto`, the most steps that there can be: the ones of a run are in its state. */
   readonly steps: readonly Step[];
+  /** `steps: auto`: weights and holds are decided while the rollout runs. Left out where the file lists the steps. */
+  readonly auto?: AutoBounds;
   readonly abort: readonly Rule[];
   /**
    * `proven`: evidence may shorten a hold, down to its minimum, and a hold that ends without is either `unproven` or

@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { RampRecord } from './ramp.ts';
 import type { Check } from './rule.ts';
 
 export type RolloutEventType =
@@ -30,6 +31,7 @@ export type ReasonCode =
   | 'GATE'
   | 'RULE'
   | 'NO_EVIDENCE'
+  | 'OVERTIME'
   | 'LAST_STEP_COMPLETE';
 
 /** One transition, as `decide` returns it. */
@@ -47,6 +49,8 @@ export interface Transition {
   readonly mirrorBp?: number;
   /** The checks that the decision rested on. */
   readonly evidence: readonly Check[];
+  /** With `steps: auto`: the ramp that it follows, and what that was decided from. */
+  readonly ramp?: RampRecord;
 }
 
 /** A transition on record. */

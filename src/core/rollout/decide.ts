@@ -12,10 +12,11 @@ import { formatDuration } from '../domain/duration.ts';
 import type { Plan, Step } from '../domain/plan.ts';
 import type { Actor } from '../domain/rollout-event.ts';
 import { describeShare } from '../domain/share.ts';
-import { FULL_BP } from '../domain/weight.ts';
+import { FULL_BP, formatBp } from '../domain/weight.ts';
+import { describeCost, lookAhead } from './auto-ramp.ts';
 import { pause, promote, resume } from './commands.ts';
 import type { Decision, Observation, RolloutInput } from './decision.ts';
-import { type ActiveState, isActive, type RolloutState } from './state.ts';
+import { type ActiveState, canaryWeightBp, isActive, type RolloutState } from './state.ts';
 import { advance, end, refuse, stay, stayAt, stepAt, toPaused } from './transitions.ts';
 
 /** The actor of everything that the operator does by its rules. */
@@ -73,8 +74,9 @@ function decideTick(plan: Plan, before: ActiveState, observed: Observation, nowM
     const reason = `rule "${first.text}" failed: ${first.summary}`;
     return end(plan, before, 'aborted', { actor: OPERATOR, code: 'RULE', reason, evidence: failed }, nowMs);
   }
-  const state = observe(before, observed, nowMs);
-  const overdue = decideNoEvidence(plan, state, observed, nowMs);
+  const state = observe(plan, before, observed, nowMs);
+  const overdue =
+    decideNoEvidence(plan, state, observed, nowMs) ?? decideOvertime(plan, state, observed, nowMs);
   if (overdue) return overdue;
   switch (state.phase) {
     case 'paused':
@@ -89,7 +91,7 @@ function decideTick(plan: Plan, before: ActiveState, observed: Observation, nowM
 }
 
 /** Counts time and requests: only with evidence, only at the weight that is really served, never while paused. */
-function observe(state: ActiveState, observed: Observation, nowMs: number): ActiveState {
+function observe(plan: Plan, state: ActiveState, observed: Observation, nowMs: number): ActiveState {
   const sinceTickMs = Math.max(0, nowMs - state.tickedAtMs);
   const elapsedMs = sinceTickMs <= MAX_TICK_MS ? sinceTickMs : 0;
   const flowing = observed.noEvidence === null;
@@ -101,7 +103,11 @@ function observe(state: ActiveState, observed: Observation, nowMs: number): Acti
       }
     : state.progress;
   const noEvidenceSinceMs = flowing ? null : (state.noEvidenceSinceMs ?? nowMs);
-  return { ...state, progress, noEvidenceSinceMs, tickedAtMs: nowMs };
+  const next = { ...state, progress, noEvidenceSinceMs, tickedAtMs: nowMs };
+  if (!plan.auto || !state.ramp) return next;
+  const { tally, checks } = observed;
+  const seen = { step: state.step, heldMs: progress.evidenceMs, tally, checks };
+  return { ...next, ramp: lookAhead(plan, plan.auto, state.ramp, seen) };
 }
 
 function decideNoEvidence(
@@ -118,6 +124,24 @@ function decideNoEvidence(
   const cause = { actor: OPERATOR, code: 'NO_EVIDENCE', reason, evidence: observed.checks } as const;
   if (action === 'abort') return end(plan, state, 'aborted', cause, nowMs);
   return toPaused(plan, state, cause, nowMs);
+}
+
+/** A ramp that takes longer than its bounds say asks a person, once: there is nothing wrong with the canary. */
+function decideOvertime(
+  plan: Plan,
+  state: ActiveState,
+  observed: Observation,
+  nowMs: number,
+): Decision | null {
+  const { ramp } = state;
+  if (!plan.auto || !ramp || ramp.overtime || state.phase !== 'holding') return null;
+  const takenMs = nowMs - ramp.startedAtMs;
+  if (takenMs <= plan.auto.maxDurationMs || canaryWeightBp(plan, state) === FULL_BP) return null;
+  const at = formatBp(canaryWeightBp(plan, state));
+  const why = ramp.obstacle === null ? '' : `: ${ramp.obstacle}`;
+  const reason = `the ramp is at ${at} after ${formatDuration(takenMs)}, longer than its bounds allow${why}`;
+  const cause = { actor: OPERATOR, code: 'OVERTIME', reason, evidence: observed.checks } as const;
+  return toPaused(plan, { ...state, ramp: { ...ramp, overtime: true } }, cause, nowMs);
 }
 
 function decideGate(plan: Plan, state: ActiveState, observed: Observation, nowMs: number): Decision {
@@ -143,9 +167,13 @@ function decideGate(plan: Plan, state: ActiveState, observed: Observation, nowMs
 }
 
 function isComplete(plan: Plan, state: ActiveState, observed: Observation): boolean {
-  const step = stepAt(plan, state.step);
+  const step = stepAt(plan, state, state.step);
   const { evidenceMs, requests } = state.progress;
   if (!isSound(observed) || requests < step.requests) return false;
+  if (state.ramp) {
+    const proven = plan.advance !== 'proven-only' || observed.proven || step.weightBp === FULL_BP;
+    return evidenceMs >= step.holdMs && state.ramp.obstacle === null && proven;
+  }
   if (plan.advance !== 'elapsed' && observed.proven && evidenceMs >= step.minHoldMs) return true;
   // At 100 % there may be nothing left to compare with: waiting for a proof could be for ever.
   const waits = plan.advance === 'proven-only' && step.weightBp < FULL_BP;
@@ -162,7 +190,7 @@ function isSound(observed: Observation): boolean {
 }
 
 function completeStep(plan: Plan, state: ActiveState, observed: Observation, nowMs: number): Decision {
-  const step = stepAt(plan, state.step);
+  const step = stepAt(plan, state, state.step);
   const done = describeCompletion(plan, state, observed);
   if (step.gate) {
     const reason = `${done} and waits for its ${step.gate.kind} gate`;
@@ -175,7 +203,8 @@ function completeStep(plan: Plan, state: ActiveState, observed: Observation, now
     };
   }
   if (!observed.mayAdvance) return stay(state);
-  const reason = `${done}: ${describeProgress(step, state)}, no rule broken`;
+  const cost = state.ramp ? describeCost(state.ramp) : '';
+  const reason = `${done}: ${describeProgress(step, state)}, no rule broken${cost}`;
   return advance(
     plan,
     state,
@@ -186,7 +215,7 @@ function completeStep(plan: Plan, state: ActiveState, observed: Observation, now
 
 /** Says out loud whether the step has been proven, where that was asked for. */
 function describeCompletion(plan: Plan, state: ActiveState, observed: Observation): string {
-  const which = `step ${state.step + 1} (${describeShare(stepAt(plan, state.step))})`;
+  const which = `step ${state.step + 1} (${describeShare(stepAt(plan, state, state.step))})`;
   if (plan.advance === 'elapsed') return `${which} is complete`;
   return observed.proven ? `${which} is proven` : `${which} is complete, unproven`;
 }

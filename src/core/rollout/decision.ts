@@ -3,6 +3,7 @@
  * @module
  */
 
+import type { Tally } from '../analysis/traffic-meter.ts';
 import type { ErrorCode } from '../domain/errors.ts';
 import type { Actor, Transition } from '../domain/rollout-event.ts';
 import type { Check, NoEvidenceCause } from '../domain/rule.ts';
@@ -17,6 +18,8 @@ export interface Observation {
   readonly applied: boolean;
   /** Canary requests judged since the last tick; at a step that mirrors, answers of the canary compared. */
   readonly canaryRequests: number;
+  /** The seconds that were judged since the last tick. */
+  readonly tally: Tally;
   /** Answer of the current step's webhook gate; null when there is none or no answer yet. */
   readonly gate: { readonly answer: 'go' | 'stop'; readonly detail: string } | null;
   /** The judge's evidence says that the canary keeps every limit, in this step. */

@@ -7,7 +7,7 @@
 import { canonical } from '../domain/canonical-json.ts';
 import type { SplitDocument } from '../domain/split-document.ts';
 import { FULL_BP } from '../domain/weight.ts';
-import { canaryWeightBp, isActive, type RolloutRecord, runId } from './state.ts';
+import { canaryWeightBp, isActive, type RolloutRecord, runId, stepsOf } from './state.ts';
 
 /** A split document without what only the writer knows. */
 export type DesiredSplit = Omit<SplitDocument, 'revision' | 'epoch' | 'issuedAtMs'>;
@@ -16,7 +16,7 @@ export function desiredSplit(record: RolloutRecord): DesiredSplit {
   const { plan, state, service } = record;
   if (isActive(state)) {
     const weightBp = canaryWeightBp(plan, state);
-    const shareBp = plan.steps[state.step]?.mirrorBp;
+    const shareBp = stepsOf(plan, state)[state.step]?.mirrorBp;
     return {
       service,
       rollout: runId(record),

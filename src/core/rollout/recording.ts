@@ -24,8 +24,8 @@ export interface RecordingHead {
   readonly plan: Plan;
 }
 
-/** What an operator saw at one look, apart from the judge's checks, which follow from the seconds. */
-export interface RecordedLook extends Omit<Observation, 'checks' | 'proven'> {
+/** What an operator saw at one look, apart from what follows from the seconds. */
+export interface RecordedLook extends Omit<Observation, 'checks' | 'proven' | 'tally'> {
   readonly stale: boolean;
   /** Of the split that was set. */
   readonly revision: number;

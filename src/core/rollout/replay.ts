@@ -5,12 +5,13 @@
  */
 
 import { createSequentialJudge, emptyMemory } from '../analysis/sequential-judge.ts';
+import { tallyOf } from '../analysis/traffic-meter.ts';
 import type { Plan } from '../domain/plan.ts';
 import type { Actor, Transition } from '../domain/rollout-event.ts';
 import { decide } from './decide.ts';
 import type { RolloutInput } from './decision.ts';
 import type { Frame, RecordingHead } from './recording.ts';
-import { canaryWeightBp, isActive, type RolloutState } from './state.ts';
+import { canaryWeightBp, isActive, type RolloutState, stepsOf } from './state.ts';
 import { begin } from './transitions.ts';
 
 export interface Decided {
@@ -62,14 +63,15 @@ export class Replay {
     const judged = this.#judge.check({
       step: this.state.step,
       weightBp: canaryWeightBp(this.#plan, this.state),
-      mirroring: this.#plan.steps[this.state.step]?.mirrorBp !== undefined,
+      mirroring: stepsOf(this.#plan, this.state)[this.state.step]?.mirrorBp !== undefined,
       revision: look.revision,
       stale: look.stale,
       samples: this.#own && look.samples.length > 0 ? look.samples : this.#plan.abort.map(() => null),
       nowMs: atMs,
     });
     const { stale: _, samples: __, revision: ___, ...observed } = look;
-    const observation = { ...observed, checks: judged.checks, proven: judged.proven };
+    const { checks, proven } = judged;
+    const observation = { ...observed, checks, proven, tally: tallyOf(seconds) };
     this.#apply({ kind: 'tick', observation }, atMs);
   }
 

@@ -5,7 +5,8 @@
  */
 
 import type { JudgeMemory } from '../analysis/judge.ts';
-import type { Plan } from '../domain/plan.ts';
+import type { Plan, Step } from '../domain/plan.ts';
+import type { RampState } from './auto-ramp.ts';
 
 /** What counts towards completing a step. */
 export interface StepProgress {
@@ -26,6 +27,8 @@ interface UnderTest {
   readonly tickedAtMs: number;
   /** Since when evidence has been missing; null while it flows. */
   readonly noEvidenceSinceMs: number | null;
+  /** With `steps: auto` only. */
+  readonly ramp?: RampState;
 }
 
 export interface Holding extends UnderTest {
@@ -49,6 +52,7 @@ export interface Ended {
   readonly step: number;
   readonly sinceMs: number;
   readonly reason: string;
+  readonly ramp?: RampState;
 }
 
 export type ActiveState = Holding | AwaitingGate | Paused;
@@ -86,13 +90,18 @@ export function runId(record: Pick<RolloutRecord, 'rollout' | 'run'>): string {
   return `${record.rollout}#${record.run}`;
 }
 
+/** The steps that a run follows: its plan's, or with `steps: auto` the ones taken so far and proposed next. */
+export function stepsOf(plan: Plan, state: RolloutState): readonly Step[] {
+  return state.ramp?.steps ?? plan.steps;
+}
+
 /** Basis points that the canary should have in this state. */
 export function canaryWeightBp(plan: Plan, state: RolloutState): number {
   switch (state.phase) {
     case 'holding':
     case 'awaiting-gate':
     case 'paused':
-      return plan.steps[state.step]?.weightBp ?? 0;
+      return stepsOf(plan, state)[state.step]?.weightBp ?? 0;
     case 'promoted':
       return 10_000;
     case 'aborted':

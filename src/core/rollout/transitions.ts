@@ -8,8 +8,9 @@ import type { Plan, Step } from '../domain/plan.ts';
 import type { Actor, Transition } from '../domain/rollout-event.ts';
 import { describeShare } from '../domain/share.ts';
 import { FULL_BP } from '../domain/weight.ts';
+import { enterNext, type MeasuredBefore, openRamp } from './auto-ramp.ts';
 import type { Decision } from './decision.ts';
-import { type ActiveState, canaryWeightBp, type Holding, type RolloutState } from './state.ts';
+import { type ActiveState, canaryWeightBp, type Holding, type RolloutState, stepsOf } from './state.ts';
 
 export type Cause = Pick<Transition, 'actor' | 'code' | 'reason' | 'evidence'>;
 
@@ -21,7 +22,7 @@ export function advance(
   nowMs: number,
 ): Decision {
   const next = state.step + 1;
-  if (next >= plan.steps.length)
+  if (next >= stepsOf(plan, state).length)
     return end(
       plan,
       state,
@@ -29,8 +30,14 @@ export function advance(
       { ...cause, code: cause.code === 'REQUESTED' ? 'REQUESTED' : 'LAST_STEP_COMPLETE' },
       nowMs,
     );
-  const transition = moveTo(plan, next, cause.type, cause, canaryWeightBp(plan, state));
-  return { ok: true, state: enter(next, nowMs), transitions: [transition] };
+  const transition = moveTo(plan, state, next, cause.type, cause, canaryWeightBp(plan, state));
+  if (!state.ramp) return { ok: true, state: enter(next, nowMs), transitions: [transition] };
+  const ramp = enterNext(state.ramp, state.step, state.progress.evidenceMs);
+  return {
+    ok: true,
+    state: { ...enter(next, nowMs), ramp },
+    transitions: [{ ...transition, ...(state.ramp.latest && { ramp: state.ramp.latest }) }],
+  };
 }
 
 export function end(
@@ -45,21 +52,31 @@ export function end(
   const transition = record(phase, cause, state.step, weightBeforeBp, weightAfterBp);
   return {
     ok: true,
-    state: { phase, step: state.step, sinceMs: nowMs, reason: cause.reason },
+    state: {
+      phase,
+      step: state.step,
+      sinceMs: nowMs,
+      reason: cause.reason,
+      ...(state.ramp && { ramp: state.ramp }),
+    },
     transitions: [transition],
   };
 }
 
-/** The first state of a run, and its `started` transition. */
+/** The first state of a run, and its `started` transition. `measured`: the traffic before it, for `steps: auto`. */
 export function begin(
   plan: Plan,
   actor: Actor,
   message: string | null,
   nowMs: number,
+  measured: MeasuredBefore | null = null,
 ): { state: Holding; transition: Transition } {
-  const reason = message ?? `started ${describeShare(stepAt(plan, 0), 'at ')}`;
+  const ramp = plan.auto && openRamp(plan, plan.auto, measured, nowMs);
+  const state: Holding = { ...enter(0, nowMs), ...(ramp && { ramp }) };
+  const reason = message ?? `started ${describeShare(stepAt(plan, state, 0), 'at ')}`;
   const cause: Cause = { actor, code: 'REQUESTED', reason, evidence: [] };
-  return { state: enter(0, nowMs), transition: moveTo(plan, 0, 'started', cause, 0) };
+  const transition = moveTo(plan, state, 0, 'started', cause, 0);
+  return { state, transition: { ...transition, ...(ramp?.latest && { ramp: ramp.latest }) } };
 }
 
 export function toPaused(plan: Plan, state: ActiveState, cause: Cause, nowMs: number): Decision {
@@ -73,17 +90,18 @@ export function toPaused(plan: Plan, state: ActiveState, cause: Cause, nowMs: nu
 
 /** A transition that changes nothing of what gateways serve. */
 export function stayAt(plan: Plan, state: ActiveState, type: Transition['type'], cause: Cause): Transition {
-  return moveTo(plan, state.step, type, cause, canaryWeightBp(plan, state));
+  return moveTo(plan, state, state.step, type, cause, canaryWeightBp(plan, state));
 }
 
 function moveTo(
   plan: Plan,
+  state: RolloutState,
   step: number,
   type: Transition['type'],
   cause: Cause,
   weightBeforeBp: number,
 ): Transition {
-  const { weightBp, mirrorBp } = stepAt(plan, step);
+  const { weightBp, mirrorBp } = stepAt(plan, state, step);
   const transition = record(type, cause, step, weightBeforeBp, weightBp);
   return mirrorBp === undefined ? transition : { ...transition, mirrorBp };
 }
@@ -119,8 +137,8 @@ export function refuse(state: RolloutState, verb: string, hint: string): Decisio
 }
 
 /** The step at an index that the state guarantees to exist. */
-export function stepAt(plan: Plan, index: number): Step {
-  const step = plan.steps[index];
+export function stepAt(plan: Plan, state: RolloutState, index: number): Step {
+  const step = stepsOf(plan, state)[index];
   if (!step) throw new RangeError(`plan ${plan.rollout} has no step ${index}`);
   return step;
 }

@@ -13,8 +13,17 @@ import type { Rule } from '../domain/rule.ts';
 import { describeShare } from '../domain/share.ts';
 import type { SplitDocument } from '../domain/split-document.ts';
 import { formatBp } from '../domain/weight.ts';
-import { canaryWeightBp, isActive, type RolloutRecord, type RolloutState } from '../rollout/state.ts';
+import { declaredSteps } from '../rollout/auto-ramp.ts';
+import {
+  canaryWeightBp,
+  type Holding,
+  isActive,
+  type RolloutRecord,
+  type RolloutState,
+  stepsOf,
+} from '../rollout/state.ts';
 import { stepAt } from '../rollout/transitions.ts';
+import { projectRamp } from './project-ramp.ts';
 import type { CheckView, GatewayView, RolloutView, Severity, StepView } from './rollout-view.ts';
 
 const MAX_EVENTS = 20;
@@ -39,17 +48,19 @@ export interface Sighting {
 
 /** A rollout that is declared and was never started. */
 export function projectDeclared(plan: Plan, nowMs: number): RolloutView {
+  const steps = declaredSteps(plan);
   return {
     ...common(plan),
     phase: 'ready',
     severity: 'idle',
     word: 'READY',
-    sentence: `Declared, never started: \`rollout start ${plan.rollout}\` ${startText(plan)}.`,
+    sentence: `Declared, never started: \`rollout start ${plan.rollout}\` ${startText(plan, steps[0])}.`,
     message: null,
     run: 0,
     version: 0,
     step: 0,
-    steps: plan.steps.map((_, index) => stepView(plan, index, 'upcoming')),
+    steps: steps.map((step) => stepView(step, 'upcoming')),
+    ...(plan.auto && { ramp: projectRamp(plan.auto, null) }),
     progress: { evidenceMs: 0, requests: 0 },
     weight: { setBp: 0, revision: 0, servedBp: null, canaryRequests: 0, totalRequests: 0 },
     gateways: [],
@@ -57,14 +68,14 @@ export function projectDeclared(plan: Plan, nowMs: number): RolloutView {
     checks: plan.abort.map(uncheckedRule),
     startedAtMs: null,
     sinceMs: null,
-    remainingMs: plan.steps.reduce((sum, step) => sum + step.holdMs, 0),
+    remainingMs: steps.reduce((sum, step) => sum + step.holdMs, 0),
     events: [],
     nowMs,
   };
 }
 
-function startText({ steps, canary }: Plan): string {
-  const { weightBp = 0, mirrorBp } = steps[0] ?? {};
+function startText({ canary }: Plan, first: Step | undefined): string {
+  const { weightBp = 0, mirrorBp } = first ?? {};
   return mirrorBp === undefined
     ? `sends ${formatBp(weightBp)} to ${canary}`
     : `mirrors ${formatBp(mirrorBp)} to ${canary}`;
@@ -109,7 +120,8 @@ export function project(
     run: record.run,
     version: record.version,
     step: state.step,
-    steps: plan.steps.map((_, index) => stepView(plan, index, stepState(state, index))),
+    steps: stepsOf(plan, state).map((step, index) => stepView(step, stepState(state, index))),
+    ...(plan.auto && state.ramp && { ramp: projectRamp(plan.auto, state.ramp) }),
     progress: active ? state.progress : { evidenceMs: 0, requests: 0 },
     weight: {
       setBp: canaryWeightBp(plan, state),
@@ -121,7 +133,7 @@ export function project(
       canaryRequests: sighting.canaryRequests,
       totalRequests: sighting.totalRequests,
     },
-    ...(active && mirrorView(plan.steps[state.step], sighting)),
+    ...(active && mirrorView(stepsOf(plan, state)[state.step], sighting)),
     gateways: sighting.gateways,
     evidence: {
       flowing: active && sighting.gap === null,
@@ -145,15 +157,15 @@ function mirrorView(step: Step | undefined, { compared }: Sighting): Pick<Rollou
   return step?.mirrorBp === undefined ? {} : { mirror: { shareBp: step.mirrorBp, compared } };
 }
 
-function stepView(plan: Plan, index: number, state: StepView['state']): StepView {
-  const step = plan.steps[index];
+function stepView(step: Step, state: StepView['state']): StepView {
+  const { weightBp, mirrorBp, holdMs, requests, gate } = step;
   return {
-    weightBp: step?.weightBp ?? 0,
-    ...(step?.mirrorBp !== undefined && { mirrorBp: step.mirrorBp }),
+    weightBp,
+    ...(mirrorBp !== undefined && { mirrorBp }),
     state,
-    holdMs: step?.holdMs ?? 0,
-    requestsNeeded: step?.requests ?? 0,
-    gate: step?.gate?.kind ?? null,
+    holdMs,
+    requestsNeeded: requests,
+    gate: gate?.kind ?? null,
   };
 }
 
@@ -167,7 +179,7 @@ function stepState(state: RolloutState, index: number): StepView['state'] {
 function label(state: RolloutState, sighting: Sighting): { severity: Severity; word: string } {
   switch (state.phase) {
     case 'holding':
-      return { severity: sighting.gap || breach(sighting) ? 'attention' : 'active', word: 'HOLDING' };
+      return { severity: isHeldUp(state, sighting) ? 'attention' : 'active', word: 'HOLDING' };
     case 'awaiting-gate':
       return { severity: 'attention', word: 'WAITING' };
     case 'paused':
@@ -185,6 +197,10 @@ function breach(sighting: Sighting): CheckView | undefined {
   return sighting.checks.find((check) => check.breachedSinceMs !== null);
 }
 
+function isHeldUp(state: RolloutState, sighting: Sighting): boolean {
+  return sighting.gap !== null || breach(sighting) !== undefined || Boolean(state.ramp?.obstacle);
+}
+
 /** What is going on, and what will happen next. */
 function sentence(record: RolloutRecord, sighting: Sighting): string {
   const { plan, state, rollout } = record;
@@ -197,16 +213,16 @@ function sentence(record: RolloutRecord, sighting: Sighting): string {
   }
   switch (state.phase) {
     case 'holding':
-      return holdingSentence(plan, state.step, state.progress, sighting);
+      return holdingSentence(record, state, sighting);
     case 'awaiting-gate': {
-      const next = plan.steps[state.step + 1];
+      const next = stepsOf(plan, state)[state.step + 1];
       const then = next ? `go to ${describeShare(next)}` : 'finish';
-      return plan.steps[state.step]?.gate?.kind === 'webhook'
+      return stepsOf(plan, state)[state.step]?.gate?.kind === 'webhook'
         ? `Step ${state.step + 1} is complete; its webhook gate has not answered yet.`
         : `Step ${state.step + 1} is complete and waits for approval: \`rollout promote ${rollout}\` to ${then}.`;
     }
     case 'paused':
-      return `Paused ${describeShare(stepAt(plan, state.step), 'at ')}: ${state.reason}. Rules still watch; \`rollout resume ${rollout}\` to go on.`;
+      return `Paused ${describeShare(stepAt(plan, state, state.step), 'at ')}: ${state.reason}. Rules still watch; \`rollout resume ${rollout}\` to go on.`;
     case 'promoted':
       return `${plan.canary} serves all traffic of ${plan.service}.`;
     case 'aborted':
@@ -216,13 +232,10 @@ function sentence(record: RolloutRecord, sighting: Sighting): string {
   }
 }
 
-function holdingSentence(
-  plan: Plan,
-  stepIndex: number,
-  progress: { evidenceMs: number; requests: number },
-  sighting: Sighting,
-): string {
-  const step = plan.steps[stepIndex];
+function holdingSentence({ plan }: RolloutRecord, state: Holding, sighting: Sighting): string {
+  const { progress, ramp } = state;
+  const steps = stepsOf(plan, state);
+  const step = steps[state.step];
   if (!step) return '';
   const late = sighting.gateways.filter((gateway) => !gateway.current);
   if (sighting.gateways.length === 0) return `Waiting for a gateway ${askedOf(step)}; none is heard of.`;
@@ -232,8 +245,9 @@ function holdingSentence(
   const broken = breach(sighting);
   if (broken) return `A limit is broken: ${broken.summary}. The step cannot complete until that ends.`;
   if (sighting.gap) return `Time does not count: ${sighting.gap.detail}.`;
+  if (ramp && ramp.obstacle !== null) return `Stays at ${formatBp(step.weightBp)}: ${ramp.obstacle}.`;
   const leftMs = step.holdMs - progress.evidenceMs;
-  const next = plan.steps[stepIndex + 1];
+  const next = steps[state.step + 1];
   const then = step.gate ? `the ${step.gate.kind} gate` : next ? describeShare(next) : 'promotion';
   if (leftMs > 0)
     return `On to ${then} in ${formatDuration(Math.ceil(leftMs / 1000) * 1000)} if no rule breaks.`;
@@ -249,9 +263,9 @@ function askedOf({ weightBp, mirrorBp }: Step): string {
 }
 
 function remainingMs(plan: Plan, state: RolloutState): number | null {
-  if (state.phase !== 'holding') return null;
-  if (plan.steps.slice(state.step).some((step) => step.gate)) return null;
-  const current = plan.steps[state.step];
-  const later = plan.steps.slice(state.step + 1).reduce((sum, step) => sum + step.holdMs, 0);
-  return Math.max(0, (current?.holdMs ?? 0) - state.progress.evidenceMs) + later;
+  if (state.phase !== 'holding' || state.ramp?.obstacle) return null;
+  const [current, ...later] = stepsOf(plan, state).slice(state.step);
+  if (!current || current.gate || later.some((step) => step.gate)) return null;
+  const laterMs = later.reduce((sum, step) => sum + step.holdMs, 0);
+  return Math.max(0, current.holdMs - state.progress.evidenceMs) + laterMs;
 }

@@ -4,8 +4,10 @@
  * @module
  */
 
+import type { Cost } from '../domain/ramp.ts';
 import type { RolloutEvent } from '../domain/rollout-event.ts';
 import type { Check, NoEvidenceCause } from '../domain/rule.ts';
+import type { ServiceTraffic } from '../domain/service-traffic.ts';
 import type { AppliedState } from '../domain/split-document.ts';
 import type { Phase } from '../rollout/state.ts';
 
@@ -20,6 +22,20 @@ export interface StepView {
   readonly holdMs: number;
   readonly requestsNeeded: number;
   readonly gate: 'manual' | 'webhook' | null;
+}
+
+/** Of `steps: auto`: what the steps ahead are decided from. */
+export interface RampView {
+  /** Failed requests that a bad release may cost. */
+  readonly budget: number;
+  /** All bounds, one line. */
+  readonly bounds: string;
+  /** As measured lately; null: too little to tell. */
+  readonly traffic: ServiceTraffic | null;
+  /** The dearest bad release on the way; null while there is no traffic to tell. */
+  readonly worst: Cost | null;
+  /** Why the next weight is out of reach; null: only time is missing. */
+  readonly obstacle: string | null;
 }
 
 export interface GatewayView {
@@ -62,6 +78,8 @@ export interface RolloutView {
   /** Index into `steps`. */
   readonly step: number;
   readonly steps: readonly StepView[];
+  /** With `steps: auto` only: the steps after this one are proposals, made anew at every look. */
+  readonly ramp?: RampView;
   readonly progress: { readonly evidenceMs: number; readonly requests: number };
   readonly weight: {
     /** What the operator has asked for. */

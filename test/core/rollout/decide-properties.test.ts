@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { NO_TRAFFIC } from '../../../src/core/analysis/traffic-meter.ts';
 import type { Transition } from '../../../src/core/domain/rollout-event.ts';
 import { decide } from '../../../src/core/rollout/decide.ts';
 import type { Observation, RolloutInput } from '../../../src/core/rollout/decision.ts';
@@ -21,6 +22,7 @@ const arbitraryObservation: fc.Arbitrary<Observation> = fc.record({
   noEvidence: fc.option(fc.constant({ cause: 'no-traffic' as const, detail: 'quiet' }), { freq: 6 }),
   applied: fc.boolean(),
   canaryRequests: fc.nat(50),
+  tally: fc.constant(NO_TRAFFIC),
   gate: fc.option(
     fc.record({ answer: fc.constantFrom('go' as const, 'stop' as const), detail: fc.constant('') }),
     { freq: 9 },

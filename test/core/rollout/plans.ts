@@ -1,5 +1,6 @@
 /** Plans, checks and observations for tests of the state machine. */
 
+import { NO_TRAFFIC } from '../../../src/core/analysis/traffic-meter.ts';
 import type { Plan } from '../../../src/core/domain/plan.ts';
 import type { Check, Rule, Verdict } from '../../../src/core/domain/rule.ts';
 import type { Observation } from '../../../src/core/rollout/decision.ts';
@@ -63,6 +64,7 @@ export function observed(changes: Partial<Observation> = {}): Observation {
     noEvidence: null,
     applied: true,
     canaryRequests: 10,
+    tally: NO_TRAFFIC,
     gate: null,
     proven: false,
     mayAdvance: true,

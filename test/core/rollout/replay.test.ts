@@ -5,6 +5,7 @@ import type { Plan, Step } from '../../../src/core/domain/plan.ts';
 import { readFrame, readHead } from '../../../src/core/rollout/recording.ts';
 import { firstDifference, Replay } from '../../../src/core/rollout/replay.ts';
 import { type RecordedRun, type RunScript, recordRun } from '../../support/recorded-run.ts';
+import { autoPlan } from './auto-run.ts';
 import { plan, RULE } from './plans.ts';
 
 const healthy = { v1: { ok: 190, bad: 1 }, v2: { ok: 20 } };
@@ -48,6 +49,30 @@ const SCRIPTS: readonly [string, RunScript, string][] = [
     'one whose traffic stopped for a while',
     { plan: both, traffic: (second) => (second > 8 && second < 20 ? {} : healthy) },
     'promoted',
+  ],
+  [
+    'one that decided its steps itself, with several operators',
+    {
+      plan: autoPlan({ fromBp: 1_000, minHoldMs: 10_000, budget: 500 }),
+      traffic: (second) => ({
+        v1: { ok: 995 - (second % 10), bad: 2 + (second % 3) },
+        v2: { ok: 500, bad: second % 2 },
+      }),
+      deaths: [9, 24, 31],
+    },
+    'promoted',
+  ],
+  [
+    'one that decided its steps itself and met a bad canary',
+    {
+      plan: autoPlan({ fromBp: 1_000, minHoldMs: 10_000, budget: 500 }),
+      traffic: (second) => ({
+        v1: { ok: 995, bad: 5 },
+        v2: { ok: 500, bad: second < 25 ? 2 : 300 },
+      }),
+      deaths: [20],
+    },
+    'aborted',
   ],
 ];
 
