@@ -124,7 +124,8 @@ export class InstanceWatch {
 
   /** Whether an instance has begun to fail since then, and nobody knows yet whether it will be well again. */
   troubles({ failing }: InstanceMemory, rule: number, sinceMs: number): boolean {
-    return (failing[rule]?.sinceMs ?? 0) > sinceMs;
+    const last = failing[rule];
+    return last != null && last.sinceMs > sinceMs;
   }
 
   /** The rule's window, of the canary without an instance. */
