@@ -29,7 +29,7 @@ const DEFAULTS = {
   quick: false,
   dist: 'dist',
 };
-const QUICK = { rounds: MIN_ROUNDS, requests: 150, warmup: 400 };
+const QUICK = { rounds: MIN_ROUNDS, requests: 100, warmup: 300 };
 
 const quick = process.argv.includes('--quick');
 const flags = readFlags(quick ? { ...DEFAULTS, ...QUICK } : DEFAULTS);

@@ -39,6 +39,12 @@ export class H2Exchange implements Dispatcher.DispatchController {
   readonly #onAbort: (exchange: H2Exchange) => void;
   #stream: ClientHttp2Stream | null = null;
   #over = false;
+  /** Of the body by its Content-Length, what is still to come; NaN when it has none. */
+  #left = Number.NaN;
+  /** Completes that length, and waits for the end: the handler must not take one for the other. */
+  #final: Buffer | null = null;
+  /** The stream has ended; the handler may still have to hear of it. */
+  #ended = false;
 
   /** `onAbort` is called when an answer is not waited for any longer. */
   constructor(
@@ -77,7 +83,8 @@ export class H2Exchange implements Dispatcher.DispatchController {
       this.reason ??= error;
     });
     stream.on('close', () => {
-      this.fail(this.reason ?? new Error(`the stream was closed with code ${stream.rstCode}`));
+      if (!this.#ended)
+        this.fail(this.reason ?? new Error(`the stream was closed with code ${stream.rstCode}`));
       onClose();
     });
     if (body instanceof Uint8Array || typeof body === 'string') stream.end(body);
@@ -104,6 +111,7 @@ export class H2Exchange implements Dispatcher.DispatchController {
   resume(): void {
     this.paused = false;
     this.#stream?.resume();
+    if (this.#ended) this.#complete();
   }
 
   fail(error: Error): void {
@@ -127,14 +135,34 @@ export class H2Exchange implements Dispatcher.DispatchController {
 
   #response(headers: IncomingHttpHeaders): void {
     this.#head(headers);
-    this.#stream?.on('data', (piece: Buffer) => {
-      if (!this.#over) this.handler.onResponseData?.(this, piece);
-    });
+    const length = headers[constants.HTTP2_HEADER_CONTENT_LENGTH];
+    if (length !== undefined) this.#left = Number(length);
+    this.#stream?.on('data', (piece: Buffer) => this.#piece(piece));
     if (this.paused) this.#stream?.pause();
   }
 
+  #piece(piece: Buffer): void {
+    if (this.#over) return;
+    this.#left -= piece.length;
+    if (this.#left === 0) this.#final = piece;
+    else this.handler.onResponseData?.(this, piece);
+  }
+
+  /**
+   * What completes the body goes with its end, as undici's parser has it for HTTP/1.1: a response that is complete is
+   * over for the gateway, which lets go of an attempt that has not ended, and a reset would end a stream that is done.
+   */
   #end(): void {
     if (this.#over || !this.answered) return;
+    this.#ended = true;
+    const final = this.#final;
+    this.#final = null;
+    if (final !== null) this.handler.onResponseData?.(this, final);
+    if (!this.paused) this.#complete();
+  }
+
+  #complete(): void {
+    if (this.#over) return;
     this.#over = true;
     this.handler.onResponseEnd?.(this, this.#trailers);
     // Answered early: the rest of the request is not sent.
