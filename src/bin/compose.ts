@@ -18,8 +18,10 @@ import { createWebhookNotifier } from '../adapters/webhook/webhook-notifier.ts';
 import { type ControlApi, startControlApi } from '../api/control-api.ts';
 import type { ProjectPaths } from '../config/load-project.ts';
 import type { NotifierConfig, OperatorConfig } from '../config/operator-model.ts';
+import { pathText, placeOf } from '../config/place-of.ts';
 import type { ListenAddress, Secret } from '../config/primitives.ts';
 import { readSecret } from '../config/read-secret.ts';
+import type { Path } from '../config/yaml-source.ts';
 import { createSequentialJudge } from '../core/analysis/sequential-judge.ts';
 import { SluiceError } from '../core/domain/errors.ts';
 import { folderFailure, listenFailure } from '../core/domain/start-failure.ts';
@@ -36,15 +38,31 @@ const TICK_MS = 500;
 const SLACK_TIMEOUT_MS = 10_000;
 const WEBHOOK_TIMEOUT_MS = 10_000;
 
+export interface RedisChoice {
+  readonly url: string;
+  /** Flag or variable that names it. */
+  readonly from: string;
+}
+
 export interface BackendChoice {
   /** Null: embedded. */
-  readonly redisUrl: string | null;
+  readonly redis: RedisChoice | null;
   /** Directory of the embedded backend. */
   readonly stateDir: string;
 }
 
-export async function openBackend(choice: BackendChoice, logger: Logger): Promise<Backend> {
-  if (choice.redisUrl !== null) return openRedis({ url: choice.redisUrl, logger });
+/** `stopping`: nobody waits for it any more. */
+export async function openBackend(
+  choice: BackendChoice,
+  logger: Logger,
+  stopping: AbortSignal,
+): Promise<Backend> {
+  if (choice.redis !== null) {
+    const { url, from } = choice.redis;
+    return openRedis({ url, logger, stopping }).catch((error: unknown) => {
+      throw error instanceof SluiceError ? error.from(from) : error;
+    });
+  }
   try {
     return await openEmbedded({ dir: choice.stateDir, clock: systemClock });
   } catch (error) {
@@ -77,7 +95,7 @@ export interface OperatorOptions {
 /** Starts an operator with its control API. */
 export async function startOperatorWithApi(options: OperatorOptions): Promise<RunningOperator> {
   const { config, paths, backend, logger, env } = options;
-  const reveal = (secret: Secret, what: string): string => revealSecret(secret, what, config, env);
+  const reveal = (secret: Secret, path: Path): string => revealSecret(secret, path, config, env);
   let contact = '';
   const recordings = createFileRecordings(join(options.stateDir, 'recordings'), (error) =>
     logger.warn({ err: error }, 'runs cannot be recorded'),
@@ -91,7 +109,8 @@ export async function startOperatorWithApi(options: OperatorOptions): Promise<Ru
           url: config.prometheus.url,
           timeoutMs: config.prometheus.timeoutMs,
           bearerToken:
-            config.prometheus.bearerToken && reveal(config.prometheus.bearerToken, 'prometheus.bearerToken'),
+            config.prometheus.bearerToken &&
+            reveal(config.prometheus.bearerToken, ['operator', 'prometheus', 'bearerToken']),
         })
       : null,
     metricsIntervalMs: config.prometheus?.intervalMs ?? 10_000,
@@ -108,10 +127,10 @@ export async function startOperatorWithApi(options: OperatorOptions): Promise<Ru
     contact: () => contact,
     tickMs: TICK_MS,
   });
-  const tokens = config.api.tokens.map(({ name, role, token }) => ({
+  const tokens = config.api.tokens.map(({ name, role, token }, index) => ({
     name,
     role,
-    token: reveal(token, `token of ${name}`),
+    token: reveal(token, ['operator', 'api', 'tokens', index, 'token']),
   }));
   const address = options.address ?? config.api.address;
   const { loopbackWithoutToken } = options;
@@ -128,7 +147,9 @@ export async function startOperatorWithApi(options: OperatorOptions): Promise<Ru
     throw listenFailure(
       error,
       address,
-      options.address ? '--api' : `operator.api.address (${config.path}) or --api`,
+      options.address
+        ? '--api'
+        : `operator.api.address of ${placeOf(config.path, ['operator', 'api', 'address'])}, or --api`,
     );
   });
   contact = options.advertiseUrl ?? api.url;
@@ -147,26 +168,30 @@ export async function startOperatorWithApi(options: OperatorOptions): Promise<Ru
 function createNotifier(
   name: string,
   config: NotifierConfig,
-  reveal: (secret: Secret, what: string) => string,
+  reveal: (secret: Secret, path: Path) => string,
   logger: Logger,
 ): Notifier {
+  const at = ['operator', 'notifiers', name];
   if (config === 'log') return createLogNotifier({ name, logger });
   if ('slack' in config) {
-    const webhookUrl = reveal(config.slack.webhookUrl, `webhookUrl of ${name}`);
+    const webhookUrl = reveal(config.slack.webhookUrl, [...at, 'slack', 'webhookUrl']);
     return createSlackNotifier({ name, webhookUrl, timeoutMs: SLACK_TIMEOUT_MS });
   }
   const { url, signingKey, timeout } = config.webhook;
-  const key = reveal(signingKey, `signingKey of ${name}`);
+  const key = reveal(signingKey, [...at, 'webhook', 'signingKey']);
   return createWebhookNotifier({ name, url, signingKey: key, timeoutMs: timeout ?? WEBHOOK_TIMEOUT_MS });
 }
 
 function revealSecret(
   secret: Secret,
-  what: string,
+  path: Path,
   config: OperatorConfig,
   env: Readonly<Record<string, string | undefined>>,
 ): string {
   const result = readSecret(secret, dirname(config.path), env);
   if (result.ok) return result.secret;
-  throw new SluiceError('CONFIG_INVALID', { detail: `${what}: ${result.message}`, hint: result.hint });
+  throw new SluiceError('CONFIG_INVALID', {
+    detail: `${placeOf(config.path, path)} ${pathText(path)}: ${result.message}`,
+    hint: result.hint,
+  });
 }

@@ -34,6 +34,8 @@ export interface GatewayProcessOptions {
   /** Overrides the configured zone: gateways in several zones share one file. */
   readonly zone: string | null;
   readonly backend: Backend;
+  /** Ends what a start waits for; a gateway that has not started by then has nothing to drain. */
+  readonly stopping: AbortSignal;
   /** Last good weights are kept below it. */
   readonly stateDir: string;
   readonly logger: Logger;
@@ -53,7 +55,9 @@ export async function runGateway(options: GatewayProcessOptions): Promise<Gatewa
     logger,
     env: process.env,
     incarnation: randomUUID(),
+    stopping: options.stopping,
   });
+  const served = !options.stopping.aborted;
 
   let reloading: Promise<void> = Promise.resolve();
   const reloadOnce = async (): Promise<void> => {
@@ -84,7 +88,7 @@ export async function runGateway(options: GatewayProcessOptions): Promise<Gatewa
     async close() {
       unwatchFile(path, onChange);
       await reloading;
-      await gateway.drain();
+      if (served) await gateway.drain();
       await gateway.close();
     },
   };

@@ -16,9 +16,15 @@ export interface Lifetime {
   readonly onStop: () => void;
 }
 
-/** Resolves once everything is closed after a signal; rejects when `start` does, with everything closed as well. */
-export async function liveUntilStopped(start: (own: Own) => Promise<Lifetime>): Promise<void> {
+/**
+ * Resolves once everything is closed after a signal; rejects when `start` does, with everything closed as well.
+ * `stopping` ends what a start waits for.
+ */
+export async function liveUntilStopped(
+  start: (own: Own, stopping: AbortSignal) => Promise<Lifetime>,
+): Promise<void> {
   const closers: (() => Promise<void>)[] = [];
+  const stopping = new AbortController();
   let over = false;
   const own: Own = (close) => {
     // Opened by a start that nobody waits for any more.
@@ -28,11 +34,12 @@ export async function liveUntilStopped(start: (own: Own) => Promise<Lifetime>): 
   let life: Lifetime | null = null;
   const stopped = untilStopped(() => life?.onHangUp ?? null);
   try {
-    life = await Promise.race([start(own), stopped.then(() => null)]);
+    life = await Promise.race([start(own, stopping.signal), stopped.then(() => null)]);
     await stopped;
     life?.onStop();
   } finally {
     over = true;
+    stopping.abort();
     for (const close of closers) await close();
   }
 }

@@ -5,11 +5,12 @@
  */
 
 import { type LoadedProject, loadProject, type Project, type ProjectPaths } from '../config/load-project.ts';
+import { placeOf } from '../config/place-of.ts';
 import { listenAddress } from '../config/primitives.ts';
 import { SluiceError } from '../core/domain/errors.ts';
 import type { Backend } from '../ports/backend.ts';
 import { createLogger, type Logger, type LogLevel } from '../telemetry/logger.ts';
-import { openBackend, startOperatorWithApi } from './compose.ts';
+import { openBackend, type RedisChoice, startOperatorWithApi } from './compose.ts';
 import { type GatewayProcess, runGateway } from './gateway-process.ts';
 import { type Lifetime, liveUntilStopped, type Own } from './lifetime.ts';
 import type { GatewayFlags, OperatorFlags, ProcessIo, SharedFlags, UpFlags } from './process-flags.ts';
@@ -18,8 +19,8 @@ export async function up(flags: UpFlags, io: ProcessIo): Promise<void> {
   const logger = processLogger(flags.logLevel, 'sluice');
   const paths = pathsOf(flags);
   const { value: project } = checked(loadProject(paths));
-  await liveUntilStopped(async (own) => {
-    const backend = await openOwned(own, flags, io, logger);
+  await liveUntilStopped(async (own, stopping) => {
+    const backend = await openOwned(own, stopping, flags, io, logger);
     // Together: the gateway waits for the operator to confirm the weight of a canary. The operator is closed last:
     // while the gateway drains, the canary's weight is still renewed.
     const operatorStarting = startOperatorWithApi({
@@ -30,7 +31,13 @@ export async function up(flags: UpFlags, io: ProcessIo): Promise<void> {
       logger,
     });
     own(() => settled(operatorStarting));
-    const starting = runGateway({ ...gatewayOptions(flags, logger), name: null, zone: null, backend });
+    const starting = runGateway({
+      ...gatewayOptions(flags, logger),
+      name: null,
+      zone: null,
+      backend,
+      stopping,
+    });
     own(() => settled(starting));
     const [running, proxy] = await Promise.all([operatorStarting, starting]);
     sayGateway(proxy, io);
@@ -43,10 +50,10 @@ export async function up(flags: UpFlags, io: ProcessIo): Promise<void> {
 
 export async function gateway(flags: GatewayFlags, io: ProcessIo): Promise<void> {
   const logger = processLogger(flags.logLevel, 'gateway');
-  await liveUntilStopped(async (own) => {
-    const backend = await openOwned(own, flags, io, logger);
+  await liveUntilStopped(async (own, stopping) => {
+    const backend = await openOwned(own, stopping, flags, io, logger);
     const { name = null, zone = null } = flags;
-    const starting = runGateway({ ...gatewayOptions(flags, logger), name, zone, backend });
+    const starting = runGateway({ ...gatewayOptions(flags, logger), name, zone, backend, stopping });
     own(() => settled(starting));
     const proxy = await starting;
     sayGateway(proxy, io);
@@ -60,8 +67,8 @@ export async function operator(flags: OperatorFlags, io: ProcessIo): Promise<voi
   const { value: project } = checked(loadProject(paths));
   const loopbackWithoutToken = flags.openLoopback ?? false;
   if (!loopbackWithoutToken) needTokens(project);
-  await liveUntilStopped(async (own) => {
-    const backend = await openOwned(own, flags, io, logger);
+  await liveUntilStopped(async (own, stopping) => {
+    const backend = await openOwned(own, stopping, flags, io, logger);
     const starting = startOperatorWithApi({
       ...operatorOptions(flags, project, paths, io),
       loopbackWithoutToken,
@@ -82,13 +89,19 @@ async function settled(starting: Promise<{ close(): Promise<void> }>): Promise<v
 
 async function openOwned(
   own: Own,
+  stopping: AbortSignal,
   flags: { readonly redis?: string; readonly stateDir: string },
   io: ProcessIo,
   logger: Logger,
 ): Promise<Backend> {
-  const opening = openBackend({ redisUrl: redisUrl(flags, io), stateDir: flags.stateDir }, logger);
+  const opening = openBackend({ redis: redisOf(flags, io), stateDir: flags.stateDir }, logger, stopping);
   own(() => settled(opening));
-  return opening;
+  const backend = await opening;
+  // What is out of reach cannot be told goodbye: everything else then ends without waiting for it.
+  stopping.addEventListener('abort', () => {
+    if (!backend.connected()) void backend.close();
+  });
+  return backend;
 }
 
 function gatewayOptions({ gateway, stateDir }: Omit<GatewayFlags, 'name'>, logger: Logger) {
@@ -106,7 +119,7 @@ function gatewayLife(proxy: GatewayProcess, io: ProcessIo): Lifetime {
 function needTokens({ operator: { path, api } }: Project): void {
   if (api.tokens.length > 0) return;
   throw new SluiceError('CONFIG_INVALID', {
-    detail: `${path} declares no operator.api.tokens, so nobody could use the control API`,
+    detail: `${placeOf(path, ['operator', 'api', 'tokens'])} declares no operator.api.tokens, so nobody could use the control API`,
     hint: 'Add one, such as { name: ci, role: operator, token: { env: SLUICE_CI_TOKEN } }, or start with --open-loopback: clients on this machine then need none.',
   });
 }
@@ -127,8 +140,9 @@ function pathsOf(flags: SharedFlags): ProjectPaths {
 }
 
 /** The environment variable keeps a password out of the process list; an empty one is as good as none. */
-function redisUrl(flags: { readonly redis?: string }, io: ProcessIo): string | null {
-  return flags.redis ?? (io.env.SLUICE_REDIS || null);
+function redisOf(flags: { readonly redis?: string }, io: ProcessIo): RedisChoice | null {
+  if (flags.redis !== undefined) return { url: flags.redis, from: '--redis' };
+  return io.env.SLUICE_REDIS ? { url: io.env.SLUICE_REDIS, from: 'SLUICE_REDIS' } : null;
 }
 
 function parseAddress(text: string) {

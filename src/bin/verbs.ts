@@ -12,16 +12,22 @@ const processes = () => import('./processes.ts');
 export function registerProcessVerbs(program: Command, io: ProcessIo): void {
   withOperatorFlags(withSharedFlags(program.command('up')))
     .description('run gateway, operator and control API in one process')
-    .action(async (flags: UpFlags) => (await processes()).up(flags, io));
+    .action(async (flags: UpFlags) => leave((await processes()).up(flags, io)));
   withSharedFlags(program.command('gateway'))
     .description('run a gateway (several share their work over Redis)')
     .option('--name <name>', 'unique name of this gateway')
     .option('--zone <zone>', 'where this gateway runs: endpoints in the same zone are preferred')
-    .action(async (flags: GatewayFlags) => (await processes()).gateway(flags, io));
+    .action(async (flags: GatewayFlags) => leave((await processes()).gateway(flags, io)));
   withOperatorFlags(withSharedFlags(program.command('operator')))
     .description('run an operator with its control API')
     .option('--open-loopback', 'accept clients on this machine without a token')
-    .action(async (flags: OperatorFlags) => (await processes()).operator(flags, io));
+    .action(async (flags: OperatorFlags) => leave((await processes()).operator(flags, io)));
+}
+
+/** Everything is closed by then; timers of the Redis client would hold the process for two seconds more. */
+async function leave(run: Promise<void>): Promise<void> {
+  await run;
+  process.exit();
 }
 
 function withSharedFlags(command: Command): Command {

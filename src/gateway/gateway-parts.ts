@@ -35,6 +35,8 @@ export interface GatewayOptions {
   readonly clock: Clock;
   /** Folder for the last good splits; null: none are kept. */
   readonly stateDir: string | null;
+  /** Ends what a start waits for. */
+  readonly stopping?: AbortSignal;
   readonly logger: Logger;
   /** Where secrets of the configuration may be. Default: nowhere. */
   readonly env?: Readonly<Record<string, string | undefined>>;

@@ -9,8 +9,6 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { GatewayConfig } from '../config/gateway-model.ts';
 import type { ListenerConfig } from '../config/policies/listeners.ts';
 import type { ListenAddress } from '../config/primitives.ts';
-import { listenFailure } from '../core/domain/start-failure.ts';
-import { openAccessLog } from './access-log.ts';
 import { type AdminListener, openAdmin } from './admin.ts';
 import type { ClientRequest } from './client.ts';
 import { compileSnapshot } from './compile-snapshot.ts';
@@ -27,6 +25,7 @@ import { type Refusal, recordRefusal } from './refused.ts';
 import { activate, releaseExchange, type Snapshot, type SnapshotParts, supersede } from './snapshot.ts';
 import type { AppliedSplit } from './split-table.ts';
 import { record } from './stages/record.ts';
+import { addressProblem, openConfiguredLog } from './start-problems.ts';
 import { openTracer } from './tracing/open-tracer.ts';
 import { Upstreams } from './upstream/upstreams.ts';
 import { within } from './within.ts';
@@ -103,7 +102,7 @@ class RunningGateway implements Gateway {
       const handle: RequestHandler = (request, response) => this.#onRequest(request, response, index);
       const listener = await openListener(settings, handle, onRefused, this.#options.logger).catch(
         (error: unknown) => {
-          throw listenFailure(error, settings.address, `listeners[${index}].address of ${config.path}`);
+          throw addressProblem(error, config, ['listeners', index, 'address'], settings.address);
         },
       );
       this.#listeners.push(listener);
@@ -114,9 +113,9 @@ class RunningGateway implements Gateway {
     const { splits, recorder } = this.#parts;
     const verifiers = await this.#identity.open(config);
     const tracer = await openTracer(config, this.name, this.#metrics.traces, this.#options.env);
-    const accessLog = openAccessLog(config.accessLog);
+    const accessLog = openConfiguredLog(config);
     const watched = splits.start(splitServices(config));
-    await within(watched, FIRST_WEIGHTS_MS);
+    await within(watched, FIRST_WEIGHTS_MS, this.#options.stopping);
     recorder.replaceServices(Object.keys(config.services));
     await this.#upstreams.prepare(config);
     const snapshot = compileSnapshot(config, { ...this.#parts, verifiers }, null);
@@ -130,7 +129,8 @@ class RunningGateway implements Gateway {
       beginBackground: (exchange) => this.#begin(exchange),
       onRecorded: (exchange) => this.#onRecorded(exchange.snapshot),
     });
-    await within(this.#runtime.cache.watch(this.#options.purges, this.name), FIRST_WEIGHTS_MS);
+    const { purges, stopping } = this.#options;
+    await within(this.#runtime.cache.watch(purges, this.name), FIRST_WEIGHTS_MS, stopping);
     const openingAdmin = openAdmin(config.admin.address, {
       metrics: this.#metrics,
       splits: () => splits.snapshot(),
@@ -146,7 +146,7 @@ class RunningGateway implements Gateway {
       cache: () => this.#runtime?.cache ?? null,
     });
     this.#admin = await openingAdmin.catch((error: unknown) => {
-      throw listenFailure(error, config.admin.address, `admin.address of ${config.path}`);
+      throw addressProblem(error, config, ['admin', 'address'], config.admin.address);
     });
     this.adminAddress = this.#admin.address;
     recorder.start();

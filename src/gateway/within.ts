@@ -3,11 +3,22 @@
  * @module
  */
 
-/** Waits for `work`, at most `timeoutMs`; rejects when `work` does. */
-export function within(work: Promise<void> | null, timeoutMs: number): Promise<unknown> {
-  let timer: NodeJS.Timeout | undefined;
+/** Waits for `work`, at most `timeoutMs` and until `stopping`; rejects when `work` does. */
+export function within(
+  work: Promise<void> | null,
+  timeoutMs: number,
+  stopping?: AbortSignal,
+): Promise<unknown> {
+  if (stopping?.aborted === true) return Promise.resolve();
+  let cleanUp = (): void => {};
   const late = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, timeoutMs);
+    const timer = setTimeout(resolve, timeoutMs);
+    const stop = (): void => resolve();
+    stopping?.addEventListener('abort', stop);
+    cleanUp = () => {
+      clearTimeout(timer);
+      stopping?.removeEventListener('abort', stop);
+    };
   });
-  return Promise.race([work, late]).finally(() => clearTimeout(timer));
+  return Promise.race([work, late]).finally(cleanUp);
 }

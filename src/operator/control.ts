@@ -185,7 +185,19 @@ async function decideAndCommit(
     recordFrame(context, session, { kind: 'command', atMs: nowMs, input, transitions: decision.transitions });
   }
   sessions.announce(session);
-  await publish(context, session, nowMs);
+  await publish(context, session, nowMs).catch((error: unknown) => {
+    throw unpublished(error, request);
+  });
+}
+
+/** The decision stands: every tick tells gateways again, whoever runs it. */
+function unpublished(error: unknown, { rollout }: ActRequest): unknown {
+  if (!(error instanceof SluiceError) || error.code !== 'UNAVAILABLE') return error;
+  return new SluiceError('UNPUBLISHED', {
+    ...(error.detail !== undefined && { detail: error.detail }),
+    hint: `Nothing has to be done again: gateways hear of it as soon as they can be reached, and let go of a canary when its lease runs out. Look with \`rollout status ${rollout}\`.`,
+    cause: error,
+  });
 }
 
 /** Throws STEP_MOVED when the rollout is not where the one who asks has seen it. */

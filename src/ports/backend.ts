@@ -20,6 +20,8 @@ export interface Backend {
   readonly shared: SharedState;
   readonly purges: PurgeChannel;
   readonly tier: CacheTier;
+  /** False: what it needs is out of reach for now, so that calls wait or reject. */
+  connected(): boolean;
   /**
    * Ends every watch, waits for writes under way and gives up connections, files and locks. Idempotent.
    * Writes made afterwards reject with `UNAVAILABLE`.

@@ -3,6 +3,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createEmbeddedPurgeChannel } from '../../src/adapters/embedded/purge-channel.ts';
 import { startControlApi } from '../../src/api/control-api.ts';
+import { SluiceError } from '../../src/core/domain/errors.ts';
 import { createOperator, type Operator } from '../../src/operator/operator.ts';
 import type { OperatorContext } from '../../src/operator/operator-context.ts';
 import type { Backend } from '../../src/ports/backend.ts';
@@ -185,3 +186,50 @@ describe('a channel that refuses for a while', () => {
     }
   });
 });
+
+describe('a decision that gateways cannot be told of yet', () => {
+  it('says that it stands and that nothing has to be done again, and goes out once they can be', async () => {
+    await operator.control.act(asked(START));
+    const { channel } = backend;
+    let away = true;
+    const failing: Backend = {
+      ...backend,
+      channel: {
+        ...bound(channel),
+        write: (...args) =>
+          away
+            ? Promise.reject(new SluiceError('UNAVAILABLE', { detail: 'the channel is away' }))
+            : channel.write(...args),
+      },
+    };
+    await operator.close();
+    operator = createOperator(
+      contextOf(failing, clock, { catalog: catalogOf(plan()), holder: 'operator-9' }),
+    );
+    const error = await operator.control.act(asked(ABORT)).then(
+      () => null,
+      (reason: unknown) => reason,
+    );
+    expect(error).toMatchObject({
+      code: 'UNPUBLISHED',
+      detail: 'the channel is away',
+      hint: expect.stringContaining('Nothing has to be done again'),
+    });
+    expect((await backend.store.load('orders-v2'))?.state.phase).toBe('aborted');
+    away = false;
+    operator.start();
+    await eventually(async () => (await channel.read('orders'))?.weights.v1 === 10_000);
+  });
+});
+
+/** Its methods as they are, whatever class they come from. */
+function bound(channel: Backend['channel']): Backend['channel'] {
+  return {
+    read: (service) => channel.read(service),
+    write: (split) => channel.write(split),
+    renew: (...args) => channel.renew(...args),
+    watch: (...args) => channel.watch(...args),
+    acknowledge: (...args) => channel.acknowledge(...args),
+    acknowledgements: (...args) => channel.acknowledgements(...args),
+  };
+}

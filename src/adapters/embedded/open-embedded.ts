@@ -42,6 +42,7 @@ export async function openEmbedded(options: {
       shared: createEmbeddedSharedState(clock),
       purges,
       tier: createEmbeddedCacheTier(clock),
+      connected: () => true,
       async close() {
         purges.close();
         await Promise.all([channel.close(), store.close(), leases.close(), cursors.close()]);

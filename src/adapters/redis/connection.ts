@@ -34,10 +34,12 @@ export interface RedisConnection {
   /** Calls `hook` when either client has got (true) or lost (false) its connection. Returns the way out. */
   onChange(hook: (up: boolean) => void): () => void;
   /**
-   * Resolves when commands can be sent, or after `timeoutMs` all the same. Rejects with `CONFIG_INVALID` when
+   * Resolves when commands can be sent, or after `timeoutMs` or `stopping` all the same. Rejects with `CONFIG_INVALID` when
    * Redis is there and refuses the credentials: waiting would not help.
    */
-  ready(timeoutMs: number): Promise<void>;
+  ready(timeoutMs: number, stopping?: AbortSignal): Promise<void>;
+  /** Commands can be sent. */
+  connected(): boolean;
   close(): void;
 }
 
@@ -119,11 +121,14 @@ export function openConnection(url: string, log: ConnectionLog | undefined): Red
       return () => hooks.delete(hook);
     },
 
-    ready(timeoutMs) {
-      if (commands.status === 'ready') return Promise.resolve();
+    connected: () => up === true,
+
+    ready(timeoutMs, stopping) {
+      if (commands.status === 'ready' || stopping?.aborted === true) return Promise.resolve();
       return new Promise((resolve, reject) => {
         const done = (): void => {
           clearTimeout(timer);
+          stopping?.removeEventListener('abort', done);
           commands.off('ready', done);
           commands.off('error', onError);
           resolve();
@@ -134,6 +139,7 @@ export function openConnection(url: string, log: ConnectionLog | undefined): Red
           done();
         };
         const timer = setTimeout(done, timeoutMs);
+        stopping?.addEventListener('abort', done);
         commands.on('ready', done);
         commands.on('error', onError);
       });

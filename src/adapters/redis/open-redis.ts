@@ -24,18 +24,20 @@ const FIRST_CONNECTION_MS = 2000;
  * (until a canary's lease runs out), and the operator, whose next epoch is higher than every one before it,
  * publishes again. `maxmemory-policy` must be `noeviction`.
  *
- * Resolves when Redis is connected, or after two seconds without: calls then reject with `UNAVAILABLE` until
+ * Resolves when Redis is connected, or without, after two seconds or when `stopping` says so: calls then reject with `UNAVAILABLE` until
  * it is. Throws `BAD_REQUEST` for a URL that cannot be used (forms: `target.ts`), `CONFIG_INVALID` when Redis refuses
  * the credentials.
  */
 export async function openRedis(options: {
   readonly url: string;
   readonly logger?: ConnectionLog;
+  /** Nobody waits any more. */
+  readonly stopping?: AbortSignal;
 }): Promise<Backend> {
   const connection = openConnection(options.url, options.logger);
   const closing = new AbortController();
   try {
-    await connection.ready(FIRST_CONNECTION_MS);
+    await connection.ready(FIRST_CONNECTION_MS, options.stopping);
   } catch (error) {
     connection.close();
     throw error;
@@ -49,6 +51,7 @@ export async function openRedis(options: {
     shared: createRedisSharedState(connection),
     tier: createRedisCacheTier(connection),
     purges: createRedisPurgeChannel(connection, closing.signal),
+    connected: connection.connected,
     async close() {
       closing.abort();
       connection.close();

@@ -21,6 +21,7 @@ export const ERRORS = {
   CONFLICT: { status: 409, title: 'Somebody else wrote first' },
   STALE_EPOCH: { status: 409, title: 'Another operator holds the lease of this service' },
   HELD_ELSEWHERE: { status: 503, title: 'Another operator looks after this service' },
+  UNPUBLISHED: { status: 503, title: 'This is decided and recorded, but gateways have not been told yet' },
   UNAVAILABLE: { status: 503, title: 'A dependency of the operator is not available' },
   USAGE: { status: 400, title: 'The command line is not valid' },
   UNREACHABLE: { status: 503, title: 'The control API cannot be reached' },
@@ -55,6 +56,13 @@ export class SluiceError extends Error {
     this.detail = options.detail;
     this.hint = options.hint;
     this.data = options.data ?? {};
+  }
+
+  /** The same, saying first where it comes from, such as a flag. */
+  from(place: string): SluiceError {
+    const { code, detail, hint, data, cause } = this;
+    const said = detail === undefined ? place : `${place}: ${detail}`;
+    return new SluiceError(code, { detail: said, ...(hint !== undefined && { hint }), data, cause });
   }
 
   /** HTTP status that the control API answers with. */

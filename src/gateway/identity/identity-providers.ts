@@ -4,12 +4,11 @@
  * @module
  */
 
-import { dirname } from 'node:path';
 import type { GatewayConfig } from '../../config/gateway-model.ts';
 import type { IntrospectionProvider, JwtProvider } from '../../config/policies/identity.ts';
-import { readSecret } from '../../config/read-secret.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Logger } from '../../telemetry/logger.ts';
+import { requiredSecret } from '../start-problems.ts';
 import { ApiKeys } from './api-keys.ts';
 import type { AuthMetrics } from './auth-metrics.ts';
 import { ProviderClient } from './bounded-fetch.ts';
@@ -78,14 +77,14 @@ export class IdentityProviders {
 
   #introspector(name: string, provider: IntrospectionProvider, configPath: string): TokenVerifier {
     const { clock, logger, metrics, env } = this.#options;
-    const secret = readSecret(provider.clientSecret, dirname(configPath), env);
-    if (!secret.ok) throw new Error(`identity.introspection.${name}.clientSecret: ${secret.message}`);
+    const path = ['identity', 'introspection', name, 'clientSecret'];
+    const clientSecret = requiredSecret(provider.clientSecret, configPath, path, env);
     return this.#keep(
-      `introspection ${name} ${JSON.stringify(provider)} ${tokenDigest(secret.secret)}`,
+      `introspection ${name} ${JSON.stringify(provider)} ${tokenDigest(clientSecret)}`,
       () => {
         const health = metrics.provider('introspection', name);
         const { ask } = this.#client;
-        return new Introspector({ name, provider, clientSecret: secret.secret, ask, clock, logger, health });
+        return new Introspector({ name, provider, clientSecret, ask, clock, logger, health });
       },
     );
   }

@@ -3,9 +3,8 @@
  * @module
  */
 
-import { dirname } from 'node:path';
 import type { GatewayConfig } from '../../config/gateway-model.ts';
-import { readSecret } from '../../config/read-secret.ts';
+import { requiredSecret } from '../start-problems.ts';
 import type { SpanCounts, Tracer } from './tracer.ts';
 
 /** Null: the configuration wants none. Throws when a secret cannot be read. */
@@ -18,9 +17,7 @@ export async function openTracer(
   if (tracing === null) return null;
   const headers: Record<string, string> = {};
   for (const [name, secret] of Object.entries(tracing.headers)) {
-    const read = readSecret(secret, dirname(path), env);
-    if (!read.ok) throw new Error(`tracing.headers.${name} of ${path}: ${read.message} (${read.hint})`);
-    headers[name] = read.secret;
+    headers[name] = requiredSecret(secret, path, ['tracing', 'headers', name], env);
   }
   const { openOtlpTracer } = await import('./otlp-tracer.ts');
   return openOtlpTracer({ url: tracing.url, headers, instance, counts });
