@@ -12,7 +12,12 @@ import { registerProcessVerbs } from './verbs.ts';
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
   version: string;
 };
-const { io, close } = createProcessIo(process, version);
+/** A long answer about the past takes longer than one value. */
+const HISTORY_TIMEOUT_MS = 30_000;
+const { io, close } = createProcessIo(process, version, async (url, bearerToken) => {
+  const { createPrometheusSource } = await import('../adapters/prometheus/prometheus-source.ts');
+  return createPrometheusSource({ url, timeoutMs: HISTORY_TIMEOUT_MS, bearerToken });
+});
 const program = createProgram(io);
 program.commandsGroup('Processes:');
 registerProcessVerbs(program, { env: process.env, say: (line) => io.stdout.write(`${line}\n`) });

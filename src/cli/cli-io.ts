@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { MetricSource } from '../ports/metric-source.ts';
 import type { ExitCode } from './exit-codes.ts';
 
 export interface Output {
@@ -40,6 +41,8 @@ export interface CliIo {
   readonly version: string;
   /** Default: the global one. */
   readonly fetch?: typeof fetch;
+  /** A Prometheus at a base address, asked for the past. */
+  openPrometheus(url: string, bearerToken: string | null): Promise<MetricSource>;
   /** Epoch milliseconds. */
   now(): number;
   /** Text of a file (`/dev/stdin` included). */

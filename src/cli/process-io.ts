@@ -14,7 +14,11 @@ export interface ProcessIo {
   close(): void;
 }
 
-export function createProcessIo(process: NodeJS.Process, version: string): ProcessIo {
+export function createProcessIo(
+  process: NodeJS.Process,
+  version: string,
+  openPrometheus: CliIo['openPrometheus'],
+): ProcessIo {
   const { stdout, stderr, stdin, env } = process;
   const interrupted = new AbortController();
   const interrupt = () => interrupted.abort();
@@ -39,6 +43,7 @@ export function createProcessIo(process: NodeJS.Process, version: string): Proce
     timeZone: Intl.DateTimeFormat().resolvedOptions().timeZone,
     user: userName(),
     version,
+    openPrometheus,
     now: Date.now,
     readFile: (path) => readFile(path, 'utf8'),
     appendFile: (path, text) => appendFile(path, text),

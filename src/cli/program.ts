@@ -11,6 +11,7 @@ import { reportError } from './report-error.ts';
 import { createVerbContext, type GlobalOptions } from './verb-context.ts';
 import type { VerbRunner } from './verb-runner.ts';
 import { registerAbort } from './verbs/abort.ts';
+import { registerAnalyze } from './verbs/analyze.ts';
 import { registerCache } from './verbs/cache.ts';
 import { registerCompletion } from './verbs/completion.ts';
 import { registerEvents } from './verbs/events.ts';
@@ -84,8 +85,15 @@ export function createProgram(io: CliIo): Command {
   program.commandsGroup('Gateways:');
   registerCache(program, run);
   program.commandsGroup('Offline:');
-  for (const register of [registerReplay, registerLint, registerSchema, registerCompletion])
+  for (const register of [
+    registerAnalyze,
+    registerReplay,
+    registerLint,
+    registerSchema,
+    registerCompletion,
+  ]) {
     register(program, run);
+  }
   return program;
 }
 

@@ -13,7 +13,7 @@ import { betsOnCounters } from '../core/analysis/rule-bets.ts';
 import { formatDuration } from '../core/domain/duration.ts';
 import type { Plan } from '../core/domain/plan.ts';
 import type { MetricSource } from '../ports/metric-source.ts';
-import { gapOf, none } from './sample-gap.ts';
+import { gapOf, none } from '../ports/sample-gap.ts';
 
 /** An answer this many questions old is no evidence any more. */
 const STALE_QUESTIONS = 3;

@@ -12,7 +12,7 @@ import { formatDuration } from '../core/domain/duration.ts';
 import type { Plan } from '../core/domain/plan.ts';
 import type { Rule } from '../core/domain/rule.ts';
 import type { MetricSource } from '../ports/metric-source.ts';
-import { gapOf, none } from './sample-gap.ts';
+import { gapOf, none } from '../ports/sample-gap.ts';
 
 /** An answer this many intervals old is no evidence any more. */
 const STALE_INTERVALS = 3;

@@ -5,6 +5,7 @@
 
 import { createReadStream } from 'node:fs';
 import { text } from 'node:stream/consumers';
+import { createPrometheusSource } from '../../src/adapters/prometheus/prometheus-source.ts';
 import type { CliIo, Keyboard } from '../../src/cli/cli-io.ts';
 import type { ExitCode } from '../../src/cli/exit-codes.ts';
 import { createProgram, runProgram } from '../../src/cli/program.ts';
@@ -69,6 +70,8 @@ export function startCli(argv: readonly string[], options: CliRunOptions = {}): 
     timeZone: 'UTC',
     user: 'ana',
     version: '1.2.3',
+    openPrometheus: async (url, bearerToken) =>
+      createPrometheusSource({ url, timeoutMs: 10_000, bearerToken }),
     now: options.now ?? (() => NOON),
     readFile: async (path) => {
       const given = options.files?.[path];

@@ -11,7 +11,7 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { createServer as createTcpServer } from 'node:net';
 import { tmpdir } from 'node:os';
-import { delimiter, join } from 'node:path';
+import { delimiter, dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 
 export interface PrometheusServer {
@@ -31,6 +31,8 @@ export interface PrometheusServerOptions {
   readonly targets: readonly string[];
   /** Whole milliseconds; also the scrape time-out. */
   readonly scrapeIntervalMs: number;
+  /** What it has stored already: OpenMetrics text with a time stamp for each sample, ending in `# EOF`. */
+  readonly past?: string;
 }
 
 export async function startPrometheus(options: PrometheusServerOptions): Promise<PrometheusServer> {
@@ -42,6 +44,7 @@ export async function startPrometheus(options: PrometheusServerOptions): Promise
   if (!binary) throw new Error('prometheus is not installed: apt-get install prometheus');
   const folder = await mkdtemp(join(tmpdir(), 'sluice-prometheus-'));
   await writeFile(join(folder, 'prometheus.yml'), configuration(options));
+  if (options.past !== undefined) await backfill(binary, folder, options.past);
   // Another process may take the free port before Prometheus does: then it exits, and another port is tried.
   for (let attempt = 1; ; attempt += 1) {
     const port = await freePort();
@@ -62,6 +65,20 @@ function configuration({ targets, scrapeIntervalMs }: PrometheusServerOptions): 
     global: { scrape_interval: `${scrapeIntervalMs}ms`, scrape_timeout: `${scrapeIntervalMs}ms` },
     scrape_configs: [{ job_name: 'sluice', static_configs: [{ targets }] }],
   });
+}
+
+/** By promtool, which comes with Prometheus. */
+async function backfill(binary: string, folder: string, past: string): Promise<void> {
+  const file = join(folder, 'past.txt');
+  await writeFile(file, past);
+  const argv = ['tsdb', 'create-blocks-from', 'openmetrics', '--quiet', file, join(folder, 'data')];
+  const child = spawn(join(dirname(binary), 'promtool'), argv, { stdio: ['ignore', 'ignore', 'pipe'] });
+  let said = '';
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    said += text;
+  });
+  const [code] = (await once(child, 'exit')) as [number | null];
+  if (code !== 0) throw new Error(`promtool could not store the past: ${said}`);
 }
 
 function spawnPrometheus(binary: string, folder: string, port: number): ChildProcess {

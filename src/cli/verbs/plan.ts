@@ -11,6 +11,7 @@ import type { Plan } from '../../core/domain/plan.ts';
 import type { ServiceTraffic } from '../../core/domain/service-traffic.ts';
 import { forecastPlan } from '../../core/rollout/forecast-plan.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
+import { declaredPlan } from '../plan-file.ts';
 import { renderForecast } from '../render/forecast.ts';
 import { renderAuto, renderProposal } from '../render/ramp.ts';
 import type { VerbContext } from '../verb-context.ts';
@@ -71,21 +72,6 @@ function numberOf(text: string | undefined, option: string, form: RegExp): numbe
   const value = Number(text);
   if (form.test(text) && value < 1e9) return value;
   throw new SluiceError('USAGE', { detail: `${option} must be a number, got "${text}"` });
-}
-
-async function declaredPlan(name: string, { gateway, rollouts }: PlanOptions): Promise<Plan> {
-  const { loadProject } = await import('../../config/load-project.ts');
-  const { parts, diagnostics, sources } = loadProject({ gatewayPath: gateway, rolloutsDir: rollouts });
-  const found = Object.hasOwn(parts.plans, name) ? parts.plans[name] : undefined;
-  if (found) return found;
-  if (diagnostics.some(({ severity }) => severity === 'error')) {
-    throw new SluiceError('CONFIG_INVALID', { detail: name, data: { diagnostics, sources } });
-  }
-  const known = Object.keys(parts.plans).join(', ');
-  throw new SluiceError('ROLLOUT_UNKNOWN', {
-    detail: `"${name}" is not declared in ${rollouts}`,
-    hint: known === '' ? 'None is declared there.' : `Declared are: ${known}`,
-  });
 }
 
 async function trafficOf(

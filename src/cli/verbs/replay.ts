@@ -13,6 +13,7 @@ import type { Plan } from '../../core/domain/plan.ts';
 import { readFrame, readHead } from '../../core/rollout/recording.ts';
 import { firstDifference, Replay } from '../../core/rollout/replay.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
+import { planIn } from '../plan-file.ts';
 import { type ReplayReport, renderReplay } from '../render/replay.ts';
 import type { VerbContext } from '../verb-context.ts';
 import type { RegisterVerb } from '../verb-runner.ts';
@@ -115,15 +116,4 @@ function filesAt(path: string): readonly string[] | null {
 function readText(path: string): string {
   const bytes = readFileSync(path);
   return (path.endsWith('.gz') ? gunzipSync(bytes) : bytes).toString('utf8');
-}
-
-async function planIn(path: string): Promise<Plan> {
-  const { readConfigFile } = await import('../../config/read-config.ts');
-  const { loadRolloutPlan } = await import('../../config/rollout-config.ts');
-  const read = readConfigFile(path);
-  if (!read.ok)
-    throw new SluiceError('CONFIG_INVALID', { detail: path, data: { diagnostics: [read.diagnostic] } });
-  const { value, diagnostics, sources } = loadRolloutPlan(read.file, null, null);
-  if (value) return value;
-  throw new SluiceError('CONFIG_INVALID', { detail: path, data: { diagnostics, sources } });
 }

@@ -25,6 +25,8 @@ export const ERRORS = {
   UNAVAILABLE: { status: 503, title: 'A dependency of the operator is not available' },
   USAGE: { status: 400, title: 'The command line is not valid' },
   UNREACHABLE: { status: 503, title: 'The control API cannot be reached' },
+  METRICS_UNAVAILABLE: { status: 503, title: 'Prometheus does not answer as it should' },
+  NO_HISTORY: { status: 404, title: 'There is nothing to judge by' },
   START_FAILED: { status: 503, title: 'This process cannot start' },
   INTERNAL: { status: 500, title: 'Something went wrong inside Sluice' },
 } as const satisfies Record<string, { status: number; title: string }>;

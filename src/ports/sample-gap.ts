@@ -5,7 +5,7 @@
 
 import { formatDuration } from '../core/domain/duration.ts';
 import type { NoEvidenceCause } from '../core/domain/rule.ts';
-import type { MetricResult } from '../ports/metric-source.ts';
+import type { MetricResult } from './metric-source.ts';
 
 export interface SampleGap {
   readonly kind: 'none';
