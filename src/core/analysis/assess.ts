@@ -16,7 +16,8 @@ export interface Assessment {
   readonly breached: boolean;
   /** The sample is large enough for a verdict. */
   readonly enough: boolean;
-  readonly summary: string;
+  /** The sentence, worded when somebody wants it: most looks are read by nobody. */
+  readonly say: () => string;
 }
 
 export function assess(rule: Rule, evidence: Evidence): Assessment {
@@ -25,7 +26,7 @@ export function assess(rule: Rule, evidence: Evidence): Assessment {
       return {
         breached: false,
         enough: false,
-        summary: `${rule.text}: ${evidence.detail ?? evidence.cause}`,
+        say: () => `${rule.text}: ${evidence.detail ?? evidence.cause}`,
       };
     case 'rate':
       return withSample(rule, evidence, assessRate(rule, evidence.canary, evidence.baseline));
@@ -38,7 +39,7 @@ export function assess(rule: Rule, evidence: Evidence): Assessment {
   }
 }
 
-type Finding = Pick<Assessment, 'breached' | 'summary'>;
+type Finding = Pick<Assessment, 'breached' | 'say'>;
 
 interface Arms {
   readonly canary: { readonly total: number };
@@ -53,59 +54,70 @@ function withSample(rule: Rule, { canary, baseline }: Arms, finding: Finding): A
   if (least >= rule.minRequests) return { ...finding, enough: true };
   const side = least < canary.total ? ' baseline' : '';
   const what = kind === 'differs' ? 'answers' : 'requests';
-  const missing = `; ${Math.round(least)} of ${rule.minRequests}${side} ${what} needed for a verdict`;
-  return { ...finding, enough: false, summary: finding.summary + missing };
+  const missing = (): string =>
+    `; ${Math.round(least)} of ${rule.minRequests}${side} ${what} needed for a verdict`;
+  return { ...finding, enough: false, say: () => finding.say() + missing() };
 }
 
 function assessRate(rule: Rule, canary: RateArm, baseline: RateArm | null): Finding {
   const rate = canary.bad / canary.total;
   const { condition } = rule;
   if (condition.kind === 'differs') return assessDifferences(condition.limit, canary, baseline);
-  const said = `canary ${percent(rate)} ${rule.counters ? 'bad' : '5xx'} (${fraction(canary)})`;
+  const said = (): string => `canary ${percent(rate)} ${rule.counters ? 'bad' : '5xx'} (${fraction(canary)})`;
   if (condition.kind === 'rate-limit') {
     const breached = rate > condition.limit;
-    return { breached, summary: `${said} is ${breached ? 'over' : 'within'} ${percent(condition.limit)}` };
+    return { breached, say: () => `${said()} is ${overOrWithin(breached)} ${percent(condition.limit)}` };
   }
-  if (condition.kind !== 'rate-ratio' || !baseline) return { breached: false, summary: said };
+  if (condition.kind !== 'rate-ratio' || !baseline) return { breached: false, say: said };
   const baselineRate = baseline.bad / baseline.total;
   const breached = canary.bad >= MIN_BAD && rate > condition.factor * baselineRate;
-  const against = `${condition.factor}x the baseline's ${percent(baselineRate)} (${fraction(baseline)})`;
-  return { breached, summary: `${said} is ${breached ? 'over' : 'within'} ${against}` };
+  const against = (): string =>
+    `${condition.factor}x the baseline's ${percent(baselineRate)} (${fraction(baseline)})`;
+  return { breached, say: () => `${said()} is ${overOrWithin(breached)} ${against()}` };
 }
 
 function assessDifferences(limit: number, canary: RateArm, baseline: RateArm | null): Finding {
   const rate = canary.bad / canary.total;
   const own = baseline === null ? 0 : baseline.bad / baseline.total;
   const breached = canary.bad >= MIN_BAD && rate > limit && rate > own;
-  const said = `canary differs in ${percent(rate)} of its mirrored answers (${fraction(canary)})`;
-  const of = baseline === null ? '' : `, the baseline from itself in ${percent(own)} (${fraction(baseline)})`;
-  return { breached, summary: `${said}, ${breached ? 'over' : 'within'} ${percent(limit)}${of}` };
+  const of = (): string =>
+    baseline === null ? '' : `, the baseline from itself in ${percent(own)} (${fraction(baseline)})`;
+  const said = (): string =>
+    `canary differs in ${percent(rate)} of its mirrored answers (${fraction(canary)})`;
+  return { breached, say: () => `${said()}, ${overOrWithin(breached)} ${percent(limit)}${of()}` };
 }
 
 function assessQuantile(rule: Rule, canary: QuantileArm, baseline: QuantileArm | null): Finding {
   const { condition } = rule;
   if (condition.kind !== 'quantile-limit' && condition.kind !== 'quantile-ratio')
-    return { breached: false, summary: rule.text };
-  const said = `canary p${trim(condition.quantile * 100)} ${milliseconds(canary.valueMs)} (${Math.round(canary.total)} requests)`;
+    return { breached: false, say: () => rule.text };
+  const said = (): string =>
+    `canary p${trim(condition.quantile * 100)} ${milliseconds(canary.valueMs)} (${Math.round(canary.total)} requests)`;
   if (condition.kind === 'quantile-limit') {
     const breached = canary.valueMs > condition.limitMs;
     return {
       breached,
-      summary: `${said} is ${breached ? 'over' : 'within'} ${milliseconds(condition.limitMs)}`,
+      say: () => `${said()} is ${overOrWithin(breached)} ${milliseconds(condition.limitMs)}`,
     };
   }
-  if (!baseline) return { breached: false, summary: said };
+  if (!baseline) return { breached: false, say: said };
   const breached = canary.valueMs > condition.factor * baseline.valueMs;
-  const against = `${trim(condition.factor)}x the baseline's ${milliseconds(baseline.valueMs)} (${Math.round(baseline.total)} requests)`;
-  return { breached, summary: `${said} is ${breached ? 'over' : 'within'} ${against}` };
+  const against = (): string =>
+    `${trim(condition.factor)}x the baseline's ${milliseconds(baseline.valueMs)} (${Math.round(baseline.total)} requests)`;
+  return { breached, say: () => `${said()} is ${overOrWithin(breached)} ${against()}` };
 }
 
 function assessScalar(rule: Rule, value: number): Assessment {
-  if (rule.condition.kind !== 'promql') return { breached: false, enough: false, summary: rule.text };
+  if (rule.condition.kind !== 'promql') return { breached: false, enough: false, say: () => rule.text };
   const { operator, limit } = rule.condition;
   const breached = compare(value, operator, limit);
-  const said = `query answered ${trim(value)}, ${breached ? 'which is' : 'not'} ${operator} ${limit}`;
-  return { breached, enough: true, summary: said };
+  const said = (): string =>
+    `query answered ${trim(value)}, ${breached ? 'which is' : 'not'} ${operator} ${limit}`;
+  return { breached, enough: true, say: said };
+}
+
+function overOrWithin(breached: boolean): string {
+  return breached ? 'over' : 'within';
 }
 
 function compare(value: number, operator: Comparison, limit: number): boolean {

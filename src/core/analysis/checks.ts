@@ -17,7 +17,10 @@ export interface RuleLook extends Look {
   readonly excused: boolean;
 }
 
-/** A segment is shown in place of the whole when it alone is guilty, or its limit alone is broken. */
+/**
+ * A segment is shown in place of the whole when it alone is guilty, or its limit alone is broken. The summary is
+ * worded when somebody reads it.
+ */
 export function checkOf(
   rule: Rule,
   at: number,
@@ -38,7 +41,9 @@ export function checkOf(
       breachedSinceMs: look.breachedSinceMs,
       evidence: look.evidence,
       proof,
-      summary: look.summary + whereabouts(worst, proof) + proofText(look),
+      get summary() {
+        return look.say() + whereabouts(worst, proof) + proofText(look);
+      },
     };
   }
   const ofSegment = proof && { ...proof, worse: worst.worse, share: segmentShare };
@@ -49,7 +54,9 @@ export function checkOf(
     breachedSinceMs: worst.breachedSinceMs,
     evidence: worst.evidence,
     proof: ofSegment,
-    summary: worst.summary + proofText({ ...worst, proof: ofSegment, excused: false }),
+    get summary() {
+      return worst.say() + proofText({ ...worst, proof: ofSegment, excused: false });
+    },
   };
 }
 

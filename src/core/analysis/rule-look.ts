@@ -17,7 +17,7 @@ export interface Look {
   readonly evidence: Evidence;
   readonly breached: boolean;
   readonly enough: boolean;
-  readonly summary: string;
+  readonly say: () => string;
   readonly breachedSinceMs: number | null;
 }
 
@@ -45,13 +45,13 @@ export function lookAt(
   input: Circumstances,
   before: Before,
 ): Look {
-  const { breached, enough, summary } = assess(rule, evidence);
+  const { breached, enough, say } = assess(rule, evidence);
   const broken = breached || (evidence.kind !== 'none' && before.alarming && breaksClearly(rule, window));
   return {
     evidence,
     breached: broken,
     enough: enough || (broken && !breached),
-    summary,
+    say,
     breachedSinceMs: breachStart(input, evidence, enough, broken, before.breachedSinceMs),
   };
 }

@@ -122,7 +122,7 @@ export class SegmentWatch {
     const window = windows.of(at);
     const before = { breachedSinceMs: continuous ? of.breachedSinceMs : null, alarming: true };
     const look = lookAt(rule, evidenceIn(rule, window, input), window, input, before);
-    return { ...look, summary: `${segment}: ${look.summary}`, segment, rule: at, worse };
+    return { ...look, say: () => `${segment}: ${look.say()}`, segment, rule: at, worse };
   }
 
   #windowsOf(name: string): RuleWindows | undefined {
