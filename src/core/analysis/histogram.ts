@@ -11,6 +11,9 @@ const SUB_BITS = 6;
 /** The largest value kept apart, microseconds (2^32 − 1, about 71 minutes); larger ones count in its bin. */
 export const MAX_VALUE_US = 0xffff_ffff;
 
+/** Powers of two, as far as bins have them: raising costs more than looking up. */
+const POWERS = Array.from({ length: 32 }, (_, exponent) => 2 ** exponent);
+
 /** Number of bins. */
 export const BIN_COUNT = EXACT + (32 - SUB_BITS - 1) * (1 << SUB_BITS);
 
@@ -47,7 +50,7 @@ export function binOf(valueUs: number): number {
 export function binFloorUs(bin: number): number {
   if (bin < EXACT) return bin;
   const shift = (bin >>> SUB_BITS) - 1;
-  return (bin - (shift << SUB_BITS)) * 2 ** shift;
+  return (bin - (shift << SUB_BITS)) * (POWERS[shift] as number);
 }
 
 /** Lowest value above a bin, microseconds. */
