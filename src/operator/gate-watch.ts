@@ -25,12 +25,14 @@ export function createGateWatch(caller: GateCaller, logger: Logger): GateWatch {
     asking = true;
     const { rollout, service, run, plan, state } = record;
     const weightBp = canaryWeightBp(plan, state);
+    const { mirrorBp } = plan.steps[state.step] ?? {};
     const subject = {
       rollout,
       service,
       run,
       step: state.step + 1,
       weightBp,
+      ...(mirrorBp !== undefined && { mirrorBp }),
       baseline: plan.baseline,
       canary: plan.canary,
     };

@@ -15,6 +15,8 @@ export interface GateSubject {
   /** From 1. */
   readonly step: number;
   readonly weightBp: number;
+  /** Share of the users whose requests are mirrored to the canary; left out: nothing is mirrored. */
+  readonly mirrorBp?: number;
   readonly baseline: string;
   readonly canary: string;
 }

@@ -7,7 +7,7 @@
 import { afterAll, beforeAll, describe, it } from 'vitest';
 import { eventually } from '../support/eventually.ts';
 import { logProblems } from '../support/sluice-client.ts';
-import { backends, type Deployment } from '../support/sluice-deployment.ts';
+import { backends, type Deployment, deployOverRedis } from '../support/sluice-deployment.ts';
 import { startTraffic, type Traffic } from '../support/sluice-traffic.ts';
 
 describe.each(backends)('a step that mirrors, $name', { timeout: 120_000 }, ({ deploy }) => {
@@ -112,5 +112,50 @@ describe.each(backends)('a step that mirrors, $name', { timeout: 120_000 }, ({ d
       /^step 1 \(mirroring 50%\) is complete: .*, \d+ answers compared, no rule broken$/,
     );
     await api.act('noisy', 'abort');
+  });
+});
+
+describe('an operator that dies at a step that mirrors', { timeout: 120_000 }, () => {
+  it('lends the mirror only: gateways stop it by themselves, and the one that comes back goes on where it was', async (context) => {
+    const { expect } = context;
+    const deployment = await deployOverRedis({ services: ['orders'] });
+    context.onTestFinished(() => deployment.close());
+    const { project, api, origins, operator } = deployment;
+    const { v1, v2 } = project.ordersOf('orders');
+    const right = () => ({ id: 7, at: Date.now() + Math.random() });
+    v1.behave({ answer: right });
+    v2.behave({ answer: right });
+    await project.declare({
+      rollout: 'orders-v2',
+      service: 'orders',
+      steps: [{ mirror: '100%', hold: '30m' }, { weight: '100%' }],
+      abort: [{ when: 'differs > 2%', over: '1m' }],
+      onOperatorLoss: { after: '2s', do: 'baseline' },
+    });
+    const traffic = startTraffic({ origins, service: 'orders', requestsPerSecond: 80, users: 200 });
+    context.onTestFinished(async () => void (await traffic.stop()));
+    await api.act('orders-v2', 'start');
+    // Longer than the time between two saves of the progress.
+    await api.until('orders-v2', 'well into its mirror', ({ progress }) => progress.evidenceMs > 8_000);
+
+    await operator.kill('SIGKILL');
+    await eventually(async () => {
+      const before = v2.requests();
+      const { sent } = traffic.report();
+      await eventually(() => traffic.report().sent >= sent + 100, 20_000);
+      return v2.requests() === before;
+    }, 30_000);
+    const asked = v2.requests();
+    await operator.start();
+    await eventually(() => v2.requests() > asked, 30_000);
+    const back = await api.until('orders-v2', 'looked after again', () => true);
+    expect(back).toMatchObject({ step: 0, run: 1, phase: 'holding' });
+    expect(back.progress.evidenceMs).toBeGreaterThan(2_000);
+
+    v2.behave({ answer: () => ({ ...right(), id: 8 }) });
+    await api.untilWord('orders-v2', 'ABORTED');
+    const report = await traffic.stop();
+    expect(Object.keys(report.byAnswer)).toEqual(['v1 200']);
+    expect(report.dropped, report.failures.join('\n')).toBe(0);
   });
 });
