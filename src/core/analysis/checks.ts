@@ -7,15 +7,8 @@
 import type { Check, Proof, Rule, Verdict } from '../domain/rule.ts';
 import { formatEvidence } from './assess.ts';
 import type { Account } from './blame.ts';
-import type { Look } from './rule-look.ts';
+import type { Look, RuleLook } from './rule-look.ts';
 import type { SegmentLook } from './segment-watch.ts';
-
-/** What a look at a rule has found, with the evidence that counts. */
-export interface RuleLook extends Look {
-  readonly proof: Proof | null;
-  /** The limit is broken only with the instance that the proof names. */
-  readonly excused: boolean;
-}
 
 /**
  * A segment is shown in place of the whole when it alone is guilty, or its limit alone is broken. The summary is

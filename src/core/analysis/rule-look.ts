@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Evidence, Rule } from '../domain/rule.ts';
+import type { Evidence, Proof, Rule } from '../domain/rule.ts';
 import { FULL_BP } from '../domain/weight.ts';
 import { assess } from './assess.ts';
 import { breaksClearly, evidenceOf, none } from './breach.ts';
@@ -19,6 +19,13 @@ export interface Look {
   readonly enough: boolean;
   readonly say: () => string;
   readonly breachedSinceMs: number | null;
+}
+
+/** What a look at a rule has found, with the evidence that counts. */
+export interface RuleLook extends Look {
+  readonly proof: Proof | null;
+  /** The limit is broken only with the instance that the proof names. */
+  readonly excused: boolean;
 }
 
 /** Under which a look is taken. */

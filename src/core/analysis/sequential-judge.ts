@@ -11,9 +11,9 @@
 import type { Plan } from '../domain/plan.ts';
 import type { Proof, Rule } from '../domain/rule.ts';
 import { FULL_BP } from '../domain/weight.ts';
-import { type Account, blame } from './blame.ts';
+import { guiltyOf } from './blame.ts';
 import { type Budget, budgetOf, SUSPICION } from './budget.ts';
-import { checkOf, type RuleLook } from './checks.ts';
+import { checkOf } from './checks.ts';
 import { betInterval, isCounted, secondOf } from './counter-bets.ts';
 import type { CounterInterval } from './counter-interval.ts';
 import { total } from './e-value.ts';
@@ -21,7 +21,7 @@ import { addFailures, clusterSize, NO_FAILURES } from './failure-clusters.ts';
 import { InstanceWatch, noInstances } from './instance-watch.ts';
 import type { Judge, JudgeInput, JudgeMemory, JudgeOutput, RuleMemory } from './judge.ts';
 import { betWhole } from './mirror-bets.ts';
-import { isOutOfPlace, outOfPlace } from './mirrored.ts';
+import { outOfPlace } from './mirrored.ts';
 import {
   type BetContext,
   bets,
@@ -32,13 +32,13 @@ import {
   type WorseWealth,
   worseBy,
 } from './rule-bets.ts';
-import { compares } from './rule-counts.ts';
-import { evidenceIn, type Look, lasts, lookAt } from './rule-look.ts';
+import { evidenceIn, type Look, lasts, lookAt, type RuleLook } from './rule-look.ts';
 import { RuleWindows } from './rule-windows.ts';
 import { evidenceOfSample } from './sample-evidence.ts';
 import type { Second } from './second.ts';
-import { type SegmentLook, SegmentWatch } from './segment-watch.ts';
+import { SegmentWatch } from './segment-watch.ts';
 import { betSplit, NO_SPLIT, splitMismatch } from './split-check.ts';
+import { isProven } from './step-proof.ts';
 
 /** A breach is forgotten when nobody has looked for this long: `for` means "without a break". */
 const MEMORY_GAP_MS = 30_000;
@@ -148,7 +148,11 @@ class SequentialJudge implements Judge {
     const moment = { ...input, continuous };
     const looks = this.#plan.abort.map((rule, at) => this.#look(rule, at, moment));
     const segments = this.#segments.look(this.memory.segments, input, continuous);
-    const guilty = this.#guilty(looks, segments.looks, input.nowMs);
+    const guilty = guiltyOf(this.#plan.abort, this.#budget, looks, segments.looks, {
+      nowMs: input.nowMs,
+      troubled: (rule) =>
+        this.#instances.troubles(this.memory.instances, rule, input.nowMs - INSTANCE_PATIENCE_MS),
+    });
     this.memory = {
       ...this.memory,
       checkedAtMs: input.nowMs,
@@ -166,7 +170,7 @@ class SequentialJudge implements Judge {
       checks: looks.map((look, at) =>
         checkOf(this.#rule(at), at, look, segments.looks, guilty, segmentShare),
       ),
-      proven: this.#isProven(input, looks) && !segments.looks.some(({ breached }) => breached),
+      proven: isProven(this.#plan.abort, looks, segments.looks, input.weightBp),
       mismatch: splitMismatch(this.memory.split, share),
     };
   }
@@ -260,38 +264,5 @@ class SequentialJudge implements Judge {
     if (!enough || look.proof?.instance === undefined || !lasts(this.#rule(at), look, input.nowMs))
       return null;
     return (input.continuous ? excusedSinceMs : null) ?? input.nowMs;
-  }
-
-  /** Thresholds, and what is to blame once the broken limits together have won enough. */
-  #guilty(looks: readonly RuleLook[], segments: readonly SegmentLook[], nowMs: number): readonly Account[] {
-    const { shares, segmentShare, needed } = this.#budget;
-    const lasting = looks.flatMap((look, rule): readonly Account[] => {
-      const { proof, excused } = look;
-      if (excused || proof?.environment === true || !lasts(this.#rule(rule), look, nowMs)) return [];
-      return [{ rule, segment: null, worse: proof?.worse ?? 0, share: shares[rule] as number }];
-    });
-    const inSegments = segments.flatMap((look): readonly Account[] => {
-      const { rule, segment, worse } = look;
-      const troubled = this.#instances.troubles(this.memory.instances, rule, nowMs - INSTANCE_PATIENCE_MS);
-      if (troubled || !lasts(this.#rule(rule), look, nowMs)) return [];
-      return [{ rule, segment, worse, share: segmentShare }];
-    });
-    const isThreshold = ({ rule }: Account): boolean => looks[rule]?.proof === null;
-    const promised = lasting.filter((account) => !isThreshold(account));
-    return [...lasting.filter(isThreshold), ...blame([...promised, ...inSegments], needed)];
-  }
-
-  #isProven({ weightBp }: JudgeInput, looks: readonly RuleLook[]): boolean {
-    if (looks.some((look) => look.breached)) return false;
-    let proving = 0;
-    let suspicion = 0;
-    for (const [at, { proof, evidence }] of looks.entries()) {
-      if (proof === null || isOutOfPlace(evidence) || (weightBp === FULL_BP && compares(this.#rule(at))))
-        continue;
-      proving += 1;
-      suspicion += proof.share * proof.worse;
-      if (proof.fine < proof.fineNeeded) return false;
-    }
-    return proving > 0 && suspicion < SUSPICION;
   }
 }
