@@ -7,44 +7,21 @@ import type { CounterInterval } from '../../src/core/analysis/counter-interval.t
 import { emptyMemory } from '../../src/core/analysis/sequential-judge.ts';
 import type { Plan } from '../../src/core/domain/plan.ts';
 import { type CounterWatch, createCounterWatch } from '../../src/operator/counter-watch.ts';
-import type { MetricSource, SamplesResult } from '../../src/ports/metric-source.ts';
-import { Pod } from '../core/analysis/scraped.ts';
+import type { MetricSource } from '../../src/ports/metric-source.ts';
 import { plan, RULE } from '../core/rollout/plans.ts';
 import { eventually } from '../support/eventually.ts';
+import { ScrapedSource } from '../support/scraped-source.ts';
 
 const S = 5_000;
 const START = 600_000;
 const thePlan = plan({ abort: [RULE, { ...RULE, source: 'prometheus' }] });
 
-/** Stores what two pods counted until `nowMs`; answers as `fails` says. */
-class Store implements MetricSource {
-  nowMs = START;
-  fails: SamplesResult | null = null;
-  readonly asked: string[] = [];
-  readonly #pods = { v1: new Pod('a', 1_000, S), v2: new Pod('b', 3_000, S) };
-
-  constructor(untilMs: number) {
-    for (let atMs = 500; atMs < untilMs; atMs += 1000) {
-      this.#pods.v1.count(atMs, 20, 0);
-      this.#pods.v2.count(atMs, 2, 1);
-    }
-  }
-
-  query(): never {
-    throw new Error('nobody asks for values');
-  }
-
-  async samples(selector: string, fromMs: number, toMs: number): Promise<SamplesResult> {
-    this.asked.push(selector);
-    if (this.fails !== null) return this.fails;
-    const pod = this.#pods[selector.includes('"v2"') ? 'v2' : 'v1'];
-    const all = selector.includes('5..') || selector.includes('reset') ? pod.bad() : pod.total();
-    const kept = all.atMs.flatMap((at, index) =>
-      at >= fromMs && at <= Math.min(toMs, this.nowMs) ? [index] : [],
-    );
-    const of = (list: readonly number[]) => kept.map((index) => list[index] as number);
-    return { kind: 'series', series: [{ ...all, atMs: of(all.atMs), values: of(all.values) }] };
-  }
+/** Two pods from time 0 on; nothing is stored yet that comes after the start of the run. */
+function storeUntil(untilMs: number): ScrapedSource {
+  const pods = { startMs: 0, seconds: untilMs / 1000, scrapeMs: S } as const;
+  const store = new ScrapedSource({ ...pods, v1: () => [20, 0], v2: () => [2, 1] });
+  store.nowMs = START;
+  return store;
 }
 
 function watchOf(
@@ -61,7 +38,7 @@ function watchOf(
 /** What the watch hands out when it is asked at these times. */
 async function intervalsOf(
   watch: CounterWatch,
-  store: Store,
+  store: ScrapedSource,
   timesMs: readonly number[],
 ): Promise<CounterInterval[]> {
   const taken: CounterInterval[] = [];
@@ -82,7 +59,7 @@ const every = (fromMs: number, toMs: number, stepMs: number): number[] =>
 
 describe('the counter watch', () => {
   it('hands out intervals of the rules that bet on counters, one after another', async () => {
-    const store = new Store(700_000);
+    const store = storeUntil(700_000);
     const watch = watchOf(store);
     expect(watch.gaps(START)).toMatchObject([null, { kind: 'none', cause: 'not-asked-yet' }]);
     const intervals = await intervalsOf(watch, store, every(START, 690_000, 2_000));
@@ -101,7 +78,7 @@ describe('the counter watch', () => {
   });
 
   it('loses no interval to a source that is down, and says that it is', async () => {
-    const store = new Store(800_000);
+    const store = storeUntil(800_000);
     const watch = watchOf(store);
     const before = await intervalsOf(watch, store, [START, 620_000]);
     store.fails = { kind: 'down', detail: 'connection refused' };
@@ -117,7 +94,7 @@ describe('the counter watch', () => {
   });
 
   it('takes no answer that is long ago for evidence', async () => {
-    const store = new Store(700_000);
+    const store = storeUntil(700_000);
     const watch = watchOf(store);
     await intervalsOf(watch, store, [650_000]);
     expect(watch.gaps(652_900)[1]).toBeNull();
@@ -126,7 +103,7 @@ describe('the counter watch', () => {
 
   it('goes on after a restart where the memory ends, and reads hours at once', async () => {
     const untilMs = START + 3 * 3_600_000;
-    const store = new Store(untilMs);
+    const store = storeUntil(untilMs);
     store.nowMs = untilMs;
     const watch = watchOf(store, START + 60_000);
     watch.poke(untilMs, START);
@@ -143,7 +120,7 @@ describe('the counter watch', () => {
     const watch = watchOf(null);
     watch.poke(START, START);
     expect(watch.gaps(START)).toMatchObject([null, { cause: 'source-down' }]);
-    const store = new Store(700_000);
+    const store = storeUntil(700_000);
     watchOf(store, null, plan({ abort: [RULE] })).poke(START, START);
     expect(store.asked).toEqual([]);
   });

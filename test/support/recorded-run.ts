@@ -4,14 +4,17 @@
  * @module
  */
 
+import type { JudgeMemory } from '../../src/core/analysis/judge.ts';
 import type { Plan } from '../../src/core/domain/plan.ts';
 import { isActive, type RolloutState } from '../../src/core/rollout/state.ts';
 import { createControl } from '../../src/operator/control.ts';
 import type { OperatorContext } from '../../src/operator/operator-context.ts';
+import type { Session } from '../../src/operator/session.ts';
 import { createSessionTable } from '../../src/operator/session-table.ts';
 import type { Action } from '../../src/ports/control.ts';
 import type { Recordings } from '../../src/ports/recordings.ts';
 import type { ArmSecond } from '../core/analysis/summaries.ts';
+import type { ScrapedSource } from './scraped-source.ts';
 import { catalogOf, contextOf, MovedClock, memoryBackend, ReportingGateway } from './sluice-operator.ts';
 
 export interface RunScript {
@@ -23,11 +26,15 @@ export interface RunScript {
   /** Seconds before which the operator dies and another one takes over. */
   readonly deaths?: readonly number[];
   readonly maxSeconds?: number;
+  /** What rules on counters read; it has stored what was scraped by the clock. */
+  readonly metrics?: ScrapedSource;
 }
 
 export interface RecordedRun {
   readonly lines: readonly string[];
   readonly state: RolloutState;
+  /** What the judge remembers at the end. */
+  readonly memory: JudgeMemory;
   /** Types of the events on record. */
   readonly events: readonly string[];
 }
@@ -48,7 +55,7 @@ class MemoryRecordings implements Recordings {
 }
 
 export async function recordRun(script: RunScript): Promise<RecordedRun> {
-  const { plan, traffic, commands = {}, deaths = [], maxSeconds = 600 } = script;
+  const { plan, traffic, commands = {}, deaths = [], maxSeconds = 600, metrics } = script;
   const clock = new MovedClock();
   const backend = await memoryBackend(clock);
   const gateway = new ReportingGateway(backend, clock);
@@ -66,10 +73,17 @@ export async function recordRun(script: RunScript): Promise<RecordedRun> {
     const context: OperatorContext = contextOf(backend, clock, {
       holder,
       recordings,
+      metrics: metrics ?? null,
       catalog: catalogOf(plan),
     });
     const sessions = createSessionTable(context);
     return { holder, sessions, control: createControl(context, sessions) };
+  };
+  const tickNow = async (session: Session): Promise<void> => {
+    if (metrics) metrics.nowMs = clock.nowMs();
+    await operator.sessions.tickNow(session);
+    // Answers that the tick has asked for are there by the next one.
+    if (metrics) await new Promise((resolve) => setImmediate(resolve));
   };
   let operator = operate(1);
   await operator.control.act(request({ kind: 'start', source: null, message: null, dryRun: false }));
@@ -85,10 +99,10 @@ export async function recordRun(script: RunScript): Promise<RecordedRun> {
     if (command) await operator.control.act(request(command));
     clock.advance(500);
     const session = operator.sessions.get(plan.service);
-    if (session) await operator.sessions.tickNow(session);
+    if (session) await tickNow(session);
     clock.advance(500);
     await gateway.second(traffic(second));
-    if (session) await operator.sessions.tickNow(session);
+    if (session) await tickNow(session);
     await operator.sessions.lease(plan.service);
     const record = await backend.store.load(plan.rollout);
     if (record && !isActive(record.state)) break;
@@ -97,5 +111,6 @@ export async function recordRun(script: RunScript): Promise<RecordedRun> {
   const events = await backend.store.events(plan.rollout, 0, 1_000);
   await backend.close();
   if (!record) throw new Error('the run was never recorded');
-  return { lines: recordings.lines, state: record.state, events: events.map(({ type }) => type) };
+  const { state, memory } = record;
+  return { lines: recordings.lines, state, memory, events: events.map(({ type }) => type) };
 }

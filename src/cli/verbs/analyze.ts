@@ -38,7 +38,7 @@ export const registerAnalyze: RegisterVerb = (program, run) => {
     .argument('<plan>', 'a rollout file, or the name of a declared rollout')
     .description('judge a stretch of the past by a plan, from Prometheus')
     .requiredOption('--from <time>', 'where it begins: a date, seconds since 1970, or how long ago')
-    .option('--to <time>', 'where it ends', '0s')
+    .option('--to <time>', 'where it ends', 'now')
     .option('--step <duration>', 'length of an interval (default: from scrape to scrape)')
     .option('--prometheus <url>', 'where the history is (env SLUICE_PROMETHEUS)')
     .option('--gateway <path>', 'gateway configuration', 'proxy/gateway.yaml')

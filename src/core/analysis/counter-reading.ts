@@ -78,9 +78,11 @@ export function readingGap(reading: CounterReading, scrapeMs: number, compares: 
     }
     const silentMs = newest - last;
     if (silentMs <= STALE_SCRAPES * scrapeMs) return null;
+    // A baseline that has been scaled down is none, as at the end of a rollout.
+    const cause = who === 'canary' ? 'stale' : 'no-baseline';
     const usual = `scraped every ${formatDuration(Math.round(scrapeMs))}`;
     return {
-      cause: 'stale',
+      cause,
       detail: `no new sample of the ${who}'s requests for ${formatDuration(silentMs)} (${usual})`,
     };
   };

@@ -77,6 +77,10 @@ describe('reading counters on', () => {
     const intervals = [...early, ...read(one, { canary, baseline }, 800_000)];
     expect(intervals.at(-1)?.toMs).toBe(780_000);
     expect(one.gap).toMatchObject({ cause: 'stale', detail: expect.stringContaining('every 15s') });
+    // The same the other way round is a comparison that has lost its baseline.
+    const other = track();
+    other.advance(readingOf([baseline], [canary], 800_000), other.next(800_000), 800_000, [START]);
+    expect(other.gap).toMatchObject({ cause: 'no-baseline' });
   });
 
   it('is stale when nothing new comes for two and a half scrapes', () => {
