@@ -25,7 +25,7 @@ export function createGateWatch(caller: GateCaller, logger: Logger): GateWatch {
     asking = true;
     const { rollout, service, run, plan, state } = record;
     const weightBp = canaryWeightBp(plan, state);
-    const { mirrorBp } = plan.steps[state.step] ?? {};
+    const { mirrorBp } = stepsOf(plan, state)[state.step] ?? {};
     const subject = {
       rollout,
       service,

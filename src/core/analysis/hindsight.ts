@@ -22,6 +22,8 @@ export type Means = 'counters' | 'buckets' | 'value' | 'none';
 
 export function meansOf({ condition, source }: Rule): Means {
   if (condition.kind === 'promql') return 'value';
+  // Answers are compared as they come, and not kept.
+  if (condition.kind === 'differs') return 'none';
   if (condition.kind === 'rate-ratio' || condition.kind === 'rate-limit') return 'counters';
   return source === 'telemetry' ? 'buckets' : 'none';
 }

@@ -63,7 +63,7 @@ function asArm({ compared, differing }: MirroredCounts): ArmSecond {
 /** Rules about mirrored answers have nothing to judge but at a step that mirrors, and rules about traffic nothing there. */
 export function outOfPlace({ condition }: Rule, mirroring: boolean): Evidence | null {
   const ofMirrors = condition.kind === 'differs';
-  if (ofMirrors && !mirroring) return none('no-mirror', 'this step mirrors nothing');
+  if (ofMirrors && !mirroring) return none('no-mirror', 'nothing is mirrored here');
   if (!ofMirrors && mirroring && condition.kind !== 'promql') {
     return none('mirror-only', 'this step only mirrors: the canary has no traffic');
   }

@@ -1,6 +1,7 @@
 /** The judge on mirrored answers: noise never aborts, a difference does, and nothing else is judged meanwhile. */
 
 import { describe, expect, it } from 'vitest';
+import { Hindsight, meansOf, planOfThePast } from '../../../src/core/analysis/hindsight.ts';
 import type { JudgeInput, JudgeOutput } from '../../../src/core/analysis/judge.ts';
 import { MirrorNoise } from '../../../src/core/analysis/mirror-noise.ts';
 import type { MirrorArm } from '../../../src/core/analysis/mirror-report.ts';
@@ -209,6 +210,14 @@ describe('a rule about mirrored answers', () => {
       'mirror-only',
     ]);
     expect(last.proven).toBe(true);
+  });
+
+  it('cannot be judged afterwards: nobody keeps the answers', () => {
+    expect(meansOf(DIFFERS)).toBe('none');
+    const thePlan = mirrorPlan();
+    const past = new Hindsight(planOfThePast(thePlan));
+    past.look(0, 15_000);
+    expect(past.report()[0]).toMatchObject({ means: 'none', abortedAtMs: null, gap: { cause: 'no-mirror' } });
   });
 
   it('goes on after a restart as if there had been none', () => {
