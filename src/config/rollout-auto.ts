@@ -5,7 +5,7 @@
  */
 
 import * as z from 'zod';
-import { BadReleases } from '../core/analysis/bad-release.ts';
+import { BadReleases, MEAN } from '../core/analysis/bad-release.ts';
 import { DEFAULT_BOUNDS, defaultRegression, isComparison, rampFrom } from '../core/analysis/ramp.ts';
 import { obstacleText } from '../core/analysis/ramp-text.ts';
 import { formatDuration } from '../core/domain/duration.ts';
@@ -146,7 +146,7 @@ export function checkRamp(source: YamlSource, plan: Plan, bounds: AutoBounds): v
   const place = source.valueRange(['auto', 'budget']);
   // In failed requests the cost of a regression does not depend on the traffic, as long as that is little.
   const least = new BadReleases(plan, { requestsPerSecond: 0, errorRate: 0.005 }, bounds.regression);
-  const cost = least.worstAt(bounds.fromBp, []);
+  const cost = least.worstAt(bounds.fromBp, least.seen([], MEAN), 0);
   if (cost.failures > bounds.budget) {
     source.findings.error(
       place,

@@ -6,11 +6,11 @@
  */
 
 import type { AutoBounds, Plan } from '../domain/plan.ts';
-import type { Cost, Exposure, Ramp, RampInputs, RampObstacle, RampStep } from '../domain/ramp.ts';
+import type { Cost, Ramp, RampInputs, RampObstacle, RampStep } from '../domain/ramp.ts';
 import type { Rule } from '../domain/rule.ts';
 import type { ServiceTraffic } from '../domain/service-traffic.ts';
 import { FULL_BP } from '../domain/weight.ts';
-import { BadReleases } from './bad-release.ts';
+import { BadReleases, MEAN, NINE_OF_TEN, type Seen } from './bad-release.ts';
 import { isForeseen, secondsToProve } from './forecast.ts';
 
 /** Where a rollout file says nothing. */
@@ -43,7 +43,6 @@ export function defaultRegression(rules: readonly Rule[]): number {
 const NICE_BP = [1, 10, 100, 1_000]
   .flatMap((power) => [1, 2, 3, 5, 7].map((digit) => digit * power))
   .concat(FULL_BP);
-const Z90 = 1.2816;
 
 /** Weights that may follow, ascending; one at least below 100 %, as `maxFactor` is 2 or more. */
 export function nextWeights({ maxFactor }: AutoBounds, weightBp: number): readonly number[] {
@@ -57,68 +56,107 @@ export function longestRamp({ fromBp }: AutoBounds): readonly number[] {
 
 export function rampFrom(plan: Plan, bounds: AutoBounds, inputs: RampInputs): Ramp {
   const releases = new BadReleases(plan, inputs.traffic, bounds.regression);
-  const exposures = [...inputs.exposures];
   const steps: RampStep[] = [];
+  let at = positionOf(releases, inputs);
   let worst: Cost = { failures: 0, rate: 0 };
   let obstacle: RampObstacle | null = null;
-  let { heldMs, proven } = inputs;
-  for (let current = exposures.at(-1); current && current.weightBp < FULL_BP; current = exposures.at(-1)) {
-    const here = releases.worstAt(current.weightBp, exposures);
+  let { proven } = inputs;
+  while (at.weightBp < FULL_BP) {
+    const here = releases.worstAt(at.weightBp, at.seen, at.past);
     if (here.failures > worst.failures) worst = here;
-    const move = nextMove(plan, bounds, releases, exposures, heldMs);
-    obstacle ??= obstacleAt(bounds, current.weightBp, here, move, heldMs, proven);
+    const move = nextMove(plan, bounds, releases, at);
+    obstacle ??= obstacleAt(bounds, at, here, move, proven);
     const proofMs = move.weightBp === FULL_BP && !proven ? move.proofMs : 0;
-    const neededMs = Math.max(heldMs + move.waitMs, proofMs);
+    const neededMs = Math.max(at.heldMs + move.waitMs, proofMs);
     // Beyond a bound nothing is promised: the ramp is told as if it were the slowest that keeps the others.
-    const holdMs = Math.max(heldMs, Math.min(neededMs, bounds.maxHoldMs));
-    exposures[exposures.length - 1] = after(releases, current, holdMs - heldMs);
-    steps.push({ weightBp: current.weightBp, holdMs });
-    exposures.push({ weightBp: move.weightBp, requests: 0 });
-    heldMs = 0;
+    const holdMs = Math.max(at.heldMs, Math.min(neededMs, bounds.maxHoldMs));
+    steps.push({ weightBp: at.weightBp, holdMs });
+    at = { ...after(releases, at, holdMs - at.heldMs), weightBp: move.weightBp, heldMs: 0 };
     proven = false;
   }
   return { steps: [...steps, { weightBp: FULL_BP, holdMs: 0 }], worst, obstacle };
+}
+
+/** Where a ramp is, and what has been shown on the way. */
+interface Position {
+  readonly weightBp: number;
+  readonly heldMs: number;
+  /** Canary requests so far. */
+  readonly past: number;
+  readonly seen: Seen;
+  /** The same, for nine chances of ten. */
+  readonly surely: Seen;
+}
+
+function positionOf(releases: BadReleases, { exposures, heldMs }: RampInputs): Position {
+  return {
+    weightBp: exposures.at(-1)?.weightBp ?? FULL_BP,
+    heldMs,
+    past: exposures.reduce((sum, { requests }) => sum + requests, 0),
+    seen: releases.seen(exposures, MEAN),
+    surely: releases.seen(exposures, NINE_OF_TEN),
+  };
+}
+
+function after(releases: BadReleases, at: Position, ms: number): Position {
+  const { weightBp } = at;
+  const requests = (releases.perSecond(weightBp) * ms) / 1000;
+  return {
+    ...at,
+    heldMs: at.heldMs + ms,
+    past: at.past + requests,
+    seen: releases.seenAfter(at.seen, weightBp, requests, MEAN),
+    surely: releases.seenAfter(at.surely, weightBp, requests, NINE_OF_TEN),
+  };
 }
 
 interface Move {
   readonly weightBp: number;
   /** From now on; infinite: never at this traffic. */
   readonly waitMs: number;
-  /** From the beginning of the hold until a healthy canary has proven itself, as expected. */
+  /** Of a move to 100 %: from the beginning of the hold until a healthy canary has proven itself, as expected. */
   readonly proofMs: number;
 }
 
 /** The first moment at which a higher weight is affordable, and the highest that is then. */
-function nextMove(
-  plan: Plan,
-  bounds: AutoBounds,
-  releases: BadReleases,
-  exposures: readonly Exposure[],
-  heldMs: number,
-): Move {
-  const current = exposures.at(-1) as Exposure;
-  const perSecond = releases.perSecond(current.weightBp);
-  const next = nextWeights(bounds, current.weightBp);
-  const leastMs = Math.max(0, bounds.minHoldMs - heldMs);
-  // What becomes affordable does so when another size of regression would have been seen.
-  const moments = releases.rates.flatMap((rate) =>
-    [0, Z90].map((z) => {
-      const missing = Math.max(0, 1 - releases.seen(rate, exposures, z));
-      return Math.ceil((missing * releases.requestsToSee(rate, current.weightBp, z) * 1000) / perSecond);
-    }),
-  );
-  const later = moments.filter((ms) => ms > leastMs && Number.isFinite(ms)).sort((a, b) => a - b);
-  const proofMs = proofTimeMs(plan, releases, current.weightBp);
-  for (const waitMs of [leastMs, ...later]) {
-    const then = [...exposures.slice(0, -1), after(releases, current, waitMs)];
+function nextMove(plan: Plan, bounds: AutoBounds, releases: BadReleases, at: Position): Move {
+  const next = nextWeights(bounds, at.weightBp);
+  const move = (weightBp: number, waitMs: number): Move => ({
+    weightBp,
+    waitMs,
+    proofMs: weightBp === FULL_BP ? proofTimeMs(plan, releases, at.weightBp) : 0,
+  });
+  for (const waitMs of momentsOf(bounds, releases, at)) {
+    const then = after(releases, at, waitMs);
     const weightBp = next.findLast((each) => isAffordable(bounds, releases, then, each));
-    if (weightBp !== undefined) return { weightBp, waitMs, proofMs };
+    if (weightBp !== undefined) return move(weightBp, waitMs);
   }
-  return { weightBp: next[0] ?? FULL_BP, waitMs: Number.POSITIVE_INFINITY, proofMs };
+  return move(next[0] ?? FULL_BP, Number.POSITIVE_INFINITY);
 }
 
-function after(releases: BadReleases, { weightBp, requests }: Exposure, ms: number): Exposure {
-  return { weightBp, requests: requests + (releases.perSecond(weightBp) * ms) / 1000 };
+/** What becomes affordable does so at the shortest hold, or when another size of release would have been seen. */
+function momentsOf({ minHoldMs }: AutoBounds, releases: BadReleases, at: Position): readonly number[] {
+  const leastMs = Math.max(0, minHoldMs - at.heldMs);
+  const perMs = releases.perSecond(at.weightBp) / 1000;
+  if (perMs === 0) return [leastMs];
+  const momentsBy = (seen: Seen, z: number): readonly number[] => {
+    const needed = releases.requestsToSee(at.weightBp, z);
+    return seen.map((share, size) => Math.ceil(((1 - share) * (needed[size] as number)) / perMs));
+  };
+  const moments = [...momentsBy(at.seen, MEAN), ...momentsBy(at.surely, NINE_OF_TEN)];
+  const later = moments.filter((ms) => ms > leastMs && Number.isFinite(ms)).sort((a, b) => a - b);
+  return [leastMs, ...later];
+}
+
+function isAffordable(
+  { budget }: AutoBounds,
+  releases: BadReleases,
+  { seen, surely, past }: Position,
+  weightBp: number,
+): boolean {
+  // At 100 % nothing is left to compare with: what was not seen by then costs for ever.
+  if (weightBp === FULL_BP) return (surely[0] ?? 0) >= 1;
+  return releases.worstAt(weightBp, seen, past).failures <= budget;
 }
 
 /** Of the comparisons of error rates: a budget of failures is about nothing else. */
@@ -130,10 +168,9 @@ function proofTimeMs(plan: Plan, { traffic }: BadReleases, weightBp: number): nu
 
 function obstacleAt(
   { budget, maxHoldMs }: AutoBounds,
-  atBp: number,
+  { weightBp: atBp, heldMs }: Position,
   here: Cost,
   { weightBp, waitMs, proofMs }: Move,
-  heldMs: number,
   proven: boolean,
 ): RampObstacle | null {
   if (here.failures > budget) return { kind: 'budget', atBp };
@@ -146,17 +183,6 @@ function obstacleAt(
     return { kind: 'slow', atBp, nextBp: weightBp, waitMs: Number.isFinite(leftMs) ? leftMs : null };
   }
   return waitMs === 0 && heldMs >= proofMs ? { kind: 'proof', atBp } : null;
-}
-
-function isAffordable(
-  { budget }: AutoBounds,
-  releases: BadReleases,
-  exposures: readonly Exposure[],
-  weightBp: number,
-): boolean {
-  // At 100 % nothing is left to compare with: what was not seen by then costs for ever.
-  if (weightBp === FULL_BP) return releases.seen(releases.rates[0] as number, exposures, Z90) >= 1;
-  return releases.worstAt(weightBp, exposures).failures <= budget;
 }
 
 /** Proposals are not about anybody's patience: a step may take this long, and the whole ramp any time. */

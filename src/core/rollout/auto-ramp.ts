@@ -74,8 +74,9 @@ export function openRamp(
   return propose(plan, bounds, empty, { step: 0, heldMs: 0, checks: [] });
 }
 
-/** Counts what was seen, and decides the rest of the ramp again. */
+/** Counts what was seen, and decides the rest of the ramp again; a look without a new second changes nothing. */
 export function lookAhead(plan: Plan, bounds: AutoBounds, before: RampState, seen: Seen): RampState {
+  if (seen.tally.seconds === 0) return before;
   const meter = addTally(before.meter, seen.tally);
   const exposures = before.exposures.map((exposure, index) =>
     index === seen.step ? { ...exposure, requests: exposure.requests + seen.tally.canary } : exposure,

@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { rampFrom } from '../../../src/core/analysis/ramp.ts';
 import type { AutoBounds } from '../../../src/core/domain/plan.ts';
@@ -7,6 +8,9 @@ import { decide } from '../../../src/core/rollout/decide.ts';
 import { canaryWeightBp } from '../../../src/core/rollout/state.ts';
 import { autoPlan, runAuto, seeded, type Traffic } from './auto-run.ts';
 import { ANA, Drive } from './drive.ts';
+import { check, observed } from './plans.ts';
+
+const PROOF = { worse: 1, share: 1, needed: 100, fine: 1, fineNeeded: 100, environment: false };
 
 const steady = (requestsPerSecond: number, baseline: number, times: number): Traffic => ({
   requestsPerSecond: () => requestsPerSecond,
@@ -127,6 +131,35 @@ describe('a run of steps: auto', () => {
       expect(again).toEqual(ramp.ramp);
       expect(again.steps[type === 'started' ? 0 : 1]?.weightBp).toBe(weightAfterBp);
     }
+  });
+
+  it('property: whatever is seen, a step is never back, beyond the factor, or before the shortest hold', () => {
+    const bounds = { fromBp: 100, maxFactor: 4, minHoldMs: 5_000 };
+    const of = autoPlan(bounds);
+    const look = fc.record({
+      seconds: fc.constantFrom(0, 1, 2),
+      canary: fc.nat(500),
+      baseline: fc.nat(5_000),
+      bad: fc.nat(40),
+    });
+    const proven = check('pass');
+    const checks = [{ ...proven, proof: { ...PROOF, fine: 1e6 } }];
+    fc.assert(
+      fc.property(fc.array(look, { maxLength: 120 }), (looks) => {
+        const drive = new Drive(of);
+        let [weightBp, sinceMs] = [drive.weightBp, 0];
+        for (const tally of looks) {
+          drive.nowMs += 1_000;
+          const observation = observed({ checks, tally, canaryRequests: tally.canary });
+          const [moved] = drive.input({ kind: 'tick', observation });
+          if (!moved || moved.type !== 'advanced') continue;
+          expect(moved.weightAfterBp).toBeGreaterThan(weightBp);
+          expect(moved.weightAfterBp).toBeLessThanOrEqual(4 * weightBp);
+          expect(drive.nowMs - sinceMs).toBeGreaterThanOrEqual(5_000);
+          [weightBp, sinceMs] = [moved.weightAfterBp, drive.nowMs];
+        }
+      }),
+    );
   });
 
   it('keeps its steps when it ends: what was held for how long stays on record', () => {

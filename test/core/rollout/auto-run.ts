@@ -79,7 +79,7 @@ export function runAuto(
   return { state, log, seconds: maxSeconds, failed };
 }
 
-function secondOf(at: number, weightBp: number, traffic: Traffic, random: () => number): Second {
+export function secondOf(at: number, weightBp: number, traffic: Traffic, random: () => number): Second {
   const mean = traffic.requestsPerSecond(at);
   const total = Math.floor(mean) + (random() < mean % 1 ? 1 : 0);
   const canary = binomial(total, weightBp / FULL_BP, random);
