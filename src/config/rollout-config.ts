@@ -60,7 +60,7 @@ function buildPlan(
   if (yaml.steps !== 'auto') checkSteps(source, yaml.steps);
   checkNotifiers(source, yaml.notify, operator);
   const abort = readRules(source, yaml, operator && Boolean(operator.prometheus));
-  checkMirrors(source, yaml, abort);
+  checkMirrors(source, yaml, abort, gateway);
   if (yaml.abort.length === 0) {
     const place = Object.hasOwn(Object(source.value), 'abort') ? ['abort'] : ['rollout'];
     const hint = 'add rules, such as abort: [{ when: 5xx > 2x }]';

@@ -9,6 +9,7 @@ import { formatDuration } from '../core/domain/duration.ts';
 import type { AutoBounds, Gate, Step } from '../core/domain/plan.ts';
 import type { Rule } from '../core/domain/rule.ts';
 import { FULL_BP, formatBp } from '../core/domain/weight.ts';
+import type { GatewayConfig } from './gateway-model.ts';
 import { maxHold } from './rollout-rules.ts';
 import { listedSteps, type RolloutYaml, type StepYaml } from './rollout-schema.ts';
 import type { YamlSource } from './yaml-source.ts';
@@ -146,10 +147,23 @@ function buildGate(gate: StepYaml['gate']): Gate | null {
   };
 }
 
-/** A mirror that nothing judges, and a rule about mirrors without one. */
-export function checkMirrors(source: YamlSource, yaml: RolloutYaml, rules: readonly Rule[]): void {
+/** A mirror that nothing judges or that no route takes part in, and a rule about mirrors without one. */
+export function checkMirrors(
+  source: YamlSource,
+  yaml: RolloutYaml,
+  rules: readonly Rule[],
+  gateway: GatewayConfig | null,
+): void {
   const judging = rules.findIndex(({ condition }) => condition.kind === 'differs');
   const mirroring = listedSteps(yaml).findIndex(({ mirror }) => mirror !== undefined);
+  const routes = gateway?.routes.filter(({ service }) => service === yaml.service) ?? [];
+  if (mirroring >= 0 && routes.length > 0 && routes.every(({ unmirrored }) => unmirrored === true)) {
+    source.findings.warning(
+      source.keyRange(['steps', mirroring, 'mirror']),
+      `no route of "${yaml.service}" may be mirrored, so this step never has evidence`,
+      'take mirror: false from a route',
+    );
+  }
   if (mirroring >= 0 && judging < 0 && rules.length === yaml.abort.length) {
     source.findings.warning(
       source.keyRange(['steps', mirroring, 'mirror']),

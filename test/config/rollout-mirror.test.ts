@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { loadGatewayConfig } from '../../src/config/gateway-config.ts';
 import { loadRolloutPlan } from '../../src/config/rollout-config.ts';
 import { edited, expectFinding, readCases } from './findings-table.ts';
 
@@ -40,6 +41,28 @@ describe('a rollout file with a mirror', () => {
       overMs: 300_000,
       minRequests: 1,
     });
+  });
+
+  it.each([
+    [
+      'none may be mirrored',
+      'mirror: false',
+      ['no route of "orders" may be mirrored, so this step never has evidence'],
+    ],
+    ['one mirrors by itself too', 'mirror: { version: v2, share: 5% }', []],
+  ])('is held against the routes of the gateway: %s', (_, mirror, messages) => {
+    const { value: gateway } = loadGatewayConfig({
+      name: 'gateway.yaml',
+      absolutePath: '/srv/proxy/gateway.yaml',
+      text: `listeners: [{ address: ':8080' }]
+services: { orders: { versions: { v1: { endpoints: [http://a.example] }, v2: { endpoints: [http://b.example] } } } }
+routes: [{ name: orders, match: { prefix: / }, service: orders, ${mirror} }]
+`,
+    });
+    expect(gateway).not.toBeNull();
+    const file = { name: 'orders-v2.yaml', text: SOUND, absolutePath: '/srv/rollouts/orders-v2.yaml' };
+    const { diagnostics } = loadRolloutPlan(file, gateway, null);
+    expect(diagnostics.map(({ message }) => message)).toEqual(messages);
   });
 
   it('may mirror more and more, wait at a gate, and say how many answers it wants', () => {
