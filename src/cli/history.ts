@@ -134,7 +134,7 @@ class HistoryWalk {
       case 'buckets':
         return this.#known(at, await once('buckets', () => this.#readBuckets(span)));
       case 'none':
-        this.#hindsight.sample(at, none('source-refused', "a threshold on a quantile of Prometheus' own"));
+        this.#hindsight.sample(at, none('source-refused', whyNot(rule)));
         return null;
       case 'value':
         return null;
@@ -224,6 +224,12 @@ class HistoryWalk {
     const answer = await this.#source.samples(selector, fromMs, toMs, this.#signal);
     return answer.kind === 'series' ? answer.series : gapOf(answer, selector);
   };
+}
+
+function whyNot({ condition }: Rule): string {
+  return condition.kind === 'differs'
+    ? 'no metric keeps how mirrored answers differ'
+    : "a threshold on a quantile of Prometheus' own";
 }
 
 function unavailable(detail: string): SluiceError {

@@ -119,10 +119,16 @@ describe('analyze', { timeout: 120_000 }, () => {
 
   it('labels thresholds, and says what cannot be judged', async () => {
     const value = 'sum(http_client_request_duration_seconds_count{sluice_version="v2"}) > 1e9';
-    const run = await analyze([`when: 'promql: ${value}'`, 'when: p95 > 1s, source: prometheus'], [1, 20]);
+    const run = await analyze(
+      [`when: 'promql: ${value}'`, 'when: p95 > 1s, source: prometheus', 'when: differs > 1%'],
+      [1, 20],
+    );
     expect([run.code, run.stderr]).toEqual([0, '']);
     expect(run.stdout).toContain('is a threshold: no guarantee.');
     expect(run.stdout).toMatch(/"p95 > 1s" could not be judged: a threshold on a quantile/);
+    expect(run.stdout).toContain(
+      '"differs > 1%" could not be judged: no metric keeps how mirrored answers differ.',
+    );
     const broken = await analyze([`when: 'promql: ${value.replace('1e9', '100')}'`], [1, 20]);
     expect(broken.code).toBe(3);
   });

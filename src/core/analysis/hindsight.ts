@@ -172,7 +172,10 @@ export class Hindsight {
       if (kept.peak === null || moment.evidence > kept.peak.evidence) kept.peak = moment;
     }
     if (evidence.kind === 'none') {
-      kept.gap = { cause: evidence.cause, detail: evidence.detail ?? evidence.cause };
+      // What is known of the past says more than what the judge makes of it.
+      const sample = this.#samples[check.rule];
+      const { cause, detail = cause } = sample?.kind === 'none' ? sample : evidence;
+      kept.gap = { cause, detail };
       return;
     }
     kept.seen = true;
