@@ -52,7 +52,7 @@ function viewOf(state: RolloutState): RolloutView {
 
 const text = (view: RolloutView): string => renderView(view, OPTIONS).join('\n');
 
-describe('steps: auto on the terminal', () => {
+describe('steps: auto on the terminal', { timeout: 120_000 }, () => {
   it('shows before the start the first weight and the bounds, and the ramp where the traffic is stated', () => {
     const plain = renderPlan(projectDeclared(autoPlan(), 0), OPTIONS).join('\n');
     expect(plain).toMatch(/^ +1 +1% +1m/m);

@@ -17,7 +17,7 @@ const SPEC = {
   abort: [{ when: '5xx > 2x', over: '1m', requests: 1 }],
 };
 
-describe('steps: auto, embedded', { timeout: 120_000 }, () => {
+describe('steps: auto, embedded', { timeout: 240_000 }, () => {
   let deployment: Deployment;
   const traffics: Traffic[] = [];
 
@@ -50,7 +50,7 @@ describe('steps: auto, embedded', { timeout: 120_000 }, () => {
     expect(started.ramp?.traffic?.errorRate).toBeCloseTo(0.05, 2);
     expect(started.steps[0]).toMatchObject({ weightBp: 500, state: 'current' });
     expect(started.steps.at(-1)?.weightBp).toBe(10_000);
-    const promoted = await api.untilWord('healthy', 'PROMOTED', 90_000);
+    const promoted = await api.untilWord('healthy', 'PROMOTED', 150_000);
     await sent.stop();
 
     const events = await api.events('healthy');

@@ -55,7 +55,7 @@ function simulated(weightBp: number, traffic: Traffic, seed: number): readonly n
   return runs.sort((a, b) => a - b);
 }
 
-describe('requests until a regression is seen, as forecast', () => {
+describe('requests until a regression is seen, as forecast', { timeout: 300_000 }, () => {
   it.each([
     [0.005, 3, 500, 200],
     [0.005, 5, 500, 200],

@@ -34,7 +34,7 @@ function expectBounds(log: readonly Transition[], bounds: AutoBounds): void {
   }
 }
 
-describe('a run of steps: auto', () => {
+describe('a run of steps: auto', { timeout: 300_000 }, () => {
   const measured = { requestsPerSecond: 200, errorRate: 0.005, overMs: 300_000 };
 
   it('takes a healthy canary to 100 % within its bounds', () => {
