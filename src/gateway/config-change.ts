@@ -8,6 +8,11 @@ import type { GatewayConfig } from '../config/gateway-model.ts';
 import type { ListenerConfig } from '../config/policies/listeners.ts';
 import type { SplitService } from './held-split.ts';
 
+export type ReloadResult =
+  | { readonly ok: true }
+  /** The old configuration stays in force. */
+  | { readonly ok: false; readonly cause: 'restart-needed' | 'failed'; readonly detail: string };
+
 /** The services as the split table wants them. */
 export function splitServices(config: GatewayConfig): SplitService[] {
   return Object.values(config.services).map(({ name, versions, defaultVersion, salt }) => ({

@@ -33,6 +33,8 @@ export interface GatewayOptions {
   readonly purges: PurgeChannel;
   readonly tier: CacheTier;
   readonly clock: Clock;
+  /** What deadlines and waits of requests are measured by. Default: the clock of the process. */
+  readonly monotonicMs?: () => number;
   /** Folder for the last good splits; null: none are kept. */
   readonly stateDir: string | null;
   /** Ends what a start waits for. */
@@ -83,16 +85,17 @@ type FromGateway = Pick<
 
 export function openRuntime(options: GatewayOptions, snapshot: Snapshot, own: FromGateway): Runtime {
   const { config, shared, tier, clock, logger } = options;
+  const nowMs = options.monotonicMs ?? monotonicMs;
   return {
     snapshot,
     draining: false,
     ...own,
-    limitKeeper: new LimitKeeper({ shared, wheel: own.wheel, clock, monotonicMs, logger }),
-    cache: new HttpCache(config, new SharedTier({ tier, wheel: own.wheel, monotonicMs, logger })),
+    limitKeeper: new LimitKeeper({ shared, wheel: own.wheel, clock, monotonicMs: nowMs, logger }),
+    cache: new HttpCache(config, new SharedTier({ tier, wheel: own.wheel, monotonicMs: nowMs, logger })),
     tunnels: new TunnelSet(),
     shared,
     clock,
-    monotonicMs,
+    monotonicMs: nowMs,
     logger,
   };
 }

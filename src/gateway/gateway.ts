@@ -12,7 +12,7 @@ import type { ListenAddress } from '../config/primitives.ts';
 import { type AdminListener, openAdmin } from './admin.ts';
 import type { ClientRequest } from './client.ts';
 import { compileSnapshot } from './compile-snapshot.ts';
-import { restartReason, splitServices } from './config-change.ts';
+import { type ReloadResult, restartReason, splitServices } from './config-change.ts';
 import { DeadlineWheel } from './deadlines.ts';
 import { Exchange, type ExchangeResponse, type Runtime } from './exchange.ts';
 import { type GatewayOptions, monotonicMs, openParts, openRuntime } from './gateway-parts.ts';
@@ -29,11 +29,6 @@ import { addressProblem, openConfiguredLog } from './start-problems.ts';
 import { openTracer } from './tracing/open-tracer.ts';
 import { Upstreams } from './upstream/upstreams.ts';
 import { within } from './within.ts';
-
-export type ReloadResult =
-  | { readonly ok: true }
-  /** The old configuration stays in force. */
-  | { readonly ok: false; readonly cause: 'restart-needed' | 'failed'; readonly detail: string };
 
 export interface Gateway {
   /** Configured, or host name and first port. */
@@ -63,8 +58,8 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
 
 class RunningGateway implements Gateway {
   readonly #options: GatewayOptions;
-  readonly #monotonicMs = monotonicMs;
-  readonly #wheel = new DeadlineWheel(this.#monotonicMs);
+  readonly #monotonicMs: () => number;
+  readonly #wheel: DeadlineWheel;
   readonly #metrics = new GatewayMetrics();
   readonly #upstreams: Upstreams;
   readonly #identity: IdentityProviders;
@@ -87,6 +82,8 @@ class RunningGateway implements Gateway {
   constructor(options: GatewayOptions) {
     this.#options = options;
     this.#config = options.config;
+    this.#monotonicMs = options.monotonicMs ?? monotonicMs;
+    this.#wheel = new DeadlineWheel(this.#monotonicMs);
     this.#upstreams = new Upstreams(this.#monotonicMs, options.logger);
     const { clock, logger, env = {} } = options;
     this.#identity = new IdentityProviders({ clock, logger, metrics: this.#metrics.auth, env });

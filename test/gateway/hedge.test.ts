@@ -15,16 +15,19 @@ beforeEach(async () => {
 
 afterEach(() => harness.close());
 
-/** Answers after `delayMs`; null: never. */
-async function answering(name: string, delayMs: number | null, status = 200) {
-  const calls = { count: 0, closed: 0 };
+/** Answers after `delayMs` or when that is so; null: never. */
+async function answering(name: string, when: number | null | (() => boolean), status = 200) {
+  const calls = { count: 0, closed: 0, ended: 0 };
   const { url } = await harness.upstream((request, response) => {
     calls.count += 1;
     request.resume();
     response.on('close', () => {
-      if (!response.writableFinished) calls.closed += 1;
+      if (response.writableFinished) calls.ended += 1;
+      else calls.closed += 1;
     });
-    if (delayMs !== null) setTimeout(() => response.writeHead(status).end(name), delayMs);
+    const answer = (): unknown => response.writeHead(status).end(name);
+    if (typeof when === 'number') setTimeout(answer, when);
+    else if (when !== null) void eventually(when).then(answer);
   });
   return { url, calls };
 }
@@ -60,8 +63,8 @@ describe('a hedged request', () => {
   });
 
   it('takes the first answer, if that comes first after all', async () => {
-    const first = await answering('first', 80);
     const second = await answering('second', null);
+    const first = await answering('first', () => second.calls.count === 1);
     const gateway = await gatewayOf([first.url, second.url]);
     expect((await call(gateway, '/')).body).toBe('first');
     expect(second.calls.count).toBe(1);
@@ -69,17 +72,18 @@ describe('a hedged request', () => {
   });
 
   it('does not take an error while the other may still answer', async () => {
-    const first = await answering('first', 120);
     const failing = await answering('failing', 0, 503);
+    const first = await answering('first', () => failing.calls.ended === 1);
     const gateway = await gatewayOf([first.url, failing.url]);
     expect(await call(gateway, '/')).toMatchObject({ status: 200, body: 'first' });
-    const refused = await gatewayOf([first.url, 'http://127.0.0.1:1']);
-    expect(await call(refused, '/')).toMatchObject({ status: 200, body: 'first' });
+    const late = await answering('late', 120);
+    const refused = await gatewayOf([late.url, 'http://127.0.0.1:1']);
+    expect(await call(refused, '/')).toMatchObject({ status: 200, body: 'late' });
   });
 
   it('takes the error when both fail', async () => {
-    const one = await answering('one', 60, 503);
-    const two = await answering('two', 60, 503);
+    const two = await answering('two', 0, 503);
+    const one = await answering('one', () => two.calls.count === 1, 503);
     const gateway = await gatewayOf([one.url, two.url]);
     expect(await call(gateway, '/')).toMatchObject({ status: 503 });
     expect([one.calls.count, two.calls.count]).toEqual([1, 1]);

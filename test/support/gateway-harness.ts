@@ -92,6 +92,8 @@ export class GatewayHarness {
       purges?: PurgeChannel;
       tier?: CacheTier;
       nowMs?: () => number;
+      /** What deadlines and latencies are measured by: a clock that a test moves makes load no matter. */
+      monotonicMs?: () => number;
       env?: Readonly<Record<string, string>>;
     } = {},
   ): Promise<Gateway> {
@@ -111,6 +113,7 @@ export class GatewayHarness {
       }),
       incarnation: changes.incarnation ?? 'test-1',
       env: changes.env ?? {},
+      ...(changes.monotonicMs && { monotonicMs: changes.monotonicMs }),
     });
     this.onClose(() => gateway.close());
     return gateway;
