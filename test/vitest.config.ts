@@ -4,8 +4,9 @@ export default defineConfig({
   test: {
     root: '.',
     include: ['test/**/*.test.ts'],
-    testTimeout: 30_000,
-    hookTimeout: 60_000,
+    // Far beyond what any test takes: a busy machine is no failure.
+    testTimeout: 90_000,
+    hookTimeout: 120_000,
     // Two cores: more workers only make real servers in tests starve each other.
     maxWorkers: 2,
     pool: 'forks',

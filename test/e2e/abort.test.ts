@@ -11,7 +11,7 @@ import { deployOverRedis } from '../support/sluice-deployment.ts';
 import type { SluiceProcess } from '../support/sluice-process.ts';
 import { startTraffic } from '../support/sluice-traffic.ts';
 
-describe('a bad canary behind two gateways with two operators', { timeout: 90_000 }, () => {
+describe('a bad canary behind two gateways with two operators', { timeout: 300_000 }, () => {
   it.concurrent.for<[string, boolean]>([
     ['while both operators live', false],
     ['by the other operator when the leading one is killed', true],
@@ -34,7 +34,7 @@ describe('a bad canary behind two gateways with two operators', { timeout: 90_00
     await eventually(async () => {
       const weights = await Promise.all(gateways.map(baselineWeight));
       return weights.every((weight) => weight === 0.9) && (sending.report().byAnswer['v2 200'] ?? 0) > 30;
-    }, 30_000);
+    }, 60_000);
 
     v2.behave({ failEvery: 1 });
     if (killed) await leader.kill('SIGKILL');
@@ -43,13 +43,13 @@ describe('a bad canary behind two gateways with two operators', { timeout: 90_00
     await eventually(async () => {
       const view = await survivor.api.view('orders-v2');
       return view.gateways.length === 2 && view.gateways.every(({ current }) => current);
-    }, 20_000);
+    }, 60_000);
     // What the operator believes is what both gateways say of themselves, and what reaches the canary.
     expect(await Promise.all(gateways.map(baselineWeight))).toEqual([1, 1]);
     const { sent } = sending.report();
-    await eventually(() => sending.report().sent > sent + 100, 20_000);
+    await eventually(() => sending.report().sent > sent + 100, 60_000);
     const reached = v2.requests();
-    await eventually(() => sending.report().sent > sent + 400, 20_000);
+    await eventually(() => sending.report().sent > sent + 400, 60_000);
     expect(v2.requests()).toBe(reached);
 
     const report = await sending.stop();

@@ -28,7 +28,7 @@ const SERVICES = [
   'silent',
 ];
 
-describe.each(backends)('decisions, $name', { timeout: 60_000 }, ({ deploy }) => {
+describe.each(backends)('decisions, $name', { timeout: 300_000 }, ({ deploy }) => {
   let deployment: Deployment;
   const traffics: Traffic[] = [];
 
@@ -57,12 +57,12 @@ describe.each(backends)('decisions, $name', { timeout: 60_000 }, ({ deploy }) =>
 
   /** Waits until clients have seen the canary. */
   const untilServed = (traffic: Traffic) =>
-    eventually(() => (traffic.report().byVersion.v2 ?? 0) >= 10, 20_000);
+    eventually(() => (traffic.report().byVersion.v2 ?? 0) >= 10, 60_000);
 
   /** Waits until so many more requests have been sent. */
   async function afterMore(traffic: Traffic, requests: number): Promise<void> {
     const target = traffic.report().sent + requests;
-    await eventually(() => traffic.report().sent >= target, 20_000);
+    await eventually(() => traffic.report().sent >= target, 60_000);
   }
 
   /** Waits until every gateway has said that it serves what is set. */
@@ -71,7 +71,7 @@ describe.each(backends)('decisions, $name', { timeout: 60_000 }, ({ deploy }) =>
     await eventually(async () => {
       const view = await api.view(rollout);
       return view.gateways.length === gateways.length && view.gateways.every(({ current }) => current);
-    }, 20_000);
+    }, 60_000);
   }
 
   /** From now on nothing new reaches a version; what is under way to it gets a second to arrive. */
@@ -105,7 +105,8 @@ describe.each(backends)('decisions, $name', { timeout: 60_000 }, ({ deploy }) =>
     expect(last?.evidence).toMatchObject([{ text: '5xx > 2x', verdict: 'fail', evidence: { kind: 'rate' } }]);
     const [check] = last?.evidence ?? [];
     expect(check?.evidence.kind === 'rate' && check.evidence.canary.bad).toBeGreaterThan(0);
-    expect((last?.atMs ?? 0) - (v2.firstFailureAtMs() ?? 0)).toBeLessThan(8_000);
+    // In failures, not in seconds: a slow machine sends fewer of them.
+    expect(traffic.report().byAnswer['v2 500'] ?? 0).toBeLessThan(150);
     expect(logProblems(events)).toEqual([]);
   });
 

@@ -14,7 +14,7 @@ function runDemo(): Promise<{ code: number | null; output: string }> {
   return new Promise((resolve) => child.once('exit', (code) => resolve({ code, output })));
 }
 
-describe('the demo', { timeout: 150_000 }, () => {
+describe('the demo', { timeout: 300_000 }, () => {
   it('promotes the healthy version, aborts the faulty one by its 5xx rule, and loses no request', async () => {
     const { code, output } = await runDemo();
     expect(output).toMatch(/^\d{4}-\d\d-\d\dT[\d:]+Z {2}orders-v2 {2}promoted /m);

@@ -12,7 +12,7 @@ import { type Deployment, deployEmbedded, deployOverRedis } from '../support/slu
 import type { SluiceProcess } from '../support/sluice-process.ts';
 import { startTraffic, type Traffic } from '../support/sluice-traffic.ts';
 
-describe('gateways under traffic', { timeout: 120_000 }, () => {
+describe('gateways under traffic', { timeout: 300_000 }, () => {
   let deployment: Deployment | undefined;
   let traffic: Traffic | undefined;
 
@@ -42,7 +42,7 @@ describe('gateways under traffic', { timeout: 120_000 }, () => {
     await b.restart('SIGTERM');
     await eventually(
       async () => (await api.view('orders-v2')).gateways.every(({ current }) => current),
-      20_000,
+      60_000,
     );
     const report = traffic.report();
     expect(report.dropped, report.failures.join('\n')).toBe(0);

@@ -10,7 +10,7 @@ import { logProblems } from '../support/sluice-client.ts';
 import { backends, type Deployment, deployOverRedis } from '../support/sluice-deployment.ts';
 import { startTraffic, type Traffic } from '../support/sluice-traffic.ts';
 
-describe.each(backends)('a step that mirrors, $name', { timeout: 120_000 }, ({ deploy }) => {
+describe.each(backends)('a step that mirrors, $name', { timeout: 300_000 }, ({ deploy }) => {
   let deployment: Deployment;
   const traffics: Traffic[] = [];
 
@@ -71,11 +71,11 @@ describe.each(backends)('a step that mirrors, $name', { timeout: 120_000 }, ({ d
       return (
         view.gateways.length === deployment.gateways.length && view.gateways.every(({ current }) => current)
       );
-    }, 20_000);
+    }, 60_000);
     const { sent } = traffic.report();
-    await eventually(() => traffic.report().sent > sent + 80, 20_000);
+    await eventually(() => traffic.report().sent > sent + 80, 60_000);
     const asked = v2.requests();
-    await eventually(() => traffic.report().sent > sent + 240, 20_000);
+    await eventually(() => traffic.report().sent > sent + 240, 60_000);
     expect(v2.requests()).toBe(asked);
     expect(asked).toBeGreaterThan(0);
     expect(Object.keys(traffic.report().byAnswer)).toEqual(['v1 200']);
@@ -94,7 +94,7 @@ describe.each(backends)('a step that mirrors, $name', { timeout: 120_000 }, ({ d
       { weight: '50%', hold: '30m' },
       { weight: '100%' },
     ]);
-    await eventually(() => traffic.report().sent > 80, 20_000);
+    await eventually(() => traffic.report().sent > 80, 60_000);
     // Counted before the step is asked for: at this step nobody had seen the canary.
     const seen = traffic.report().byAnswer;
     const mirroring = await api.view('noisy');
@@ -102,7 +102,7 @@ describe.each(backends)('a step that mirrors, $name', { timeout: 120_000 }, ({ d
     expect(Object.keys(seen)).toEqual(['v1 200']);
     await eventually(async () => (await api.view('noisy')).step === 1, 60_000);
     expect((await api.view('noisy')).mirror).toBeUndefined();
-    await eventually(() => (traffic.report().byAnswer['v2 200'] ?? 0) > 0, 20_000);
+    await eventually(() => (traffic.report().byAnswer['v2 200'] ?? 0) > 0, 60_000);
     const events = await api.events('noisy');
     expect(events.map(({ type, code, weightAfterBp }) => [type, code, weightAfterBp])).toEqual([
       ['started', 'REQUESTED', 0],

@@ -18,7 +18,7 @@ import { startTraffic, type Traffic } from '../support/sluice-traffic.ts';
 
 const KEY = 'whsec_c2x1aWNlLWVuZC10by1lbmQtdGVzdHM=';
 
-describe('notifications', { timeout: 120_000 }, () => {
+describe('notifications', { timeout: 300_000 }, () => {
   let project: SluiceProject | undefined;
   let traffic: Traffic | undefined;
   let receiver: Receiver | undefined;
@@ -57,7 +57,7 @@ describe('notifications', { timeout: 120_000 }, () => {
     await api.untilWord('orders-v2', 'WAITING');
     await api.act('orders-v2', 'promote');
     await api.untilWord('orders-v2', 'PROMOTED');
-    await eventually(() => up.output.includes('notification not delivered'), 20_000);
+    await eventually(() => up.output.includes('notification not delivered'), 60_000);
     await up.restart('SIGKILL');
     await receiver.open();
     const events = await api.events('orders-v2');
@@ -81,7 +81,7 @@ interface Receiver {
 }
 
 async function untilReceived(receiver: Receiver, count: number): Promise<readonly string[]> {
-  await eventually(() => receiver.ids.length >= count, 30_000);
+  await eventually(() => receiver.ids.length >= count, 60_000);
   return receiver.ids;
 }
 

@@ -12,7 +12,7 @@ import { startTraffic, type Traffic } from '../support/sluice-traffic.ts';
 
 const SEED = 20_261_124;
 
-describe('an operator that dies', { timeout: 120_000 }, () => {
+describe('an operator that dies', { timeout: 300_000 }, () => {
   let deployment: Deployment | undefined;
   let traffic: Traffic | undefined;
 
@@ -28,7 +28,11 @@ describe('an operator that dies', { timeout: 120_000 }, () => {
     await project.declare({
       rollout: 'orders-v2',
       service: 'orders',
-      steps: [{ weight: '30%', hold: '1s' }, { weight: '50%', hold: '6s' }, { weight: '100%' }],
+      steps: [
+        { weight: '30%', hold: '1s' },
+        { weight: '50%', hold: '1s', gate: 'manual' },
+        { weight: '100%' },
+      ],
     });
     traffic = startTraffic({ origins, service: 'orders', requestsPerSecond: 100, users: 100 });
     await api.act('orders-v2', 'start');
@@ -39,15 +43,23 @@ describe('an operator that dies', { timeout: 120_000 }, () => {
     );
     await operator.kill('SIGKILL');
     const served = v2.requests();
-    await eventually(() => v2.requests() > served + 50, 20_000);
+    await eventually(() => v2.requests() > served + 50, 60_000);
     await operator.start();
     // The dead operator's lease has to run out first.
     const back = await api.until('orders-v2', 'looked after again', () => true);
-    expect(back).toMatchObject({ step: 1, run: 1, phase: 'holding' });
+    expect(back).toMatchObject({ step: 1, run: 1 });
+    await api.untilWord('orders-v2', 'WAITING');
+    await api.act('orders-v2', 'promote', { expectStep: 1 });
     await api.untilWord('orders-v2', 'PROMOTED');
     const report = await traffic.stop();
     const events = await api.events('orders-v2');
-    expect(stepsOf(events)).toEqual(['started 0', 'advanced 1', 'advanced 2', 'promoted 2']);
+    expect(stepsOf(events)).toEqual([
+      'started 0',
+      'advanced 1',
+      'awaiting-gate 1',
+      'gate-passed 2',
+      'promoted 2',
+    ]);
     expect(logProblems(events)).toEqual([]);
     expect(report.moves['v2→v1']).toBeUndefined();
     expect(report.dropped, report.failures.join('\n')).toBe(0);
@@ -65,18 +77,18 @@ describe('an operator that dies', { timeout: 120_000 }, () => {
     });
     traffic = startTraffic({ origins, service: 'orders', requestsPerSecond: 100, users: 100 });
     await api.act('orders-v2', 'start');
-    await eventually(() => v2.requests() > 20, 20_000);
+    await eventually(() => v2.requests() > 20, 60_000);
     await operator.kill('SIGKILL');
     const silent = async (): Promise<boolean> => {
       const before = v2.requests();
       const { sent } = (traffic as Traffic).report();
-      await eventually(() => (traffic as Traffic).report().sent >= sent + 100, 20_000);
+      await eventually(() => (traffic as Traffic).report().sent >= sent + 100, 60_000);
       return v2.requests() === before;
     };
-    await eventually(silent, 20_000);
+    await eventually(silent, 60_000);
     const served = v2.requests();
     await operator.start();
-    await eventually(() => v2.requests() > served, 30_000);
+    await eventually(() => v2.requests() > served, 60_000);
     await api.untilWord('orders-v2', 'PROMOTED');
     const report = await traffic.stop();
     expect(logProblems(await api.events('orders-v2'))).toEqual([]);
@@ -121,7 +133,7 @@ describe('an operator that dies', { timeout: 120_000 }, () => {
     ]);
     expect(seenSteps).toEqual([...seenSteps].sort((a, b) => a - b));
     traffic.reset();
-    await eventually(() => (traffic as Traffic).report().byVersion.v2 !== undefined, 10_000);
+    await eventually(() => (traffic as Traffic).report().byVersion.v2 !== undefined, 60_000);
     expect(Object.keys(traffic.report().byVersion)).toEqual(['v2']);
   });
 });

@@ -10,7 +10,7 @@ import { logProblems } from '../support/sluice-client.ts';
 import { backends, type Deployment } from '../support/sluice-deployment.ts';
 import { startTraffic, type Traffic } from '../support/sluice-traffic.ts';
 
-describe.each(backends)('parts of the traffic, $name', { timeout: 90_000 }, ({ deploy }) => {
+describe.each(backends)('parts of the traffic, $name', { timeout: 300_000 }, ({ deploy }) => {
   let deployment: Deployment;
   const traffics: Traffic[] = [];
 
@@ -71,13 +71,13 @@ describe.each(backends)('parts of the traffic, $name', { timeout: 90_000 }, ({ d
     });
     send('pods', 60);
     await api.act('pods', 'start');
-    await eventually(() => canaries.every((canary) => canary.requests() > 10), 20_000);
+    await eventually(() => canaries.every((canary) => canary.requests() > 10), 60_000);
     const sick = canaries[1];
     sick?.behave({ failEvery: 1 });
     await eventually(async () => {
       const [check] = (await api.view('pods')).checks;
       return check?.proof?.instance === sick?.url;
-    }, 20_000);
+    }, 60_000);
     const held = await api.view('pods');
     expect(held.word).not.toBe('ABORTED');
     expect(held.checks[0]?.summary).toContain('the others keep the limit');

@@ -14,7 +14,7 @@ import { startTraffic, type Traffic } from '../support/sluice-traffic.ts';
 /** Without its closing brace. */
 const ATTEMPTS = 'http_client_request_duration_seconds_count{sluice_version="$version"';
 
-describe('rules on Prometheus', { timeout: 120_000 }, () => {
+describe('rules on Prometheus', { timeout: 300_000 }, () => {
   let redis: RedisServer;
   let project: SluiceProject;
   let gateways: readonly SluiceProcess[];
@@ -64,12 +64,12 @@ describe('rules on Prometheus', { timeout: 120_000 }, () => {
   it('hold a rollout while Prometheus does not answer, and promote it afterwards', async () => {
     const { api } = operator;
     await api.act('orders-v2', 'start');
-    await api.until('orders-v2', 'under way', ({ progress }) => progress.evidenceMs > 500, 30_000);
+    await api.until('orders-v2', 'under way', ({ progress }) => progress.evidenceMs > 500, 60_000);
     await prometheus.pause();
     const held = await api.until('orders-v2', 'without evidence', ({ evidence }) => !evidence.flowing);
     expect(held.evidence.cause).toBe('source-slow');
     const { sent } = traffic.report();
-    await eventually(() => traffic.report().sent > sent + 300, 20_000);
+    await eventually(() => traffic.report().sent > sent + 300, 60_000);
     const later = await api.view('orders-v2');
     expect(later).toMatchObject({
       phase: 'holding',
@@ -118,7 +118,7 @@ describe('rules on Prometheus', { timeout: 120_000 }, () => {
       ({ evidence }) => evidence.cause === 'source-down',
     );
     const { sent } = traffic.report();
-    await eventually(() => traffic.report().sent > sent + 300, 20_000);
+    await eventually(() => traffic.report().sent > sent + 300, 60_000);
     expect(await api.view('orders-v2')).toMatchObject({ phase: 'holding', step: 0, progress: held.progress });
   });
 });

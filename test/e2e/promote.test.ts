@@ -8,7 +8,7 @@ import { logProblems } from '../support/sluice-client.ts';
 import { backends, type Deployment } from '../support/sluice-deployment.ts';
 import { startTraffic } from '../support/sluice-traffic.ts';
 
-describe.each(backends)('a healthy canary, $name', { timeout: 60_000 }, ({ deploy }) => {
+describe.each(backends)('a healthy canary, $name', { timeout: 300_000 }, ({ deploy }) => {
   let deployment: Deployment;
 
   beforeAll(async () => {

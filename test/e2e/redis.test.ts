@@ -11,7 +11,7 @@ import { type ControlClient, logProblems, stepsOf } from '../support/sluice-clie
 import { deployOverRedis, type OverRedis } from '../support/sluice-deployment.ts';
 import { startTraffic, type Traffic } from '../support/sluice-traffic.ts';
 
-describe('over Redis', { timeout: 120_000 }, () => {
+describe('over Redis', { timeout: 300_000 }, () => {
   let deployment: OverRedis | undefined;
   let traffic: Traffic | undefined;
 
@@ -70,7 +70,7 @@ describe('over Redis', { timeout: 120_000 }, () => {
     const { redis, api, traffic: sending } = await beginThreeSteps({ persistent: true });
     await redis.kill();
     const { sent } = sending.report();
-    await eventually(() => sending.report().sent > sent + 200, 20_000);
+    await eventually(() => sending.report().sent > sent + 200, 60_000);
     await redis.restart();
     await expectPromotedWithoutLoss(api, sending);
   });
@@ -106,7 +106,7 @@ describe('over Redis', { timeout: 120_000 }, () => {
     await eventually(async () => {
       const taken = await two.api.act('orders-v2', 'promote', { expectStep: 1 });
       return taken.step === 2;
-    }, 40_000);
+    }, 90_000);
     expect(two.output).toContain('rollout event');
     const before = one.output.length;
     one.signal('SIGCONT');
@@ -123,7 +123,7 @@ describe('over Redis', { timeout: 120_000 }, () => {
     await two.kill('SIGKILL');
     await eventually(
       async () => (await one.api.act('orders-v2', 'promote', { expectStep: 2 })).step === 3,
-      40_000,
+      90_000,
     );
     await one.api.untilWord('orders-v2', 'PROMOTED');
     const events = await one.api.events('orders-v2');

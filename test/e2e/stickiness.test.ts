@@ -11,7 +11,7 @@ import { deployOverRedis, type OverRedis } from '../support/sluice-deployment.ts
 const USERS = 10_000;
 const IN_FLIGHT = 32;
 
-describe('stickiness', { timeout: 180_000 }, () => {
+describe('stickiness', { timeout: 300_000 }, () => {
   let deployment: OverRedis;
 
   beforeAll(async () => {
@@ -36,7 +36,7 @@ describe('stickiness', { timeout: 180_000 }, () => {
         const view = await api.view('orders-v2');
         const { gateways: seen } = view;
         return view.step === step && seen.length === gateways.length && seen.every(({ current }) => current);
-      }, 20_000);
+      }, 60_000);
       const [canary, other] = (await Promise.all(origins.map(canaryUsers))) as [Set<number>, Set<number>];
       expect([...other].filter((user) => !canary.has(user))).toEqual([]);
       expect(other.size).toBe(canary.size);

@@ -6,7 +6,7 @@
 /** Resolves when `condition` holds; rejects after `timeoutMs` with the last error, if there was one. */
 export async function eventually(
   condition: () => boolean | Promise<boolean>,
-  timeoutMs = 10_000,
+  timeoutMs = 30_000,
 ): Promise<void> {
   const deadlineMs = performance.now() + timeoutMs;
   let lastError: unknown;

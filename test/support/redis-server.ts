@@ -13,7 +13,7 @@ import { join } from 'node:path';
 import { eventually } from './eventually.ts';
 
 const MISSING = 'redis-server is not installed: run `apt-get install redis-server`, then test again';
-const START_TIMEOUT_MS = 10_000;
+const START_TIMEOUT_MS = 30_000;
 
 export interface RedisServer {
   readonly url: string;

@@ -51,7 +51,7 @@ export class ControlClient {
     rollout: string,
     what: string,
     fits: (view: RolloutView) => boolean,
-    deadlineMs = 40_000,
+    deadlineMs = 90_000,
   ): Promise<RolloutView> {
     const endMs = performance.now() + deadlineMs;
     let last = 'no answer';

@@ -24,8 +24,6 @@ export interface OrdersVersion {
   behave(behaviour: Partial<Behaviour>): void;
   /** Requests that have arrived so far. */
   requests(): number;
-  /** When the first 500 was answered, epoch milliseconds; null while there was none. */
-  firstFailureAtMs(): number | null;
   close(): Promise<void>;
 }
 
@@ -54,14 +52,12 @@ export async function startOrdersPair(instances = 1): Promise<Orders> {
 async function startOrdersVersion(version: string): Promise<OrdersVersion> {
   let behaviour: Behaviour = { failEvery: 0, failBelow: '', latencyMs: 0, answer: null };
   let requests = 0;
-  let firstFailureAtMs: number | null = null;
   const server = createServer((request, response) => {
     requests += 1;
     request.resume();
     const { failEvery, failBelow, latencyMs, answer } = behaviour;
     const concerned = failBelow !== '' && (request.url ?? '').startsWith(failBelow);
     const failed = concerned || (failEvery > 0 && requests % failEvery === 0);
-    if (failed) firstFailureAtMs ??= Date.now();
     setTimeout(() => {
       const type = answer === null ? 'text/plain' : 'application/json';
       response.writeHead(failed ? 500 : 200, { 'content-type': type, 'x-orders-version': version });
@@ -76,7 +72,6 @@ async function startOrdersVersion(version: string): Promise<OrdersVersion> {
       behaviour = { ...behaviour, ...changes };
     },
     requests: () => requests,
-    firstFailureAtMs: () => firstFailureAtMs,
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve());
