@@ -16,8 +16,8 @@ import { type Orders, startOrdersPair } from './sluice-orders.ts';
 
 /** `npm test` builds it first; the variable lets a run use another build. */
 const ROLLOUT = process.env.SLUICE_ROLLOUT ?? 'dist/bin/rollout.js';
-const START_MS = 60_000;
-const STOP_MS = 60_000;
+const START_MS = 180_000;
+const STOP_MS = 120_000;
 const KEPT_OUTPUT = 20_000;
 
 /** What a rollout file says, as data: YAML reads JSON. */
