@@ -28,6 +28,8 @@ describe('an operator that dies', { timeout: 300_000 }, () => {
     await project.declare({
       rollout: 'orders-v2',
       service: 'orders',
+      // A machine that is busy may take longer to start a process than a weight is lent for.
+      onOperatorLoss: { after: '10m', do: 'baseline' },
       steps: [
         { weight: '30%', hold: '1s' },
         { weight: '50%', hold: '1s', gate: 'manual' },

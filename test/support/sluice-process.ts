@@ -148,7 +148,14 @@ export class SluiceProject {
       routes: [
         ...Object.entries(this.#options.routes ?? {}),
         ...Object.keys(services).map((name) => [name, { prefix: `/${name}`, service: name }] as const),
-      ].map(([name, { prefix, service }]) => ({ name, match: { prefix }, service, retry: false })),
+      ].map(([name, { prefix, service }]) => ({
+        name,
+        match: { prefix },
+        service,
+        retry: false,
+        // The services answer in the process of the test, which may have to wait for its turn.
+        timeout: { connect: '10s' },
+      })),
     };
   }
 }
