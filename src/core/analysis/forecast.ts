@@ -70,18 +70,23 @@ const LARGEST = 1000;
 /** Of a fixed limit: how far beyond it a regression is looked for. */
 const BEYOND_LIMIT = 2;
 
-export function forecast(plan: Plan, traffic: ServiceTraffic): Forecast {
-  const steps = plan.steps.map((step, index) => forecastStep(plan, step, index, traffic));
+/** `followed`: the steps of the run where they are not the plan's own, by which the judge goes all the same. */
+export function forecast(
+  plan: Plan,
+  traffic: ServiceTraffic,
+  followed: readonly Step[] = plan.steps,
+): Forecast {
+  const steps = followed.map((step, index) => forecastStep(plan, step, index, traffic));
   const sum = (of: (step: StepForecast) => number): number =>
     steps.reduce((total, step) => total + of(step), 0);
   const early = plan.advance !== 'elapsed';
   return {
     steps,
     durationMs: {
-      best: sum(({ step, holdMs }) => (early ? (plan.steps[step]?.minHoldMs ?? holdMs) : holdMs)),
+      best: sum(({ step, holdMs }) => (early ? (followed[step]?.minHoldMs ?? holdMs) : holdMs)),
       likely: sum(({ step, holdMs, provenS }) => {
         if (!early || provenS === null) return holdMs;
-        return Math.min(holdMs, Math.max(plan.steps[step]?.minHoldMs ?? 0, provenS * 1000));
+        return Math.min(holdMs, Math.max(followed[step]?.minHoldMs ?? 0, provenS * 1000));
       }),
       worst: sum(({ holdMs }) => holdMs),
     },

@@ -26,7 +26,7 @@ export function forecastPlan(plan: Plan, traffic: ServiceTraffic): PlanForecast 
   const exposures = [{ weightBp: fromBp, requests: 0 }];
   const auto = rampFrom(plan, plan.auto, { traffic, exposures, heldMs: 0, proven: false });
   const followed = { ...plan, steps: auto.steps.map((step) => toStep(plan, step)) };
-  const { steps } = forecast(followed, traffic);
+  const { steps } = forecast(plan, traffic, followed.steps);
   const likely = auto.steps.reduce((sum, { holdMs }) => sum + holdMs, 0);
   const holds = auto.steps.filter(({ weightBp }) => weightBp < FULL_BP).length;
   // Weights that traffic makes affordable sooner shorten it, down to the shortest holds; its end is a bound.

@@ -152,7 +152,7 @@ describe('a run of steps: auto', { timeout: 300_000 }, () => {
           drive.nowMs += 1_000;
           const observation = observed({ checks, tally, canaryRequests: tally.canary });
           const [moved] = drive.input({ kind: 'tick', observation });
-          if (!moved || moved.type !== 'advanced') continue;
+          if (moved?.type !== 'advanced') continue;
           expect(moved.weightAfterBp).toBeGreaterThan(weightBp);
           expect(moved.weightAfterBp).toBeLessThanOrEqual(4 * weightBp);
           expect(drive.nowMs - sinceMs).toBeGreaterThanOrEqual(5_000);
