@@ -6,7 +6,7 @@
  */
 
 import { type EvidenceWindow, emptyWindow, foldSummary } from '../core/analysis/evidence-window.ts';
-import { QUIET_ARM, type Second } from '../core/analysis/second.ts';
+import { baselineOf, type Second } from '../core/analysis/second.ts';
 import { SecondLedger } from '../core/analysis/second-ledger.ts';
 import type { Plan } from '../core/domain/plan.ts';
 import { type TelemetrySummary, totalOf, type VersionSummary } from '../core/domain/telemetry.ts';
@@ -87,9 +87,7 @@ export function createEvidenceCollector(
 
   /** In order, and without a canary where it is an earlier run's. */
   const recall = (): readonly Second[] =>
-    past
-      .drain()
-      .map((second) => (second.startMs < beginMs - 1000 ? { ...second, canary: QUIET_ARM } : second));
+    past.drain().map((second) => (second.startMs < beginMs - 1000 ? baselineOf(second) : second));
 
   return {
     async collect(nowMs) {

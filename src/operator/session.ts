@@ -21,14 +21,19 @@ import { createRuleSampler, type RuleSampler } from './rule-sampler.ts';
 const MAX_EVENTS = 20;
 const MAX_RECENT = 30;
 
+/** What is known beyond the record, all of it from the record and the retained streams. */
+export interface SessionEvidence {
+  readonly collector: EvidenceCollector;
+  readonly judge: Judge;
+  readonly counters: CounterWatch;
+}
+
 export interface Session {
   record: RolloutRecord;
   /** Epoch of the lease under which this operator writes. */
   epoch: number;
-  readonly collector: EvidenceCollector;
-  readonly judge: Judge;
+  evidence: SessionEvidence;
   readonly sampler: RuleSampler;
-  readonly counters: CounterWatch;
   readonly gate: GateWatch;
   sighting: Sighting;
   gap: EvidenceGap | null;
@@ -44,6 +49,8 @@ export interface Session {
   begins: boolean;
   /** Sequence of the newest event that listeners were told of. */
   announcedSequence: number;
+  /** A look has failed midway: what it has collected is in no record, so the next one begins as after a restart. */
+  interrupted: boolean;
   /** Nothing may be written through it any more. */
   closed: boolean;
   close(): void;
@@ -70,27 +77,12 @@ export function openSession(
 ): Session {
   const { plan } = record;
   const sampler = createRuleSampler(plan, record.startedAtMs, context.metrics, context.metricsIntervalMs);
-  const counters = createCounterWatch({
-    plan,
-    sinceMs: record.startedAtMs,
-    memory: record.memory,
-    source: context.metrics,
-    intervalMs: context.metricsIntervalMs,
-    scrapeMs: context.scrapeIntervalMs,
-  });
   const gate = createGateWatch(context.gates, context.logger);
   return {
     record,
     epoch,
-    collector: createEvidenceCollector(
-      plan,
-      record.startedAtMs,
-      record.memory.judgedToMs,
-      context.backend.telemetry,
-    ),
-    judge: context.createJudge(plan, record.memory),
+    evidence: gatherEvidence(context, record),
     sampler,
-    counters,
     gate,
     sighting: NOTHING_SEEN,
     gap: null,
@@ -100,14 +92,41 @@ export function openSession(
     settled: false,
     begins: true,
     announcedSequence: record.lastSequence,
+    interrupted: false,
     closed: false,
     close() {
       this.closed = true;
       sampler.close();
-      counters.close();
+      this.evidence.counters.close();
       gate.close();
     },
   };
+}
+
+function gatherEvidence(
+  context: OperatorContext,
+  { plan, startedAtMs, memory }: RolloutRecord,
+): SessionEvidence {
+  return {
+    collector: createEvidenceCollector(plan, startedAtMs, memory.judgedToMs, context.backend.telemetry),
+    judge: context.createJudge(plan, memory),
+    counters: createCounterWatch({
+      plan,
+      sinceMs: startedAtMs,
+      memory,
+      source: context.metrics,
+      intervalMs: context.metricsIntervalMs,
+      scrapeMs: context.scrapeIntervalMs,
+    }),
+  };
+}
+
+/** Goes on from the record, as another operator would: no second is lost to a look that failed, and none counts twice. */
+export function recover(context: OperatorContext, session: Session): void {
+  session.evidence.counters.close();
+  session.evidence = gatherEvidence(context, session.record);
+  session.begins = true;
+  session.interrupted = false;
 }
 
 /** Adds committed events to the ones kept for the view. */

@@ -4,8 +4,10 @@
  * @module
  */
 
+import type { CounterInterval } from '../core/analysis/counter-interval.ts';
 import { evidenceGap, isStale } from '../core/analysis/evidence-gap.ts';
 import { recentBuckets, sumArm, sumCompared } from '../core/analysis/evidence-window.ts';
+import type { JudgeInput, JudgeOutput } from '../core/analysis/judge.ts';
 import { tallyOf } from '../core/analysis/traffic-meter.ts';
 import { SluiceError } from '../core/domain/errors.ts';
 import { decide } from '../core/rollout/decide.ts';
@@ -17,7 +19,7 @@ import { commit } from './commit.ts';
 import type { Collected } from './evidence-collector.ts';
 import type { OperatorContext } from './operator-context.ts';
 import { type Reconciled, reconcile } from './reconcile.ts';
-import { recordFrame, rememberChecks, type Session } from './session.ts';
+import { recordFrame, recover, rememberChecks, type Session } from './session.ts';
 
 /** Progress within a step is written this often: a crash costs at most so much of it, never a step. */
 const SAVE_EVERY_MS = 5_000;
@@ -28,14 +30,22 @@ const SHARE_WINDOW_MAX_MS = 60_000;
 /** Throws when a port fails or another operator has taken over. What it commits is in `session.events`. */
 export async function tick(context: OperatorContext, session: Session): Promise<void> {
   const nowMs = context.clock.nowMs();
-  const collected = await session.collector.collect(nowMs);
+  if (session.interrupted) {
+    // Not before the backend answers again: reading everything anew at every try would be no help to it.
+    await publish(context, session, nowMs);
+    recover(context, session);
+  }
+  const collected = await session.evidence.collector.collect(nowMs);
+  session.interrupted = true;
   const served = await publish(context, session, nowMs);
   look(session, collected, served, nowMs);
   if (!isActive(session.record.state)) {
     session.settled = served.applied;
+    session.interrupted = false;
     return;
   }
   const moved = await judgeAndDecide(context, session, collected, served, nowMs);
+  session.interrupted = false;
   // What was just decided reaches the gateways now, not a tick later.
   if (moved) look(session, collected, await publish(context, session, nowMs), nowMs);
 }
@@ -49,58 +59,29 @@ async function judgeAndDecide(
   nowMs: number,
 ): Promise<boolean> {
   const { plan, state } = session.record;
-  const step = stepAt(plan, state, state.step);
-  const mirroring = step.mirrorBp !== undefined;
-  session.sampler.poke(nowMs);
-  session.counters.poke(nowMs, state.sinceMs);
-  for (const second of collected.recalled) session.judge.recall(second);
-  for (const second of collected.seconds) session.judge.add(second);
-  const intervals = session.counters.take();
-  for (const interval of intervals) session.judge.count(interval);
-  const gaps = session.counters.gaps(nowMs);
-  const samples = session.sampler.samples(nowMs).map((sample, at) => sample ?? gaps[at] ?? null);
-  const stale = isStale(collected.silentMs);
   const found = session.begins ? { state, memory: session.record.memory } : null;
-  const judged = session.judge.check({
-    step: state.step,
-    weightBp: step.weightBp,
-    mirroring,
-    revision: served.split?.revision ?? -1,
-    stale,
-    samples,
-    nowMs,
-  });
-  const gap = evidenceGap({
-    plan,
-    weightBp: step.weightBp,
-    mirroring,
-    holdMs: step.holdMs,
-    ...collected,
-    silentGateways: silentGateways(collected, served, nowMs),
-    checks: judged.checks,
-  });
-  session.gap =
-    gap ?? (judged.mismatch === null ? null : { cause: 'split-mismatch', detail: judged.mismatch });
+  const judged = judge(session, collected, served, nowMs);
+  const { checks, proven } = judged;
+  session.gap = gapOf(session, collected, served, judged, nowMs);
   const closed = closedBecause(plan.schedule, nowMs);
-  rememberChecks(session, judged.checks);
+  rememberChecks(session, checks);
   session.sighting = {
     ...session.sighting,
-    checks: judged.checks.map((check) => ({ ...check, recent: [] })),
+    checks: checks.map((check) => ({ ...check, recent: [] })),
     closed,
   };
 
   const observed = {
     noEvidence: session.gap,
     applied: served.applied,
-    canaryRequests: mirroring ? collected.compared : collected.canaryRequests,
+    canaryRequests: judged.mirroring ? collected.compared : collected.canaryRequests,
     gate: session.gate.poke(session.record, nowMs),
     mayAdvance: closed === null,
   };
-  const { checks, proven } = judged;
   const observation = { ...observed, checks, proven, tally: tallyOf(collected.seconds) };
   const decision = decide(plan, state, { kind: 'tick', observation }, nowMs);
   if (!decision.ok) throw new SluiceError(decision.code, { detail: decision.detail });
-  const next = { state: decision.state, memory: session.judge.memory };
+  const next = { state: decision.state, memory: session.evidence.judge.memory };
   if (decision.transitions.length > 0 || Math.abs(nowMs - session.savedAtMs) >= SAVE_EVERY_MS) {
     await commit(context, session, next, decision.transitions);
   } else {
@@ -108,6 +89,7 @@ async function judgeAndDecide(
   }
   // After the commit: what was not written down was not decided.
   const { recalled, seconds } = collected;
+  const { intervals, stale, samples } = judged;
   recordFrame(context, session, {
     kind: 'look',
     atMs: nowMs,
@@ -120,6 +102,55 @@ async function judgeAndDecide(
   });
   session.begins = false;
   return decision.transitions.length > 0;
+}
+
+/** What the judge was told at one look, and what it says. */
+interface Judged extends JudgeOutput {
+  readonly mirroring: boolean;
+  readonly stale: boolean;
+  readonly samples: JudgeInput['samples'];
+  readonly intervals: readonly CounterInterval[];
+}
+
+function judge(session: Session, collected: Collected, served: Reconciled, nowMs: number): Judged {
+  const { plan, state } = session.record;
+  const { judge: judging, counters } = session.evidence;
+  const step = stepAt(plan, state, state.step);
+  const mirroring = step.mirrorBp !== undefined;
+  session.sampler.poke(nowMs);
+  counters.poke(nowMs, state.sinceMs);
+  for (const second of collected.recalled) judging.recall(second);
+  for (const second of collected.seconds) judging.add(second);
+  const intervals = counters.take();
+  for (const interval of intervals) judging.count(interval);
+  const gaps = counters.gaps(nowMs);
+  const samples = session.sampler.samples(nowMs).map((sample, at) => sample ?? gaps[at] ?? null);
+  const stale = isStale(collected.silentMs);
+  const revision = served.split?.revision ?? -1;
+  const input = { step: state.step, weightBp: step.weightBp, mirroring, revision, stale, samples, nowMs };
+  return { ...judging.check(input), mirroring, stale, samples, intervals };
+}
+
+/** Why time does not count, if it does not. */
+function gapOf(
+  session: Session,
+  collected: Collected,
+  served: Reconciled,
+  { mirroring, checks, mismatch }: Judged,
+  nowMs: number,
+): Session['gap'] {
+  const { plan, state } = session.record;
+  const { weightBp, holdMs } = stepAt(plan, state, state.step);
+  const gap = evidenceGap({
+    plan,
+    weightBp,
+    mirroring,
+    holdMs,
+    ...collected,
+    silentGateways: silentGateways(collected, served, nowMs),
+    checks,
+  });
+  return gap ?? (mismatch === null ? null : { cause: 'split-mismatch', detail: mismatch });
 }
 
 /** Gateways that acknowledge weights but whose telemetry does not arrive: their share is not in the evidence. */

@@ -5,6 +5,7 @@
 
 import { beforeEach, describe, expect, it } from 'vitest';
 import { recentBuckets, sumArm } from '../../src/core/analysis/evidence-window.ts';
+import { QUIET_ARM } from '../../src/core/analysis/second.ts';
 import { createEvidenceCollector } from '../../src/operator/evidence-collector.ts';
 import type { TelemetryStream } from '../../src/ports/telemetry-stream.ts';
 import { summary } from '../core/analysis/summaries.ts';
@@ -51,6 +52,22 @@ describe('the evidence collector', () => {
     const collector = createEvidenceCollector(plan(), START_MS + 60_000, null, stream);
     const { window } = await collector.collect(START_MS + 61_000);
     expect(sumArm(recentBuckets(window, 60_000), 'v2').total).toBe(10);
+  });
+
+  it('remembers of the time before the run the baseline alone, in segments too', async () => {
+    const bad = { total: 10, bad: 10, latencyUs: [] };
+    const part = { segments: { route: { checkout: bad }, endpoint: { 'http://a:1': bad } } };
+    const sent = summary(START_S + 1, { v1: { ok: 90 }, v2: { bad: 10 } }, { sequence: 1 });
+    const [v1, v2] = [sent.versions.v1, sent.versions.v2];
+    if (v1 === undefined || v2 === undefined) throw new Error('both versions report');
+    const mirrored = { compared: 10, differing: 9 };
+    await stream.emit({ ...sent, versions: { v1: { ...v1, ...part }, v2: { ...v2, ...part, mirrored } } });
+    const collector = createEvidenceCollector(plan(), START_MS + 60_000, null, stream);
+    const [before] = (await collector.collect(START_MS + 61_000)).recalled;
+    expect(before?.baseline.total).toBe(90);
+    expect(before?.canary).toEqual(QUIET_ARM);
+    expect(before?.segments?.['route=checkout']).toMatchObject({ canary: QUIET_ARM, baseline: { bad: 10 } });
+    expect([before?.instances, before?.mirrored]).toEqual([undefined, undefined]);
   });
 
   it.each([

@@ -13,6 +13,7 @@ import type { Session } from '../../src/operator/session.ts';
 import { createSessionTable } from '../../src/operator/session-table.ts';
 import type { Action } from '../../src/ports/control.ts';
 import type { Recordings } from '../../src/ports/recordings.ts';
+import type { RolloutStore } from '../../src/ports/rollout-store.ts';
 import type { ArmSecond } from '../core/analysis/summaries.ts';
 import type { ScrapedSource } from './scraped-source.ts';
 import { catalogOf, contextOf, MovedClock, memoryBackend, ReportingGateway } from './sluice-operator.ts';
@@ -25,6 +26,8 @@ export interface RunScript {
   readonly commands?: Readonly<Record<number, Action>>;
   /** Seconds before which the operator dies and another one takes over. */
   readonly deaths?: readonly number[];
+  /** Seconds at whose end nothing can be committed. */
+  readonly storeAway?: (second: number) => boolean;
   readonly maxSeconds?: number;
   /** What rules on counters read; it has stored what was scraped by the clock. */
   readonly metrics?: ScrapedSource;
@@ -55,9 +58,15 @@ class MemoryRecordings implements Recordings {
 }
 
 export async function recordRun(script: RunScript): Promise<RecordedRun> {
-  const { plan, traffic, commands = {}, deaths = [], maxSeconds = 600, metrics } = script;
+  const { plan, traffic, commands = {}, deaths = [], maxSeconds = 600, metrics, storeAway } = script;
   const clock = new MovedClock();
-  const backend = await memoryBackend(clock);
+  const real = await memoryBackend(clock);
+  let away = false;
+  const commit: RolloutStore['commit'] = (wanted) =>
+    away ? Promise.reject(new Error('no space left on the device')) : real.store.commit(wanted);
+  const { load, list, events: eventsOf } = real.store;
+  const store = { load, list, events: eventsOf, commit };
+  const backend = { ...real, store };
   const gateway = new ReportingGateway(backend, clock);
   const recordings = new MemoryRecordings();
   const actor = { kind: 'user', name: 'ada' } as const;
@@ -102,6 +111,7 @@ export async function recordRun(script: RunScript): Promise<RecordedRun> {
     if (session) await tickNow(session);
     clock.advance(500);
     await gateway.second(traffic(second));
+    away = storeAway?.(second) === true;
     if (session) await tickNow(session);
     await operator.sessions.lease(plan.service);
     const record = await backend.store.load(plan.rollout);

@@ -55,6 +55,15 @@ export interface Second extends TimedArms {
 
 export const QUIET_ARM: ArmSecond = { total: 0, bad: 0, distinctBad: 0, seen: 0, latencyUs: [] };
 
+/** What a second says of the baseline alone: before its run, a canary of the same name is an earlier release's. */
+export function baselineOf({ startMs, baseline, segments }: Second): Second {
+  const history = Object.entries(segments ?? {}).map(([name, arms]) => [
+    name,
+    { ...arms, canary: QUIET_ARM },
+  ]);
+  return { startMs, canary: QUIET_ARM, baseline, ...(segments && { segments: Object.fromEntries(history) }) };
+}
+
 /** Attempts in the bins from `bin` upwards; never negative, as no attempt gets younger. */
 export function countFrom(latencyUs: HistogramWire, bin: number): number {
   let count = 0;

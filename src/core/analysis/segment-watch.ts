@@ -13,6 +13,9 @@ import { type Circumstances, evidenceIn, type Look, lookAt } from './rule-look.t
 import { type Cut, RuleWindows } from './rule-windows.ts';
 import { QUIET_ARM, type Second } from './second.ts';
 
+/** A refill may meet segments in another order than the one that gave them their shares. */
+const MAX_WINDOWS = 4 * MAX_SEGMENTS;
+
 export interface SegmentRule extends WorseWealth {
   readonly cut: Cut | null;
   /** Known from when the bets began to alarm. */
@@ -127,7 +130,7 @@ export class SegmentWatch {
 
   #windowsOf(name: string): RuleWindows | undefined {
     const known = this.#windows.get(name);
-    if (known !== undefined || this.#windows.size >= MAX_SEGMENTS) return known;
+    if (known !== undefined || this.#windows.size >= MAX_WINDOWS) return known;
     const windows = new RuleWindows(this.#rules);
     this.#windows.set(name, windows);
     return windows;

@@ -16,7 +16,7 @@ import { type Budget, budgetOf, SUSPICION } from './budget.ts';
 import { checkOf } from './checks.ts';
 import { betInterval, isCounted, secondOf } from './counter-bets.ts';
 import type { CounterInterval } from './counter-interval.ts';
-import { total } from './e-value.ts';
+import { idleUntil, total } from './e-value.ts';
 import { addFailures, clusterSize, NO_FAILURES } from './failure-clusters.ts';
 import { InstanceWatch, noInstances } from './instance-watch.ts';
 import type { Judge, JudgeInput, JudgeMemory, JudgeOutput, RuleMemory } from './judge.ts';
@@ -188,7 +188,10 @@ class SequentialJudge implements Judge {
   ): RuleMemory['wealth'] {
     if (wealth === null || betsOnCounters(this.#rule(at))) return wealth;
     const next = betWhole(this.#rule(at), wealth, second, context);
-    return acquitted !== undefined && worseBy(acquitted) < worseBy(next) ? { ...next, ...acquitted } : next;
+    if (acquitted === undefined || worseBy(acquitted) >= worseBy(next)) return next;
+    const { worse, floor } = acquitted;
+    const { seconds } = next.worse;
+    return { ...next, worse: idleUntil(worse, seconds), floor: floor && idleUntil(floor, seconds) };
   }
 
   #betSplit({ users }: Second): JudgeMemory['split'] {

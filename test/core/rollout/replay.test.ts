@@ -46,6 +46,15 @@ const SCRIPTS: readonly [string, RunScript, string][] = [
     'aborted',
   ],
   [
+    'one whose store was full for a while, and the canary broken meanwhile',
+    {
+      plan: both,
+      traffic: (second) => (second > 20 ? failing : healthy),
+      storeAway: (second) => second > 18 && second < 40,
+    },
+    'aborted',
+  ],
+  [
     'one whose traffic stopped for a while',
     { plan: both, traffic: (second) => (second > 8 && second < 20 ? {} : healthy) },
     'promoted',
