@@ -15,22 +15,40 @@ const REQUESTS = 3;
 
 /** `flawsOf(scenario)` gives sentences, none when all is well. `redisUrl`: null leaves scenarios over it unasked. */
 export async function openCheck({ world, dist, redisUrl }) {
-  const [{ loadGatewayConfig }, { readConfigFile }, { openBackend }, { runGateway }, { createLogger }] =
-    await Promise.all(
-      [
-        'config/gateway-config.js',
-        'config/read-config.js',
-        'bin/compose.js',
-        'bin/gateway-process.js',
-        'telemetry/logger.js',
-      ].map((module) => load(dist, module)),
-    );
+  const [
+    { loadGatewayConfig },
+    { readConfigFile },
+    { openEmbedded },
+    { openRedis },
+    { runGateway },
+    { createLogger },
+  ] = await Promise.all(
+    [
+      'config/gateway-config.js',
+      'config/read-config.js',
+      'adapters/embedded/open-embedded.js',
+      'adapters/redis/open-redis.js',
+      'bin/gateway-process.js',
+      'telemetry/logger.js',
+    ].map((module) => load(dist, module)),
+  );
   const logger = createLogger({ level: 'silent', component: 'gateway', destination: process.stderr });
 
   const answersOf = async (scenario, side, path, stateDir) => {
-    const backend = await openBackend({ redisUrl: scenario.redis ? redisUrl : null, stateDir }, logger);
+    const clock = { nowMs: () => Date.now() };
+    const backend = await (scenario.redis
+      ? openRedis({ url: redisUrl })
+      : openEmbedded({ dir: stateDir, clock }));
     try {
-      const running = await runGateway({ path, name: null, zone: null, backend, stateDir, logger });
+      const running = await runGateway({
+        path,
+        name: null,
+        zone: null,
+        backend,
+        stateDir,
+        logger,
+        stopping: new AbortController().signal,
+      });
       const [{ port }] = running.gateway.addresses;
       const driver = new Driver({ scenario, side, world, port, connections: 1 });
       try {
