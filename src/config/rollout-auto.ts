@@ -68,7 +68,10 @@ export const autoSchema = z.strictObject({
   duration: z
     .strictObject({ max: duration(SECOND, 365 * DAY) })
     .optional()
-    .meta({ description: 'Of the whole run: then it pauses and a person is asked. Default 6h.' }),
+    .meta({
+      description:
+        'Of the whole run, pauses and closed schedules left out: then it pauses and a person is asked. Default 6h.',
+    }),
 });
 
 export type AutoYaml = z.output<typeof autoSchema>;

@@ -49,7 +49,7 @@ export interface AutoBounds {
   /** Of each step below 100 %, milliseconds with evidence. */
   readonly minHoldMs: number;
   readonly maxHoldMs: number;
-  /** Of the whole run, milliseconds; then a person is asked. */
+  /** Of the whole run while it holds and is allowed to go on, milliseconds; then a person is asked. */
   readonly maxDurationMs: number;
 }
 

@@ -31,7 +31,11 @@ export interface RampState {
   readonly latest: RampRecord | null;
   /** Why the next step is not taken, one sentence without its end; null: nothing but time is in its way. */
   readonly obstacle: string | null;
-  readonly startedAtMs: number;
+  /**
+   * Time in which the run held and was allowed to go on, milliseconds from tick to tick. Left out in states of older
+   * operators.
+   */
+  readonly takenMs?: number;
   /** A person has been asked because the run takes longer than its bounds allow. */
   readonly overtime: boolean;
 }
@@ -53,22 +57,17 @@ export interface Seen {
 /** The steps of a plan before it has been started; with `steps: auto`, the ramp at the traffic that the file states. */
 export function declaredSteps(plan: Plan): readonly Step[] {
   if (!plan.auto) return plan.steps;
-  return openRamp(plan, plan.auto, plan.traffic ? { ...plan.traffic, overMs: 300_000 } : null, 0).steps;
+  return openRamp(plan, plan.auto, plan.traffic ? { ...plan.traffic, overMs: 300_000 } : null).steps;
 }
 
-export function openRamp(
-  plan: Plan,
-  bounds: AutoBounds,
-  measured: MeasuredBefore | null,
-  nowMs: number,
-): RampState {
+export function openRamp(plan: Plan, bounds: AutoBounds, measured: MeasuredBefore | null): RampState {
   const empty: RampState = {
     steps: [],
     meter: measured === null ? NO_TRAFFIC : meterOf(measured, measured.overMs),
     exposures: [{ weightBp: bounds.fromBp, requests: 0 }],
     latest: null,
     obstacle: null,
-    startedAtMs: nowMs,
+    takenMs: 0,
     overtime: false,
   };
   return propose(plan, bounds, empty, { step: 0, heldMs: 0, checks: [] });
@@ -82,6 +81,11 @@ export function lookAhead(plan: Plan, bounds: AutoBounds, before: RampState, see
     index === seen.step ? { ...exposure, requests: exposure.requests + seen.tally.canary } : exposure,
   );
   return propose(plan, bounds, { ...before, meter, exposures }, seen);
+}
+
+/** The time taken so far; of a state that does not say, its time with evidence. `heldMs`: of the step under way. */
+export function takenMs(ramp: RampState, step: number, heldMs: number): number {
+  return ramp.takenMs ?? ramp.steps.slice(0, step).reduce((sum, { holdMs }) => sum + holdMs, heldMs);
 }
 
 /** After the step at `step` has been held for `heldMs`: the next one is the one under way. */

@@ -13,7 +13,7 @@ import type { Plan, Step } from '../domain/plan.ts';
 import type { Actor } from '../domain/rollout-event.ts';
 import { describeShare } from '../domain/share.ts';
 import { FULL_BP, formatBp } from '../domain/weight.ts';
-import { describeCost, lookAhead } from './auto-ramp.ts';
+import { describeCost, lookAhead, takenMs } from './auto-ramp.ts';
 import { pause, promote, resume } from './commands.ts';
 import type { Decision, Observation, RolloutInput } from './decision.ts';
 import { type ActiveState, canaryWeightBp, isActive, type RolloutState } from './state.ts';
@@ -107,7 +107,10 @@ function observe(plan: Plan, state: ActiveState, observed: Observation, nowMs: n
   if (!plan.auto || !state.ramp) return next;
   const { tally, checks } = observed;
   const seen = { step: state.step, heldMs: progress.evidenceMs, tally, checks };
-  return { ...next, ramp: lookAhead(plan, plan.auto, state.ramp, seen) };
+  // Neither a pause nor a closed schedule is the ramp's fault: its bound is about the time that it had.
+  const hadMs = state.phase === 'holding' && observed.mayAdvance ? elapsedMs : 0;
+  const taken = takenMs(state.ramp, state.step, state.progress.evidenceMs) + hadMs;
+  return { ...next, ramp: { ...lookAhead(plan, plan.auto, state.ramp, seen), takenMs: taken } };
 }
 
 function decideNoEvidence(
@@ -135,11 +138,11 @@ function decideOvertime(
 ): Decision | null {
   const { ramp } = state;
   if (!plan.auto || !ramp || ramp.overtime || state.phase !== 'holding') return null;
-  const takenMs = nowMs - ramp.startedAtMs;
-  if (takenMs <= plan.auto.maxDurationMs || canaryWeightBp(plan, state) === FULL_BP) return null;
+  const taken = takenMs(ramp, state.step, state.progress.evidenceMs);
+  if (taken <= plan.auto.maxDurationMs || canaryWeightBp(plan, state) === FULL_BP) return null;
   const at = formatBp(canaryWeightBp(plan, state));
   const why = ramp.obstacle === null ? '' : `: ${ramp.obstacle}`;
-  const reason = `the ramp is at ${at} after ${formatDuration(takenMs)}, longer than its bounds allow${why}`;
+  const reason = `the ramp is at ${at} after ${formatDuration(taken)}, longer than its bounds allow${why}`;
   const cause = { actor: OPERATOR, code: 'OVERTIME', reason, evidence: observed.checks } as const;
   return toPaused(plan, { ...state, ramp: { ...ramp, overtime: true } }, cause, nowMs);
 }

@@ -71,7 +71,7 @@ export function begin(
   nowMs: number,
   measured: MeasuredBefore | null = null,
 ): { state: Holding; transition: Transition } {
-  const ramp = plan.auto && openRamp(plan, plan.auto, measured, nowMs);
+  const ramp = plan.auto && openRamp(plan, plan.auto, measured);
   const state: Holding = { ...enter(0, nowMs), ...(ramp && { ramp }) };
   const reason = message ?? `started ${describeShare(stepAt(plan, state, 0), 'at ')}`;
   const cause: Cause = { actor, code: 'REQUESTED', reason, evidence: [] };

@@ -97,6 +97,42 @@ describe('a run of steps: auto', { timeout: 300_000 }, () => {
     expect(resumed.ok && resumed.state).toMatchObject({ phase: 'holding', ramp: { overtime: true } });
   });
 
+  it('counts against its duration only what it had: no pauses, closed schedules or gaps between looks', () => {
+    const of = autoPlan({ maxDurationMs: 600_000 });
+    const drive = new Drive(of);
+    drive.tick(100);
+    drive.input({ kind: 'pause', actor: ANA, reason: 'the night' });
+    drive.tick(1_000);
+    drive.nowMs += 36_000_000;
+    drive.input({ kind: 'resume', actor: ANA });
+    drive.tick(100);
+    drive.tick(1_000, { mayAdvance: false });
+    // The clock was set, forth and back.
+    drive.nowMs += 3_600_000;
+    drive.tick(1);
+    drive.nowMs -= 7_200_000;
+    drive.tick(1);
+    const quiet = { noEvidence: { cause: 'no-traffic', detail: 'nobody came' } } as const;
+    drive.tick(400, quiet);
+    expect(drive.state).toMatchObject({ phase: 'holding', step: 0, ramp: { takenMs: 600_000 } });
+    drive.tick(1, quiet);
+    expect(drive.log.at(-1)).toMatchObject({ type: 'paused', code: 'OVERTIME' });
+    expect(drive.log.at(-1)?.reason).toMatch(/after 10m1s, longer than its bounds allow/);
+  });
+
+  it('goes on with a state that does not say what it took: by its time with evidence', () => {
+    const of = autoPlan({ maxDurationMs: 600_000 });
+    const drive = new Drive(of);
+    drive.tick(100);
+    drive.nowMs += 36_000_000;
+    const { ramp, ...state } = drive.state;
+    if (!ramp) expect.fail('a run without its ramp');
+    const { takenMs: _, ...old } = ramp;
+    drive.state = { ...state, ramp: old };
+    drive.tick(1);
+    expect(drive.state).toMatchObject({ phase: 'holding', ramp: { takenMs: 100_000 } });
+  });
+
   it('goes, when a person says so, to the next weight that the bounds allow, and to none beyond', () => {
     const drive = new Drive(autoPlan());
     const seen: number[] = [drive.weightBp];
