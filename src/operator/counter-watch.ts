@@ -10,6 +10,7 @@ import { type CounterSelectors, counterSelectors } from '../core/analysis/counte
 import { CounterTrack } from '../core/analysis/counter-track.ts';
 import type { JudgeMemory, RuleSample } from '../core/analysis/judge.ts';
 import { betsOnCounters } from '../core/analysis/rule-bets.ts';
+import type { WeightMove } from '../core/analysis/weight-moves.ts';
 import { formatDuration } from '../core/domain/duration.ts';
 import type { Plan } from '../core/domain/plan.ts';
 import type { MetricSource } from '../ports/metric-source.ts';
@@ -17,12 +18,10 @@ import { gapOf, none } from '../ports/sample-gap.ts';
 
 /** An answer this many questions old is no evidence any more. */
 const STALE_QUESTIONS = 3;
-/** Changes of weights remembered: more than an interval can span. */
-const MAX_CHANGES = 32;
 
 export interface CounterWatch {
-  /** Starts what is due; returns at once. `weightsSinceMs`: when the weights were last changed. */
-  poke(nowMs: number, weightsSinceMs: number): void;
+  /** Starts what is due; returns at once. `moves`: of weights in the run, as they are known when an answer is there. */
+  poke(nowMs: number, moves: () => readonly WeightMove[]): void;
   /** By rule of the plan: why there is no evidence now; null where there is some, or where no counters are read. */
   gaps(nowMs: number): readonly (RuleSample | null)[];
   /** The intervals that have become complete since the last call, in order. */
@@ -43,6 +42,8 @@ export interface CounterWatchOptions {
   readonly scrapeMs: number | null;
 }
 
+type Moves = () => readonly WeightMove[];
+
 interface Slot {
   /** Index of the rule. */
   readonly at: number;
@@ -57,7 +58,6 @@ export function createCounterWatch(options: CounterWatchOptions): CounterWatch {
   const { plan, source, intervalMs } = options;
   const ended = new AbortController();
   const ready: CounterInterval[] = [];
-  const changesMs: number[] = [];
   const slots = slotsOf(options);
 
   const samplesOf =
@@ -68,36 +68,34 @@ export function createCounterWatch(options: CounterWatchOptions): CounterWatch {
     };
 
   /** Until nothing is left to read at once: an operator that was away for long has much to read. */
-  const readOn = async ({ track, selectors }: Slot, from: MetricSource, nowMs: number): Promise<void> => {
+  const readOn = async ({ track, selectors }: Slot, from: MetricSource, nowMs: number, moves: Moves) => {
     for (let span = track.next(nowMs); !ended.signal.aborted; span = track.next(nowMs)) {
       const reading = await readCounters(samplesOf(from), selectors, span);
       if ('cause' in reading) {
         track.gap = reading;
         return;
       }
-      ready.push(...track.advance(reading, span, nowMs, changesMs));
+      ready.push(...track.advance(reading, span, nowMs, moves()));
       if (!span.past) return;
     }
   };
 
-  const ask = async (slot: Slot, nowMs: number): Promise<void> => {
+  const ask = async (slot: Slot, nowMs: number, moves: Moves): Promise<void> => {
     slot.asking = true;
     slot.askedAtMs = nowMs;
     const startedMs = performance.now();
     if (source === null) slot.track.gap = none('source-down', 'the operator has no Prometheus configured');
-    else await readOn(slot, source, nowMs);
+    else await readOn(slot, source, nowMs, moves);
     slot.answeredAtMs = nowMs + (performance.now() - startedMs);
     slot.asking = false;
   };
 
   return {
-    poke(nowMs, weightsSinceMs) {
-      if (changesMs.at(-1) !== weightsSinceMs) changesMs.push(weightsSinceMs);
-      if (changesMs.length > MAX_CHANGES) changesMs.shift();
+    poke(nowMs, moves) {
       for (const slot of slots) {
         // Either way: after a clock has stepped back, "later" would be long in coming.
         const due = Math.abs(nowMs - slot.askedAtMs) >= intervalMs;
-        if (due && !slot.asking) void ask(slot, nowMs);
+        if (due && !slot.asking) void ask(slot, nowMs, moves);
       }
     },
     gaps(nowMs) {

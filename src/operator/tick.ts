@@ -9,9 +9,11 @@ import { evidenceGap, isStale } from '../core/analysis/evidence-gap.ts';
 import { recentBuckets, sumArm, sumCompared } from '../core/analysis/evidence-window.ts';
 import type { JudgeInput, JudgeOutput } from '../core/analysis/judge.ts';
 import { tallyOf } from '../core/analysis/traffic-meter.ts';
+import type { WeightMove } from '../core/analysis/weight-moves.ts';
 import { SluiceError } from '../core/domain/errors.ts';
 import { decide } from '../core/rollout/decide.ts';
 import { desiredSplit } from '../core/rollout/desired-split.ts';
+import { knownMoves } from '../core/rollout/known-moves.ts';
 import { isActive } from '../core/rollout/state.ts';
 import { stepAt } from '../core/rollout/transitions.ts';
 import { closedBecause } from './advance-window.ts';
@@ -118,7 +120,7 @@ function judge(session: Session, collected: Collected, served: Reconciled, nowMs
   const step = stepAt(plan, state, state.step);
   const mirroring = step.mirrorBp !== undefined;
   session.sampler.poke(nowMs);
-  counters.poke(nowMs, state.sinceMs);
+  counters.poke(nowMs, () => movesOf(session, nowMs));
   for (const second of collected.recalled) judging.recall(second);
   for (const second of collected.seconds) judging.add(second);
   const intervals = counters.take();
@@ -151,6 +153,11 @@ function gapOf(
     checks,
   });
   return gap ?? (mismatch === null ? null : { cause: 'split-mismatch', detail: mismatch });
+}
+
+/** Of weights, as the newest record knows them: an answer may come after the decision that moved them. */
+function movesOf({ record: { plan, state } }: Session, nowMs: number): readonly WeightMove[] {
+  return isActive(state) ? knownMoves(plan, state, nowMs) : [];
 }
 
 /** Gateways that acknowledge weights but whose telemetry does not arrive: their share is not in the evidence. */

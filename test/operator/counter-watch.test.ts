@@ -14,6 +14,7 @@ import { ScrapedSource } from '../support/scraped-source.ts';
 
 const S = 5_000;
 const START = 600_000;
+const begun = () => [{ fromMs: START, toMs: START, mirrors: false }];
 const thePlan = plan({ abort: [RULE, { ...RULE, source: 'prometheus' }] });
 
 /** Two pods from time 0 on; nothing is stored yet that comes after the start of the run. */
@@ -45,7 +46,7 @@ async function intervalsOf(
   for (const nowMs of timesMs) {
     store.nowMs = nowMs;
     const before = store.asked.length;
-    watch.poke(nowMs, START);
+    watch.poke(nowMs, begun);
     // Three selectors of both versions, and then the answers are worked on.
     await eventually(() => store.asked.length >= before + 6);
     await new Promise((resolve) => setImmediate(resolve));
@@ -82,7 +83,7 @@ describe('the counter watch', () => {
     const watch = watchOf(store);
     const before = await intervalsOf(watch, store, [START, 620_000]);
     store.fails = { kind: 'down', detail: 'connection refused' };
-    watch.poke(640_000, START);
+    watch.poke(640_000, begun);
     await eventually(() => {
       const gap = watch.gaps(640_000)[1];
       return gap?.kind === 'none' && gap.cause === 'source-down' && gap.detail === 'connection refused';
@@ -106,7 +107,7 @@ describe('the counter watch', () => {
     const store = storeUntil(untilMs);
     store.nowMs = untilMs;
     const watch = watchOf(store, START + 60_000);
-    watch.poke(untilMs, START);
+    watch.poke(untilMs, begun);
     const taken: CounterInterval[] = [];
     await eventually(() => {
       taken.push(...watch.take());
@@ -118,10 +119,10 @@ describe('the counter watch', () => {
 
   it('says that no source is configured, and asks nobody for rules that telemetry judges', async () => {
     const watch = watchOf(null);
-    watch.poke(START, START);
+    watch.poke(START, begun);
     expect(watch.gaps(START)).toMatchObject([null, { cause: 'source-down' }]);
     const store = storeUntil(700_000);
-    watchOf(store, null, plan({ abort: [RULE] })).poke(START, START);
+    watchOf(store, null, plan({ abort: [RULE] })).poke(START, begun);
     expect(store.asked).toEqual([]);
   });
 });

@@ -20,15 +20,12 @@ import {
 } from './counter-reading.ts';
 import { LOOKBACK_MS, newestMs, STALE_SCRAPES } from './counter-samples.ts';
 import { compares } from './rule-counts.ts';
+import { MAX_BEHIND_MS, mirroredWithin, movedWithin, stepBeganMs, type WeightMove } from './weight-moves.ts';
 
 /** Prometheus' clock may be ahead of the operator's by this much. */
 const AHEAD_MS = 60_000;
 /** Read at once of what is long past. */
 const CHUNK_MS = 600_000;
-/** Longer ago is not made up for. */
-const MAX_BEHIND_MS = 86_400_000;
-/** Gateways have applied new weights after this long; also what clocks may differ by. */
-const APPLY_MS = 5_000;
 /** An interval is no shorter than the seconds that other rules bet on. */
 const MIN_INTERVAL_MS = 1_000;
 
@@ -72,14 +69,13 @@ export class CounterTrack {
   }
 
   /**
-   * The intervals that have become complete, in order, each of them once. `changesMs`: when the weights were changed,
-   * ascending.
+   * The intervals that have become complete, in order, each of them once. `moves`: of weights in the run, ascending.
    */
   advance(
     reading: CounterReading,
     { toMs, past }: NextSpan,
     nowMs: number,
-    changesMs: readonly number[],
+    moves: readonly WeightMove[],
   ): readonly CounterInterval[] {
     const scrapeMs = this.#options.scrapeMs ?? scrapeIntervalOf(reading);
     const completeMs = past || scrapeMs === null ? toMs : (readingCompleteToMs(reading, scrapeMs) ?? 0);
@@ -93,7 +89,7 @@ export class CounterTrack {
     for (let endMs = this.#end(scrapeMs); endMs <= completeMs; endMs = this.#end(scrapeMs)) {
       const counted = cutter.cut(this.#cursorMs, endMs);
       this.#problem = 'cause' in counted ? counted : null;
-      if (!('cause' in counted)) intervals.push(this.#interval(counted, changesMs));
+      if (!('cause' in counted)) intervals.push(this.#interval(counted, moves));
       this.#cursorMs = endMs;
     }
     this.gap ??= this.#problem;
@@ -107,21 +103,21 @@ export class CounterTrack {
     return countedToMs !== null && this.#cursorMs < countedToMs ? Math.min(endMs, countedToMs) : endMs;
   }
 
-  #interval(counted: CountedInterval, changesMs: readonly number[]): CounterInterval {
+  #interval(counted: CountedInterval, moves: readonly WeightMove[]): CounterInterval {
     const { at, sinceMs } = this.#options;
     const { fromMs, toMs } = counted;
-    if (counted.sinceMs < sinceMs) {
+    // What is of no client, mirrored or from before the run, is not the canary's to answer for.
+    if (counted.sinceMs < sinceMs || mirroredWithin(moves, counted.sinceMs, toMs)) {
       const none = { bad: 0, total: 0 };
       return { rule: at, fromMs, toMs, canary: none, baseline: none, apart: false, bet: 'nothing' };
     }
     const { canary, baseline, apart } = counted;
-    return { rule: at, fromMs, toMs, canary, baseline, apart, bet: this.#betOn(counted, changesMs) };
+    return { rule: at, fromMs, toMs, canary, baseline, apart, bet: this.#betOn(counted, moves) };
   }
 
-  #betOn({ sinceMs, toMs }: CountedInterval, changesMs: readonly number[]): CounterInterval['bet'] {
-    const moved = changesMs.some((each) => sinceMs < each + APPLY_MS && toMs > each - APPLY_MS);
-    if (moved) return compares(this.#options.rule) ? 'nothing' : 'worse';
-    return toMs <= (changesMs.at(-1) ?? 0) ? 'worse' : 'all';
+  #betOn({ sinceMs, toMs }: CountedInterval, moves: readonly WeightMove[]): CounterInterval['bet'] {
+    if (movedWithin(moves, sinceMs, toMs)) return compares(this.#options.rule) ? 'nothing' : 'worse';
+    return toMs <= stepBeganMs(moves) ? 'worse' : 'all';
   }
 
   #gapNow(reading: CounterReading, scrapeMs: number | null, nowMs: number): ReadingGap | null {

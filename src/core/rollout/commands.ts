@@ -6,6 +6,7 @@
 import type { Plan } from '../domain/plan.ts';
 import type { Actor } from '../domain/rollout-event.ts';
 import type { Decision } from './decision.ts';
+import { knownMoves } from './known-moves.ts';
 import { isActive, type RolloutState } from './state.ts';
 import { advance, type Cause, end, refuse, stayAt, toPaused } from './transitions.ts';
 
@@ -32,7 +33,14 @@ export function resume(plan: Plan, state: RolloutState, actor: Actor, nowMs: num
   };
   return {
     ok: true,
-    state: { ...rest, phase: resumeTo, sinceMs: nowMs, tickedAtMs: nowMs, noEvidenceSinceMs: null },
+    state: {
+      ...rest,
+      phase: resumeTo,
+      sinceMs: nowMs,
+      tickedAtMs: nowMs,
+      noEvidenceSinceMs: null,
+      moves: knownMoves(plan, state, nowMs),
+    },
     transitions: [stayAt(plan, state, 'resumed', cause)],
   };
 }

@@ -16,6 +16,7 @@ import { FULL_BP, formatBp } from '../domain/weight.ts';
 import { describeCost, lookAhead, takenMs } from './auto-ramp.ts';
 import { pause, promote, resume } from './commands.ts';
 import type { Decision, Observation, RolloutInput } from './decision.ts';
+import { knownMoves } from './known-moves.ts';
 import { type ActiveState, canaryWeightBp, isActive, type RolloutState } from './state.ts';
 import { advance, end, refuse, stay, stayAt, stepAt, toPaused } from './transitions.ts';
 
@@ -103,7 +104,8 @@ function observe(plan: Plan, state: ActiveState, observed: Observation, nowMs: n
       }
     : state.progress;
   const noEvidenceSinceMs = flowing ? null : (state.noEvidenceSinceMs ?? nowMs);
-  const next = { ...state, progress, noEvidenceSinceMs, tickedAtMs: nowMs };
+  const moves = knownMoves(plan, state, nowMs);
+  const next = { ...state, progress, noEvidenceSinceMs, tickedAtMs: nowMs, moves };
   if (!plan.auto || !state.ramp) return next;
   const { tally, checks } = observed;
   const seen = { step: state.step, heldMs: progress.evidenceMs, tally, checks };

@@ -5,6 +5,7 @@
  */
 
 import type { JudgeMemory } from '../analysis/judge.ts';
+import type { WeightMove } from '../analysis/weight-moves.ts';
 import type { Plan, Step } from '../domain/plan.ts';
 import type { RampState } from './auto-ramp.ts';
 
@@ -27,6 +28,8 @@ interface UnderTest {
   readonly tickedAtMs: number;
   /** Since when evidence has been missing; null while it flows. */
   readonly noEvidenceSinceMs: number | null;
+  /** When weights were moved, or may have been; left out by earlier versions of Sluice. */
+  readonly moves?: readonly WeightMove[];
   /** With `steps: auto` only. */
   readonly ramp?: RampState;
 }

@@ -4,12 +4,14 @@
  * @module
  */
 
+import { addMove, type WeightMove } from '../analysis/weight-moves.ts';
 import type { Plan, Step } from '../domain/plan.ts';
 import type { Actor, Transition } from '../domain/rollout-event.ts';
 import { describeShare } from '../domain/share.ts';
 import { FULL_BP } from '../domain/weight.ts';
 import { enterNext, type MeasuredBefore, openRamp } from './auto-ramp.ts';
 import type { Decision } from './decision.ts';
+import { knownMoves, mirrorsAt } from './known-moves.ts';
 import { type ActiveState, canaryWeightBp, type Holding, type RolloutState, stepsOf } from './state.ts';
 
 export type Cause = Pick<Transition, 'actor' | 'code' | 'reason' | 'evidence'>;
@@ -31,11 +33,13 @@ export function advance(
       nowMs,
     );
   const transition = moveTo(plan, state, next, cause.type, cause, canaryWeightBp(plan, state));
-  if (!state.ramp) return { ok: true, state: enter(next, nowMs), transitions: [transition] };
+  const move = { fromMs: nowMs, toMs: nowMs, mirrors: mirrorsAt(plan, state, next) };
+  const entered = enter(next, nowMs, addMove(knownMoves(plan, state, nowMs), move));
+  if (!state.ramp) return { ok: true, state: entered, transitions: [transition] };
   const ramp = enterNext(state.ramp, state.step, state.progress.evidenceMs);
   return {
     ok: true,
-    state: { ...enter(next, nowMs), ramp },
+    state: { ...entered, ramp },
     transitions: [{ ...transition, ...(state.ramp.latest && { ramp: state.ramp.latest }) }],
   };
 }
@@ -72,7 +76,9 @@ export function begin(
   measured: MeasuredBefore | null = null,
 ): { state: Holding; transition: Transition } {
   const ramp = plan.auto && openRamp(plan, plan.auto, measured);
-  const state: Holding = { ...enter(0, nowMs), ...(ramp && { ramp }) };
+  const mirrors = (ramp?.steps ?? plan.steps)[0]?.mirrorBp !== undefined;
+  const moves = [{ fromMs: nowMs, toMs: nowMs, mirrors }];
+  const state: Holding = { ...enter(0, nowMs, moves), ...(ramp && { ramp }) };
   const reason = message ?? `started ${describeShare(stepAt(plan, state, 0), 'at ')}`;
   const cause: Cause = { actor, code: 'REQUESTED', reason, evidence: [] };
   const transition = moveTo(plan, state, 0, 'started', cause, 0);
@@ -117,7 +123,7 @@ function record(
   return { type, actor, code, reason, step, weightBeforeBp, weightAfterBp, evidence };
 }
 
-function enter(step: number, nowMs: number): Holding {
+function enter(step: number, nowMs: number, moves: readonly WeightMove[]): Holding {
   return {
     phase: 'holding',
     step,
@@ -125,6 +131,7 @@ function enter(step: number, nowMs: number): Holding {
     progress: { evidenceMs: 0, requests: 0 },
     tickedAtMs: nowMs,
     noEvidenceSinceMs: null,
+    moves,
   };
 }
 

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { CounterInterval } from '../../../src/core/analysis/counter-interval.ts';
 import type { CounterReading } from '../../../src/core/analysis/counter-reading.ts';
 import { CounterTrack } from '../../../src/core/analysis/counter-track.ts';
+import type { WeightMove } from '../../../src/core/analysis/weight-moves.ts';
 import type { Rule } from '../../../src/core/domain/rule.ts';
 import { RULE } from '../rollout/plans.ts';
 import { Pod, readingOf, series } from './scraped.ts';
@@ -32,8 +33,18 @@ function read(
   { canary, baseline }: { canary: Pod; baseline: Pod },
   nowMs: number,
   changesMs: readonly number[] = [START],
+  mirrors: readonly boolean[] = [],
 ): readonly CounterInterval[] {
-  return each.advance(readingOf([canary], [baseline], nowMs), each.next(nowMs), nowMs, changesMs);
+  return each.advance(
+    readingOf([canary], [baseline], nowMs),
+    each.next(nowMs),
+    nowMs,
+    movesAt(changesMs, mirrors),
+  );
+}
+
+function movesAt(changesMs: readonly number[], mirrors: readonly boolean[] = []): readonly WeightMove[] {
+  return changesMs.map((atMs, at) => ({ fromMs: atMs, toMs: atMs, mirrors: mirrors[at] === true }));
 }
 
 const sum = (intervals: readonly CounterInterval[], of: (each: CounterInterval) => number): number =>
@@ -63,8 +74,10 @@ describe('reading counters on', () => {
     // The scrape at 634 s is stored twenty seconds late.
     const behind: CounterReading = { ...late, canary: readingOf([canary], [], 633_000).canary };
     const one = track();
-    expect(one.advance(behind, one.next(nowMs), nowMs, [START]).map(({ toMs }) => toMs)).toEqual([615_000]);
-    const next = one.advance(late, one.next(nowMs), nowMs, [START]);
+    expect(one.advance(behind, one.next(nowMs), nowMs, movesAt([START])).map(({ toMs }) => toMs)).toEqual([
+      615_000,
+    ]);
+    const next = one.advance(late, one.next(nowMs), nowMs, movesAt([START]));
     expect(next).toMatchObject([{ fromMs: 615_000, toMs: 630_000, canary: { total: 30 } }]);
   });
 
@@ -79,7 +92,7 @@ describe('reading counters on', () => {
     expect(one.gap).toMatchObject({ cause: 'stale', detail: expect.stringContaining('every 15s') });
     // The same the other way round is a comparison that has lost its baseline.
     const other = track();
-    other.advance(readingOf([baseline], [canary], 800_000), other.next(800_000), 800_000, [START]);
+    other.advance(readingOf([baseline], [canary], 800_000), other.next(800_000), 800_000, movesAt([START]));
     expect(other.gap).toMatchObject({ cause: 'no-baseline' });
   });
 
@@ -97,7 +110,7 @@ describe('reading counters on', () => {
     const { canary, baseline } = pods(700_000);
     const gapOf = (rule: Rule, reading: CounterReading) => {
       const one = track(rule);
-      one.advance(reading, one.next(700_000), 700_000, [START]);
+      one.advance(reading, one.next(700_000), 700_000, movesAt([START]));
       return one.gap;
     };
     expect(gapOf(ratio, readingOf([], [baseline]))).toMatchObject({ cause: 'empty' });
@@ -112,7 +125,7 @@ describe('reading counters on', () => {
     );
     const one = track(limit);
     const reading = { canary: { total: [[seconds]], bad: [[]] }, baseline: null, up: [] };
-    expect(one.advance(reading, one.next(660_000), 660_000, [START])).toEqual([]);
+    expect(one.advance(reading, one.next(660_000), 660_000, movesAt([START]))).toEqual([]);
     expect(one.gap).toMatchObject({ cause: 'source-refused', detail: expect.stringContaining('fractions') });
   });
 });
@@ -145,6 +158,25 @@ describe('intervals in which weights moved', () => {
   });
 });
 
+describe('intervals of a step that mirrors', () => {
+  const around = (rule: Rule) =>
+    read(track(rule), pods(800_000), 760_000, [START, 685_000], [true, false]).map(
+      ({ toMs, canary, baseline, bet }) => [toMs, canary.total, baseline.total, bet],
+    );
+
+  it('count nothing and win nothing, though the canary counts what it is sent', () => {
+    for (const rule of [ratio, limit]) {
+      const intervals = around(rule);
+      const mirrored = intervals.filter(([toMs]) => (toMs as number) <= 705_000);
+      expect(mirrored).toHaveLength(7);
+      expect(mirrored).toEqual(mirrored.map(([toMs]) => [toMs, 0, 0, 'nothing']));
+      expect(intervals.slice(7)).toEqual(
+        [720_000, 735_000, 750_000].slice(0, intervals.length - 7).map((toMs) => [toMs, 30, 300, 'all']),
+      );
+    }
+  });
+});
+
 describe('an operator that goes on where another ended', () => {
   it('fills its window and hands out every other interval once, whenever it was stopped', () => {
     const targets = pods(1_200_000);
@@ -170,7 +202,9 @@ describe('an operator that goes on where another ended', () => {
       const span = one.next(nowMs);
       past = span.past;
       const { canary, baseline } = targets;
-      intervals.push(...one.advance(readingOf([canary], [baseline], span.toMs), span, nowMs, [START]));
+      intervals.push(
+        ...one.advance(readingOf([canary], [baseline], span.toMs), span, nowMs, movesAt([START])),
+      );
     }
     expect(reads).toBeGreaterThan(20);
     const counted = intervals.filter(({ fromMs }) => fromMs >= START + S);
