@@ -134,6 +134,42 @@ describe('the mirror of a rollout', () => {
     expect(canary.differing).toBe(canary.compared);
   });
 
+  it('counts answers in the order in which they were asked for, though the canary is faster than the baseline', async () => {
+    let extra = {};
+    let held: (() => void)[] | null = null;
+    const { gateway } = await shop(
+      (request, response) => {
+        const again = request.headers['x-sluice-mirror'] === 'baseline';
+        if (!again) return send(response, { price: 5 });
+        const answer = () => send(response, { price: 5, ...extra });
+        if (held === null) answer();
+        else held.push(answer);
+      },
+      (_request, response) => send(response, { price: 5, ...extra }),
+    );
+    await mirror(gateway, 1, 10_000);
+    await users(gateway, 0, 80);
+    const [before] = await compared(gateway, 80);
+    // From now on both versions differ at the same place, and the baseline's answers come last.
+    extra = { tax: 1 };
+    const late: (() => void)[] = [];
+    held = late;
+    await users(gateway, 100, 180);
+    const deadlineMs = performance.now() + WAIT_MS;
+    for (;;) {
+      const [after] = await compared(gateway, 80);
+      const candidates = (after?.compared.candidate ?? 0) - (before?.compared.candidate ?? 0);
+      if (late.length + candidates === 80) break;
+      expect(performance.now()).toBeLessThan(deadlineMs);
+    }
+    for (const answer of late) answer();
+    await compared(gateway, 160);
+    await gateway.close();
+    // What was asked after the baseline had differed there is noise: all but the few before its first.
+    expect(reported('v1').differing).toBe(1);
+    expect(reported('v2').differing).toBeLessThan(20);
+  });
+
   it('counts a canary that does not answer as one that differs', async () => {
     const { gateway } = await shop(
       (_request, response) => response.end('fine'),

@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { MirrorTurn } from '../../core/analysis/mirror-order.ts';
 import type { MirrorArm } from '../../core/analysis/mirror-report.ts';
 import { ringHash } from '../../core/policy/hash-ring.ts';
 import { compareAnswers } from '../../core/policy/mirror-compare.ts';
@@ -108,11 +109,13 @@ class MirrorRun implements RunningMirror {
       body: this.#bytes <= policy.maxBytes ? Buffer.concat(this.#pieces) : null,
     };
     this.#pieces = [];
+    // By when it was asked: who is asked was settled before, and has no say in that.
+    const turn = state.ask(this.#arm);
     const second = new SecondRequest(runtime.wheel, target, policy.maxBytes, (answer) => {
       if (answer === 'timeout' || answer === 'failed') {
-        state.noteFailure(this.#arm, answer);
+        state.noteFailure(this.#arm, turn, answer);
         this.#release();
-      } else void this.#compare(first, answer);
+      } else void this.#compare(first, answer, turn);
     });
     const question = {
       method,
@@ -139,7 +142,7 @@ class MirrorRun implements RunningMirror {
     return fields;
   }
 
-  async #compare(first: RawAnswer, second: RawAnswer): Promise<void> {
+  async #compare(first: RawAnswer, second: RawAnswer, turn: MirrorTurn | null): Promise<void> {
     const { policy, state } = this.#mirror;
     const { rules, maxBytes } = policy;
     try {
@@ -148,10 +151,11 @@ class MirrorRun implements RunningMirror {
         answerOf(second, rules.fields, maxBytes),
       ] as const;
       const [one, other] = await Promise.all(answers);
-      state.noteDifferences(this.#arm, compareAnswers(one, other, rules));
+      state.noteDifferences(this.#arm, turn, compareAnswers(one, other, rules));
     } catch (error) {
       this.#exchange.runtime.logger.error({ err: error }, 'a mirrored answer could not be compared');
     } finally {
+      state.giveUp(turn);
       this.#release();
     }
   }

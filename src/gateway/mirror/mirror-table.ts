@@ -5,6 +5,7 @@
  */
 
 import type { MirrorPolicy } from '../../config/policies/mirror.ts';
+import { MirrorOrder, type MirrorTurn } from '../../core/analysis/mirror-order.ts';
 import {
   type Comparison,
   MIRROR_ARMS,
@@ -25,8 +26,8 @@ export interface MirrorPlace {
   readonly run?: string;
 }
 
-/** Hears of every comparison, with the places that differ. */
-export type OnCompared = (arm: MirrorArm, places: Iterable<string>) => void;
+/** Hears of every comparison, with the places that differ, in the order in which answers were asked for. */
+export type OnCompared = (arm: MirrorArm, places: readonly string[]) => void;
 
 export class MirrorState {
   readonly place: MirrorPlace;
@@ -36,28 +37,39 @@ export class MirrorState {
   inFlight = 0;
   /** Epoch milliseconds. */
   readonly sinceMs: number;
-  readonly #onCompared: OnCompared | null;
+  /** Null: nobody needs to know. */
+  readonly #order: MirrorOrder | null;
 
   constructor(place: MirrorPlace, sinceMs: number, onCompared: OnCompared | null = null) {
     this.place = place;
     this.sinceMs = sinceMs;
-    this.#onCompared = onCompared;
+    this.#order = onCompared && new MirrorOrder(onCompared);
     const zeros = () => ({ match: 0, noise: 0, differs: 0, timeout: 0, failed: 0, 'left-out': 0 });
     this.counts = { candidate: zeros(), baseline: zeros() };
   }
 
+  /** A second answer is asked for: give its turn back with what comes of it. */
+  ask(arm: MirrorArm): MirrorTurn | null {
+    return this.#order?.begin(arm) ?? null;
+  }
+
   /** A second answer was compared. */
-  noteDifferences(arm: MirrorArm, differences: ReadonlyMap<string, string>): void {
+  noteDifferences(arm: MirrorArm, turn: MirrorTurn | null, differences: ReadonlyMap<string, string>): void {
     const outcome: Comparison = this.report.note(arm, differences);
     this.counts[arm][outcome] += 1;
-    this.#onCompared?.(arm, differences.keys());
+    if (turn !== null) this.#order?.end(turn, [...differences.keys()]);
   }
 
   /** There was none, which differs from there being one. */
-  noteFailure(arm: MirrorArm, outcome: 'timeout' | 'failed'): void {
+  noteFailure(arm: MirrorArm, turn: MirrorTurn | null, outcome: 'timeout' | 'failed'): void {
     this.report.note(arm, new Map([['answer', outcome]]));
     this.counts[arm][outcome] += 1;
-    this.#onCompared?.(arm, ['answer']);
+    if (turn !== null) this.#order?.end(turn, ['answer']);
+  }
+
+  /** Nothing can be said of it. Of no consequence after any of the two above. */
+  giveUp(turn: MirrorTurn | null): void {
+    if (turn !== null) this.#order?.end(turn, null);
   }
 }
 
