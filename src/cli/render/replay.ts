@@ -20,6 +20,8 @@ export interface ReplayReport {
   readonly phase: Phase;
   readonly recorded: readonly Decided[];
   readonly decided: readonly Decided[];
+  /** Texts of rules that the recording has no answers of Prometheus for. */
+  readonly notJudged: readonly string[];
   /** Index of the first decision that differs; null: none does. */
   readonly difference: number | null;
 }
@@ -31,7 +33,8 @@ export function renderReplay(report: ReplayReport, options: RenderOptions): read
   const head = `${style.bold(`${rollout} run ${run}`)}  ${printable(name)}  ${size}`;
   const lines = (list: readonly Decided[]): readonly string[] =>
     list.map((each) => lineOf(each, options, style));
-  if (difference === null) return [head, ...lines(decided), `  ${verdictOf(report)}`, ''];
+  const end = [...report.notJudged.map(withoutAnswers), `  ${verdictOf(report)}`, ''];
+  if (difference === null) return [head, ...lines(decided), ...end];
   return [
     head,
     ...lines(decided.slice(0, difference)),
@@ -39,9 +42,12 @@ export function renderReplay(report: ReplayReport, options: RenderOptions): read
     ...lines(recorded.slice(difference)),
     style.dim(report.otherPlan ? '  by the other plan:' : '  decided now:'),
     ...lines(decided.slice(difference)),
-    `  ${verdictOf(report)}`,
-    '',
+    ...end,
   ];
+}
+
+function withoutAnswers(text: string): string {
+  return `  not judged: "${printable(text)}" (the recording has no answers of Prometheus for it)`;
 }
 
 function verdictOf({ otherPlan, difference, phase, decided }: ReplayReport): string {

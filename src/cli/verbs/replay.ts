@@ -60,7 +60,7 @@ function replayText(name: string, text: string, plan: Plan | null): ReplayReport
       at += 1;
       again.add(readFrame(line));
     }
-    const { recorded, decided, looks, seconds, state } = again;
+    const { recorded, decided, looks, seconds, state, notJudged } = again;
     return {
       name,
       rollout: head.rollout,
@@ -71,6 +71,7 @@ function replayText(name: string, text: string, plan: Plan | null): ReplayReport
       phase: state.phase,
       recorded,
       decided,
+      notJudged,
       difference: firstDifference(recorded, decided),
     };
   } catch (error) {

@@ -4,6 +4,8 @@
  * @module
  */
 
+import type { CounterInterval } from '../analysis/counter-interval.ts';
+import type { RuleSample } from '../analysis/judge.ts';
 import { createSequentialJudge, emptyMemory } from '../analysis/sequential-judge.ts';
 import { tallyOf } from '../analysis/traffic-meter.ts';
 import type { Plan } from '../domain/plan.ts';
@@ -11,6 +13,7 @@ import type { Actor, Transition } from '../domain/rollout-event.ts';
 import { decide } from './decide.ts';
 import type { RolloutInput } from './decision.ts';
 import type { Frame, RecordingHead } from './recording.ts';
+import { needsSource, recordedRules } from './rule-mapping.ts';
 import { canaryWeightBp, isActive, type RolloutState, stepsOf } from './state.ts';
 import { begin } from './transitions.ts';
 
@@ -24,6 +27,10 @@ const REPLAYED: Actor = { kind: 'operator', name: 'replay' };
 export class Replay {
   readonly #plan: Plan;
   readonly #own: boolean;
+  /** By rule: its index in the recorded plan. */
+  readonly #rules: readonly (number | null)[];
+  /** Texts of rules that the recording has no answers for: they are not judged. */
+  readonly notJudged: readonly string[];
   #judge: ReturnType<typeof createSequentialJudge>;
   state: RolloutState;
   /** What was decided when it happened, without commands of people. */
@@ -37,6 +44,9 @@ export class Replay {
   constructor(head: RecordingHead, plan: Plan | null) {
     this.#own = plan === null;
     this.#plan = plan ?? head.plan;
+    this.#rules = recordedRules(head.plan, this.#plan);
+    const missing = this.#plan.abort.filter((rule, at) => this.#rules[at] === null && needsSource(rule));
+    this.notJudged = missing.map(({ text }) => text);
     this.#judge = createSequentialJudge(this.#plan, emptyMemory(this.#plan));
     this.state = begin(this.#plan, REPLAYED, null, head.startedAtMs).state;
   }
@@ -55,8 +65,7 @@ export class Replay {
     }
     for (const second of recalled) this.#judge.recall(second);
     for (const second of seconds) this.#judge.add(second);
-    // Intervals belong to rules of the recorded plan.
-    if (this.#own) for (const interval of intervals) this.#judge.count(interval);
+    for (const interval of this.#mapped(intervals)) this.#judge.count(interval);
     this.looks += 1;
     this.seconds += seconds.length;
     if (!isActive(this.state)) return;
@@ -66,13 +75,26 @@ export class Replay {
       mirroring: stepsOf(this.#plan, this.state)[this.state.step]?.mirrorBp !== undefined,
       revision: look.revision,
       stale: look.stale,
-      samples: this.#own && look.samples.length > 0 ? look.samples : this.#plan.abort.map(() => null),
+      samples: this.#plan.abort.map((_, at) => this.#sample(at, look.samples)),
       nowMs: atMs,
     });
     const { stale: _, samples: __, revision: ___, ...observed } = look;
     const { checks, proven } = judged;
     const observation = { ...observed, checks, proven, tally: tallyOf(seconds) };
     this.#apply({ kind: 'tick', observation }, atMs);
+  }
+
+  /** Intervals belong to rules of the recorded plan, and go to those that are the same in this one. */
+  #mapped(intervals: readonly CounterInterval[]): readonly CounterInterval[] {
+    if (this.#own) return intervals;
+    return intervals.flatMap((interval) =>
+      this.#rules.flatMap((recorded, rule) => (recorded === interval.rule ? [{ ...interval, rule }] : [])),
+    );
+  }
+
+  #sample(at: number, samples: readonly (RuleSample | null)[]): RuleSample | null {
+    const recorded = this.#own ? at : this.#rules[at];
+    return recorded === null || recorded === undefined ? null : (samples[recorded] ?? null);
   }
 
   /** A command that does not fit the state that another plan has led to does nothing. */

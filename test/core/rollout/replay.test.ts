@@ -162,3 +162,34 @@ describe('a line that is no part of a recording', () => {
     expect(() => readFrame(line)).toThrow(/not a frame/);
   });
 });
+
+describe('a recording of rules on counters', () => {
+  const counting: Plan = plan({ abort: [{ ...RULE, source: 'prometheus' }] });
+  const looks = Array.from({ length: 8 }, (_, at) => {
+    const arms = { canary: { total: 100, bad: 50 }, baseline: { total: 900, bad: 4 } };
+    const span = { rule: 0, fromMs: at * 1000, toMs: (at + 1) * 1000 };
+    const look = { revision: 1, applied: true, canaryRequests: 1 };
+    return readFrame(
+      JSON.stringify({ t: (at + 1) * 1000, i: [{ ...span, ...arms, apart: false, bet: 'all' }], l: look }),
+    );
+  });
+  const by = (other: Plan): Replay => {
+    const head = { format: 'sluice-recording/1', rollout: 'orders-v2', run: 1, startedAtMs: 0 } as const;
+    const replay = new Replay({ ...head, plan: counting }, other);
+    for (const look of looks) replay.add(look);
+    return replay;
+  };
+
+  it('is judged by the same rules of another plan, wherever they stand in it', () => {
+    expect(by(counting)).toMatchObject({ state: { phase: 'aborted' }, notJudged: [] });
+    expect(by(plan({ abort: [RULE, ...counting.abort] }))).toMatchObject({
+      state: { phase: 'aborted' },
+      notJudged: [],
+    });
+  });
+
+  it('names the rules that it has no answers for', () => {
+    const other = { ...RULE, text: '5xx > 3x', source: 'prometheus', overMs: 90_000 } as const;
+    expect(by(plan({ abort: [RULE, other] }))).toMatchObject({ notJudged: ['5xx > 3x'] });
+  });
+});
