@@ -91,6 +91,10 @@ export function readingGap(reading: CounterReading, scrapeMs: number, compares: 
   return silent(reading.baseline, 'baseline');
 }
 
+function differ(one: ReadonlySet<string> = new Set(), other: ReadonlySet<string> = new Set()): boolean {
+  return [...one].some((target) => !other.has(target));
+}
+
 /** Counts of one interval after another. */
 export class CounterCutter {
   readonly #arms: readonly {
@@ -109,7 +113,7 @@ export class CounterCutter {
     const [canary, baseline] = this.#arms.map(
       ({ total }) => new Set(total.map(({ labels }) => targetOf(labels))),
     );
-    this.#apart = [...(canary ?? [])].some((target) => !baseline?.has(target));
+    this.#apart = differ(canary, baseline) || differ(baseline, canary);
   }
 
   /** A gap when the counters do not count events. */
@@ -121,6 +125,9 @@ export class CounterCutter {
       const bad = countBetween(arm.bad, this.#scrapes, { fromMs, toMs }, this.#scrapeMs);
       sinceMs = Math.min(sinceMs, total.sinceMs, bad.sinceMs);
       for (const { count } of [total, bad]) {
+        if (count < 0) {
+          return { cause: 'source-refused', detail: `the counters count backwards (${count}), not events` };
+        }
         if (Math.abs(count - Math.round(count)) <= WHOLE * Math.max(1, count)) continue;
         return { cause: 'source-refused', detail: `the counters count in fractions (${count}), not events` };
       }
