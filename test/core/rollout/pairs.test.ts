@@ -82,9 +82,10 @@ describe('a plan with', () => {
     ['steps: auto', autoPlan({}, { segmentShare: 0.1 })],
     ['a mirror first', plan({ steps: mirrorFirst, abort: [comparing, DIFFERS], segmentShare: 0.1 })],
   ])('%s and segments aborts a canary that fails in one route, at a weight', (_, of) => {
-    const { state, log } = run(of, 60);
+    const { state, log } = run(of, 30);
     expect(state.phase).toBe('aborted');
     expect(log.at(-1)).toMatchObject({ code: 'RULE' });
+    expect(log.at(-1)?.reason).toMatch(/failed: route=pay: canary/);
     expect(log.at(-1)?.weightBeforeBp).toBeGreaterThan(0);
   });
 });
