@@ -70,6 +70,9 @@ class HistoryWalk {
   /** By rule: the interval before. */
   readonly #before = new Map<number, CountedInterval>();
 
+  /** Of the interval before. */
+  #latencies: Parameters<typeof shareJumped>[0] | null = null;
+
   constructor(source: MetricSource, plan: Plan, stretch: Stretch, signal: AbortSignal) {
     this.#source = source;
     this.#plan = plan;
@@ -89,7 +92,8 @@ class HistoryWalk {
       for (; endMs <= span.toMs; endMs += stepMs) await this.#interval(cutters, endMs - stepMs, endMs);
       // What is left of the last chunk is shorter than an interval.
       if (span.toMs === toMs) break;
-      cursorMs = endMs - stepMs;
+      // A stretch that holds no interval is passed over, so that it comes to an end.
+      cursorMs = endMs - stepMs > cursorMs ? endMs - stepMs : span.toMs;
     }
     const rules = this.#hindsight.report();
     return { rules, stepMs: this.#stepMs(), intervals: this.#intervals, moved: this.#moved.size };
@@ -98,7 +102,7 @@ class HistoryWalk {
   /** Checked as soon as the scrape interval is known. */
   #stepMs(): number {
     const { fromMs, toMs, stepMs } = this.#stretch;
-    const step = stepMs ?? Math.max(1000, Math.ceil(this.#scrapeMs / 1000) * 1000);
+    const step = stepMs ?? Math.min(MAX_STEP_MS, Math.max(1000, Math.ceil(this.#scrapeMs / 1000) * 1000));
     if (stepMs !== null && stepMs < this.#scrapeMs * 0.95) {
       throw new SluiceError('USAGE', {
         detail: `a step of ${formatDuration(stepMs)} is shorter than the ${formatDuration(Math.round(this.#scrapeMs))} from scrape to scrape`,
@@ -188,7 +192,12 @@ class HistoryWalk {
     }
     if (latencies !== null) {
       const [canary, baseline] = [latencies.canary.cut(fromMs, toMs), latencies.baseline.cut(fromMs, toMs)];
-      this.#hindsight.addLatencies({ startMs: fromMs, canary, baseline }, Math.round((toMs - fromMs) / 1000));
+      const moved = this.#latencies !== null && shareJumped(this.#latencies, { canary, baseline });
+      this.#latencies = { canary, baseline };
+      if (moved) this.#moved.add(fromMs);
+      const second = { startMs: fromMs, canary, baseline };
+      if (moved) this.#hindsight.recallLatencies(second);
+      else this.#hindsight.addLatencies(second, Math.round((toMs - fromMs) / 1000));
     }
     this.#hindsight.look(fromMs, toMs);
   }
@@ -198,6 +207,7 @@ class HistoryWalk {
       this.#hindsight.sample(at, none(counted.cause, counted.detail));
       return;
     }
+    this.#hindsight.sample(at, null);
     const before = this.#before.get(at);
     this.#before.set(at, counted);
     const moved = before !== undefined && shareJumped(before, counted);

@@ -98,9 +98,16 @@ export function completeToMs(
 /** The usual time between two samples, milliseconds: of the series that is scraped least often. Null: unknown yet. */
 export function scrapeIntervalMs(series: Iterable<CounterSeries>): number | null {
   let longest: number | null = null;
-  for (const { atMs } of series) {
-    if (atMs.length < 2) continue;
-    const gaps = atMs.slice(1).map((each, at) => each - (atMs[at] as number));
+  const all = [...series];
+  // Two samples may have an outage between them: they say something only where nothing else does.
+  const least = all.some(({ atMs }) => atMs.length > 2) ? 3 : 2;
+  for (const { atMs } of all) {
+    if (atMs.length < least) continue;
+    const gaps = atMs
+      .slice(1)
+      .map((each, at) => each - (atMs[at] as number))
+      .filter((gap) => gap <= LOOKBACK_MS);
+    if (gaps.length === 0) continue;
     gaps.sort((a, b) => a - b);
     longest = Math.max(longest ?? 0, gaps[gaps.length >> 1] as number);
   }

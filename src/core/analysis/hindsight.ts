@@ -120,6 +120,11 @@ export class Hindsight {
     }
   }
 
+  /** Latencies of an interval in which the weights moved: they show in the estimate only. */
+  recallLatencies(second: Second): void {
+    this.#judge.recall(second);
+  }
+
   /** What a threshold's query answered, or why a rule has nothing to be judged by. */
   sample(rule: number, sample: RuleSample | null): void {
     this.#samples[rule] = sample;

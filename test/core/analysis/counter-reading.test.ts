@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { CounterCutter } from '../../../src/core/analysis/counter-reading.ts';
+import { scrapeIntervalMs } from '../../../src/core/analysis/counter-samples.ts';
 import { Pod, readingOf, series } from './scraped.ts';
 
 const S = 5_000;
@@ -30,4 +31,16 @@ it('refuses what counts backwards, as nothing that happens does', () => {
     cause: 'source-refused',
     detail: expect.stringContaining('backwards'),
   });
+});
+
+it('takes no outage between two samples for the time between scrapes', () => {
+  const at = (times: readonly number[]) =>
+    series(
+      {},
+      times.map((atMs) => ({ atMs, value: 1 })),
+    );
+  const regular = at(Array.from({ length: 40 }, (_, n) => n * 15_000));
+  expect(scrapeIntervalMs([regular, at([0, 240_000])])).toBe(15_000);
+  expect(scrapeIntervalMs([at([0, 15_000])])).toBe(15_000);
+  expect(scrapeIntervalMs([at([0, 660_000])])).toBeNull();
 });
