@@ -45,3 +45,32 @@ it('are not bet on by rules on quantiles either', async () => {
   expect(moved).toBeGreaterThan(0);
   expect(moved).toBeLessThan(3);
 });
+
+it('comes to an end with steps that are longer than what is read at once', async () => {
+  const stretch = { fromMs: BASE, toMs: BASE + 3_600_000, stepMs: 1_200_000 };
+  const { intervals } = await judgeHistory(source, plan(), stretch, AbortSignal.timeout(30_000));
+  expect(intervals).toBe(0);
+});
+
+it('judges on after an interval that could not be counted', async () => {
+  const failing: MetricSource = {
+    query: async () => ({ kind: 'empty' }),
+    samples: async (selector, fromMs, toMs) => {
+      if (selector.includes('reset')) return { kind: 'series', series: [] };
+      const isBad = selector.includes('5..');
+      const each = selector.includes('"v2"') ? (isBad ? 50 : 100) : isBad ? 1 : 900;
+      const all = Array.from({ length: 40 }, (_, n) => n).filter(
+        (n) => BASE + n * S > fromMs && BASE + n * S <= toMs,
+      );
+      const values = all.map((n) => n * each + (n === 5 && !isBad ? 0.5 : 0));
+      const labels = { job: 'g', instance: 'g', status: isBad ? '500' : 'all' };
+      return { kind: 'series', series: [{ labels, atMs: all.map((n) => BASE + n * S), values }] };
+    },
+  };
+  const stretch = { fromMs: BASE, toMs: BASE + 585_000, stepMs: null };
+  const { rules } = await judgeHistory(failing, plan(), stretch, AbortSignal.timeout(30_000));
+  expect(rules[0]?.abortedAtMs).not.toBeNull();
+  expect(rules[0]?.gap).toBeNull();
+  // The evidence goes on after the sixth interval, and so do the numbers.
+  expect(rules[0]?.summary).toContain('canary');
+});
