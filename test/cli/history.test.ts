@@ -62,7 +62,7 @@ it('judges on after an interval that could not be counted', async () => {
       const all = Array.from({ length: 40 }, (_, n) => n).filter(
         (n) => BASE + n * S > fromMs && BASE + n * S <= toMs,
       );
-      const values = all.map((n) => n * each + (n === 5 && !isBad ? 0.5 : 0));
+      const values = all.map((n) => n * each + (n === 1 && !isBad ? 0.5 : 0));
       const labels = { job: 'g', instance: 'g', status: isBad ? '500' : 'all' };
       return { kind: 'series', series: [{ labels, atMs: all.map((n) => BASE + n * S), values }] };
     },
@@ -71,6 +71,6 @@ it('judges on after an interval that could not be counted', async () => {
   const { rules } = await judgeHistory(failing, plan(), stretch, AbortSignal.timeout(30_000));
   expect(rules[0]?.abortedAtMs).not.toBeNull();
   expect(rules[0]?.gap).toBeNull();
-  // The evidence goes on after the sixth interval, and so do the numbers.
+  // The evidence goes on after the second interval, and so do the numbers.
   expect(rules[0]?.summary).toContain('canary');
 });
