@@ -183,6 +183,7 @@ class HistoryWalk {
 
   async #interval(cutters: readonly Cutter[], fromMs: number, toMs: number): Promise<void> {
     this.#intervals += 1;
+    this.#hindsight.pass(fromMs, toMs);
     let latencies: Extract<Cutter, { means: 'buckets' }> | null = null;
     for (const [at, cutter] of cutters.entries()) {
       if (cutter?.means === 'buckets') latencies = cutter;
@@ -199,7 +200,7 @@ class HistoryWalk {
       if (moved) this.#hindsight.recallLatencies(second);
       else this.#hindsight.addLatencies(second, Math.round((toMs - fromMs) / 1000));
     }
-    this.#hindsight.look(fromMs, toMs);
+    this.#hindsight.look(toMs);
   }
 
   #count(at: number, counted: ReturnType<CounterCutter['cut']>): void {

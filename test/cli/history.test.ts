@@ -46,6 +46,30 @@ it('are not bet on by rules on quantiles either', async () => {
   expect(moved).toBeLessThan(3);
 });
 
+it('win nothing by an incident of both versions that began as the weights moved', async () => {
+  // The second half of the interval, when the canary has its half of the traffic, is slow for everybody.
+  const incident: MetricSource = {
+    ...source,
+    samples: async (selector, fromMs, toMs) => {
+      const answer = await source.samples(selector, fromMs, toMs, new AbortController().signal);
+      if (answer.kind !== 'series') return answer;
+      const slow = selector.includes('"v2"') ? 1_450 : 750;
+      const [fast, all] = answer.series;
+      if (fast === undefined || all === undefined) return answer;
+      const values = fast.values.map((value, at) =>
+        (fast.atMs[at] ?? 0) >= BASE + 120 * S ? value - slow : value,
+      );
+      const bucket = (le: string) => ({ ...fast, labels: { ...fast.labels, le }, values });
+      return { ...answer, series: [bucket('0.1'), bucket('0.5'), all] };
+    },
+  };
+  const stretch = { fromMs: BASE, toMs: BASE + 3_600_000, stepMs: 15_000 };
+  const signal = new AbortController().signal;
+  const { moved, rules } = await judgeHistory(incident, plan({ abort: [SLOWER] }), stretch, signal);
+  expect(moved).toBeGreaterThan(0);
+  expect(rules[0]?.peak?.evidence).toBeLessThan(1.5);
+});
+
 it('comes to an end with steps that are longer than what is read at once', async () => {
   const stretch = { fromMs: BASE, toMs: BASE + 3_600_000, stepMs: 1_200_000 };
   const { intervals } = await judgeHistory(source, plan(), stretch, AbortSignal.timeout(30_000));

@@ -132,24 +132,21 @@ export class Hindsight {
     if (kept && sample !== null && sample.kind !== 'none') kept.intervals += 1;
   }
 
-  /** Looks at everything after `fromMs`, up to `toMs`. */
-  look(fromMs: number, toMs: number): void {
-    for (
-      let nowMs = Math.min(fromMs + LOOK_EVERY_MS, toMs);
-      ;
-      nowMs = Math.min(nowMs + LOOK_EVERY_MS, toMs)
-    ) {
-      const { checks } = this.#judge.check({
-        step: 0,
-        weightBp: SOME_WEIGHT_BP,
-        revision: 0,
-        stale: false,
-        samples: this.#samples,
-        nowMs,
-      });
-      for (const check of checks) this.#keep(check, nowMs);
-      if (nowMs >= toMs) return;
-    }
+  /** Looks between two moments, both left out: with what was counted before, as what happens meanwhile is not known yet. */
+  pass(fromMs: number, toMs: number): void {
+    for (let nowMs = fromMs + LOOK_EVERY_MS; nowMs < toMs; nowMs += LOOK_EVERY_MS) this.look(nowMs);
+  }
+
+  look(nowMs: number): void {
+    const { checks } = this.#judge.check({
+      step: 0,
+      weightBp: SOME_WEIGHT_BP,
+      revision: 0,
+      stale: false,
+      samples: this.#samples,
+      nowMs,
+    });
+    for (const check of checks) this.#keep(check, nowMs);
   }
 
   report(): readonly RuleHindsight[] {

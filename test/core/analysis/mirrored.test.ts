@@ -216,7 +216,7 @@ describe('a rule about mirrored answers', () => {
     expect(meansOf(DIFFERS)).toBe('none');
     const thePlan = mirrorPlan();
     const past = new Hindsight(planOfThePast(thePlan));
-    past.look(0, 15_000);
+    past.look(15_000);
     expect(past.report()[0]).toMatchObject({ means: 'none', abortedAtMs: null, gap: { cause: 'no-mirror' } });
   });
 
