@@ -6,6 +6,7 @@
 
 import type { CounterInterval } from '../analysis/counter-interval.ts';
 import type { RuleSample } from '../analysis/judge.ts';
+import type { Second } from '../analysis/second.ts';
 import { createSequentialJudge, emptyMemory } from '../analysis/sequential-judge.ts';
 import { tallyOf } from '../analysis/traffic-meter.ts';
 import type { Plan } from '../domain/plan.ts';
@@ -32,6 +33,9 @@ export class Replay {
   /** Texts of rules that the recording has no answers for: they are not judged. */
   readonly notJudged: readonly string[];
   #judge: ReturnType<typeof createSequentialJudge>;
+  /** Under another plan: up to where seconds, and the intervals of each recorded rule, are known. */
+  #seenToMs = Number.NEGATIVE_INFINITY;
+  readonly #countedToMs = new Map<number, number>();
   state: RolloutState;
   /** What was decided when it happened, without commands of people. */
   readonly recorded: Decided[] = [];
@@ -63,11 +67,12 @@ export class Replay {
       this.state = begins.state;
       this.#judge = createSequentialJudge(this.#plan, begins.memory);
     }
-    for (const second of recalled) this.#judge.recall(second);
-    for (const second of seconds) this.#judge.add(second);
+    for (const second of this.#own ? recalled : this.#unseen(recalled)) this.#judge.recall(second);
+    const fresh = this.#own ? seconds : this.#unseen(seconds);
+    for (const second of fresh) this.#judge.add(second);
     for (const interval of this.#mapped(intervals)) this.#judge.count(interval);
     this.looks += 1;
-    this.seconds += seconds.length;
+    this.seconds += fresh.length;
     if (!isActive(this.state)) return;
     const judged = this.#judge.check({
       step: this.state.step,
@@ -80,14 +85,23 @@ export class Replay {
     });
     const { stale: _, samples: __, revision: ___, ...observed } = look;
     const { checks, proven } = judged;
-    const observation = { ...observed, checks, proven, tally: tallyOf(seconds) };
+    const observation = { ...observed, checks, proven, tally: tallyOf(fresh) };
     this.#apply({ kind: 'tick', observation }, atMs);
+  }
+
+  /** A new session found some seconds again that this judge, which never ended, has had. */
+  #unseen(seconds: readonly Second[]): readonly Second[] {
+    const fresh = seconds.filter(({ startMs }) => startMs >= this.#seenToMs);
+    this.#seenToMs = Math.max(this.#seenToMs, (fresh.at(-1)?.startMs ?? Number.NEGATIVE_INFINITY) + 1);
+    return fresh;
   }
 
   /** Intervals belong to rules of the recorded plan, and go to those that are the same in this one. */
   #mapped(intervals: readonly CounterInterval[]): readonly CounterInterval[] {
     if (this.#own) return intervals;
-    return intervals.flatMap((interval) =>
+    const fresh = intervals.filter(({ rule, toMs }) => toMs > (this.#countedToMs.get(rule) ?? 0));
+    for (const { rule, toMs } of fresh) this.#countedToMs.set(rule, toMs);
+    return fresh.flatMap((interval) =>
       this.#rules.flatMap((recorded, rule) => (recorded === interval.rule ? [{ ...interval, rule }] : [])),
     );
   }

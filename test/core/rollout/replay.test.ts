@@ -139,6 +139,19 @@ describe('a recorded run', () => {
     expect(replay.decided.map(({ transition }) => transition.type)).not.toContain('aborted');
   });
 
+  it('shows another plan each second once, however often sessions found it', async () => {
+    const script = SCRIPTS[5]?.[1] as RunScript;
+    const run = await recordRun(script);
+    const found = run.lines
+      .slice(1)
+      .map(readFrame)
+      .flatMap((frame) => (frame.kind === 'look' ? frame.seconds.map(({ startMs }) => startMs) : []));
+    const distinct = new Set(found).size;
+    expect(found.length).toBeGreaterThan(distinct);
+    const replay = replayed(run, script.plan);
+    expect([replay.seconds, replay.state.phase]).toEqual([distinct, run.state.phase]);
+  });
+
   it('shows what another plan would have done with the same traffic', async () => {
     const run = await recordRun(SCRIPTS[3]?.[1] as RunScript);
     const lenient = {
