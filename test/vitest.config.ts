@@ -7,8 +7,8 @@ export default defineConfig({
     // Far beyond what any test takes: a busy machine is no failure.
     testTimeout: 90_000,
     hookTimeout: 120_000,
-    // Two cores: more workers only make real servers in tests starve each other.
-    maxWorkers: 2,
+    // For two cores: end-to-end tests wait more than they work, and a third worker fills the time.
+    maxWorkers: 3,
     pool: 'forks',
     // A test that is skipped or focused by mistake fails the run.
     allowOnly: false,
