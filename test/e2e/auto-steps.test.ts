@@ -40,11 +40,22 @@ describe('steps: auto, embedded', { timeout: 240_000 }, () => {
     return started;
   }
 
+  /** Until the operator has measured enough to tell what a bad release costs; it may refuse the start because of it. */
+  const untilMeasured = (rollout: string) =>
+    eventually(async () => {
+      try {
+        return (await deployment.api.act(rollout, 'start', { dryRun: true })).ramp?.obstacle === null;
+      } catch (error) {
+        return error instanceof Error && 'code' in error && error.code === 'OVER_BUDGET';
+      }
+    }, 60_000);
+
   it('takes a healthy canary to 100 % by steps within its bounds, each with what it was decided from', async () => {
     const { project, api } = deployment;
     await project.declare({ rollout: 'healthy', service: 'healthy', ...SPEC });
     const sent = await traffic('healthy');
     await eventually(() => sent.report().sent > 1_500, 60_000);
+    await untilMeasured('healthy');
     const started = await api.act('healthy', 'start');
     expect(started.ramp).toMatchObject({ budget: 200, obstacle: null });
     expect(started.ramp?.traffic?.errorRate).toBeCloseTo(0.05, 2);
@@ -89,6 +100,7 @@ describe('steps: auto, embedded', { timeout: 240_000 }, () => {
     await project.declare({ rollout: 'broken', service: 'broken', ...SPEC });
     const sent = await traffic('broken');
     await eventually(() => sent.report().sent > 1_500, 60_000);
+    await untilMeasured('broken');
     await api.act('broken', 'start');
     const before = await api.until('broken', 'its second step', ({ step }) => step === 1);
     await operator.restart('SIGKILL');
@@ -110,6 +122,7 @@ describe('steps: auto, embedded', { timeout: 240_000 }, () => {
     await project.declare({ rollout: 'dear', service: 'dear', ...SPEC, auto });
     const sent = await traffic('dear');
     await eventually(() => sent.report().sent > 1_500, 60_000);
+    await untilMeasured('dear');
     await expect(api.act('dear', 'start')).rejects.toMatchObject({ code: 'OVER_BUDGET' });
     expect((await api.view('dear')).word).toBe('READY');
   });
