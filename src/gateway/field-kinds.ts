@@ -23,6 +23,7 @@ export const KIND = {
   forwarded: 14,
   /** Passed on from a trusted proxy only. */
   identity: 15,
+  contentType: 16,
 } as const;
 
 export type Kind = (typeof KIND)[keyof typeof KIND];
@@ -33,6 +34,7 @@ const REQUEST_KINDS: Readonly<Record<string, Kind>> = {
   'transfer-encoding': KIND.transferEncoding,
   connection: KIND.connection,
   expect: KIND.expect,
+  'content-type': KIND.contentType,
   authorization: KIND.authorization,
   'x-request-id': KIND.requestId,
   traceparent: KIND.traceparent,

@@ -36,6 +36,7 @@ export const GATEWAY_ERRORS = {
     title: 'The Connection field names a field that is not hop-by-hop',
     close: true,
   },
+  DUPLICATE_CONTENT_TYPE: { status: 400, title: 'There is more than one Content-Type field', close: false },
   DUPLICATE_AUTHORIZATION: { status: 400, title: 'There is more than one Authorization field', close: false },
   BAD_VERSION: { status: 505, title: 'Only HTTP/1.0 and HTTP/1.1 are spoken here', close: true },
   REQUEST_TIMEOUT: { status: 408, title: 'The request was not sent in time', close: true },

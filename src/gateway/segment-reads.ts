@@ -19,6 +19,17 @@ export interface SegmentRead {
   readonly read: (exchange: SegmentSubject, origin: string) => string | undefined;
 }
 
+/** Clients of HTTP/2 may send any: they must not make up segments. */
+const KNOWN_METHODS: ReadonlySet<string> = new Set([
+  'GET',
+  'HEAD',
+  'POST',
+  'PUT',
+  'PATCH',
+  'DELETE',
+  'OPTIONS',
+]);
+
 export function compileSegments(sources: readonly SegmentSource[]): readonly SegmentRead[] {
   return sources.map(compile);
 }
@@ -30,7 +41,7 @@ function compile(source: SegmentSource): SegmentRead {
     case 'route':
       return { dimension: source, read: ({ route }) => route?.name };
     case 'method':
-      return { dimension: source, read: ({ method }) => method };
+      return { dimension: source, read: ({ method }) => (KNOWN_METHODS.has(method) ? method : 'other') };
     default: {
       const values: ReadonlySet<string | undefined> = new Set(source.values);
       const read = 'claim' in source ? claimReader(source.claim) : headerReader(source.header);

@@ -84,6 +84,11 @@ describe('admission', () => {
       '400 DUPLICATE_AUTHORIZATION',
     ],
     [
+      'two Content-Type fields, of which a rule on bodies and the upstream would read different ones',
+      `POST / HTTP/1.1\r\n${HOST}${CLOSE}Content-Type: text/plain\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}`,
+      '400 DUPLICATE_CONTENT_TYPE',
+    ],
+    [
       'an unknown expectation',
       `GET / HTTP/1.1\r\n${HOST}${CLOSE}Expect: wonders\r\n\r\n`,
       '417 EXPECTATION_FAILED',

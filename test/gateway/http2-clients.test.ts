@@ -250,3 +250,21 @@ describe('a client that speaks HTTP/2 without TLS', () => {
     await eventually(() => harness.outcomes('v1', 'responses', 'status2xx') === 1);
   });
 });
+
+describe('uploads without a byte', () => {
+  it('end at once, also where head and end arrive together on several connections', async () => {
+    const upstream = await harness.upstream((request, response) => {
+      request.resume();
+      request.on('end', () => response.end('ok'));
+    });
+    const gateway = await gatewayTo(upstream.url);
+    const answers = await Promise.all(
+      Array.from({ length: 8 }, async () => {
+        const stream = sessionTo(gateway).request({ ':method': 'POST', ':path': '/' });
+        stream.end();
+        return answerOf(stream);
+      }),
+    );
+    expect(answers.map(({ headers }) => headers[':status'])).toEqual(Array(8).fill(200));
+  });
+});

@@ -256,3 +256,23 @@ describe.each(PROTOCOLS)('trailers of a request to an upstream of %s', (protocol
     ]);
   });
 });
+
+describe('a trailer that is sent twice', () => {
+  it('reaches an HTTP/2 upstream as one list, also where HTTP/2 takes a single value only', async () => {
+    const got: (string | undefined)[] = [];
+    const { url } = await h2Upstream(harness, (stream) => {
+      stream.on('trailers', (trailers) => got.push(trailers.etag as string | undefined));
+      stream.resume();
+      stream.on('end', () => {
+        stream.respond({ ':status': 200 });
+        stream.end('ok');
+      });
+    });
+    const gateway = await gatewayTo(url, 'h2', { requestTrailers: ['etag'] });
+    const request =
+      'POST / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nTrailer: etag\r\nTransfer-Encoding: chunked\r\n\r\n' +
+      '2\r\nhi\r\n0\r\netag: "a"\r\netag: "b"\r\n\r\n';
+    expect(await raw(portOf(gateway), request)).toMatch(/^HTTP\/1\.1 200 /);
+    expect(got).toEqual(['"a", "b"']);
+  });
+});

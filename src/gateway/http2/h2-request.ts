@@ -10,6 +10,8 @@ import { isGrpc } from '../../core/policy/grpc/status.ts';
 import type { ClientRequest } from '../client.ts';
 import type { ExtendedConnect } from './h2-connect.ts';
 
+const NO_BYTES = Buffer.alloc(0);
+
 export class H2Request implements ClientRequest {
   readonly #stream: ServerHttp2Stream;
   readonly method: string;
@@ -95,7 +97,10 @@ export class H2Request implements ClientRequest {
   }
 
   on(event: 'data' | 'end' | 'error' | 'close', listener: (piece: Buffer) => void): this {
-    this.#stream.on(event, listener);
+    const stream = this.#stream;
+    stream.on(event, listener);
+    // A body without bytes may have ended with its head, before anybody listened.
+    if (event === 'end' && stream.readableEnded) queueMicrotask(() => listener(NO_BYTES));
     return this;
   }
 }

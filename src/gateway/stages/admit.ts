@@ -24,6 +24,7 @@ interface Found {
   connection: string;
   expect: string | null;
   authorizations: number;
+  contentTypes: number;
   requestId: string;
   traceparent: string;
   traceparents: number;
@@ -57,6 +58,8 @@ export function admit(exchange: Exchange): boolean {
     return refuse(exchange, 'BAD_CONNECTION_FIELD', '');
   }
   if (found.authorizations > 1) return refuse(exchange, 'DUPLICATE_AUTHORIZATION', '');
+  // Two readers would take different ones: rules on bodies must see what the upstream sees.
+  if (found.contentTypes > 1) return refuse(exchange, 'DUPLICATE_CONTENT_TYPE', '');
   if (!checkFraming(exchange, found)) return refuse(exchange, 'BAD_FRAMING', '');
   if (found.expect !== null) {
     if (found.expect.toLowerCase() !== '100-continue') return refuse(exchange, 'EXPECTATION_FAILED', '');
@@ -104,6 +107,7 @@ function sortFields(exchange: Exchange, raw: readonly string[], trusted: boolean
     connection: '',
     expect: null,
     authorizations: 0,
+    contentTypes: 0,
     requestId: '',
     traceparent: '',
     traceparents: 0,
@@ -123,6 +127,9 @@ function sortFields(exchange: Exchange, raw: readonly string[], trusted: boolean
     } else if (kind === KIND.authorization) {
       found.authorizations += 1;
       exchange.authorization = value;
+      fields.push(name, value);
+    } else if (kind === KIND.contentType) {
+      found.contentTypes += 1;
       fields.push(name, value);
     } else {
       noteField(found, kind, value);

@@ -57,6 +57,16 @@ export class H2Exchange implements Dispatcher.DispatchController {
     this.#onAbort = onAbort;
   }
 
+  /** Called by an event, where what is thrown would end the process. */
+  #sendTrailers(stream: ClientHttp2Stream, pairs: readonly [string, string][]): void {
+    try {
+      stream.sendTrailers(fieldsByName(pairs));
+    } catch (error) {
+      this.reason ??= error instanceof Error ? error : new Error(String(error));
+      stream.close(constants.NGHTTP2_CANCEL);
+    }
+  }
+
   /** False when nobody wants it any more. `onClose` is called once, when the stream has ended. */
   start(session: ClientHttp2Session, scheme: string, authority: string, onClose: () => void): boolean {
     try {
@@ -70,8 +80,7 @@ export class H2Exchange implements Dispatcher.DispatchController {
       waitForTrailers: trailers !== null,
     });
     this.#stream = stream;
-    if (trailers !== null)
-      stream.on('wantTrailers', () => stream.sendTrailers(fieldsByName(trailers.read())));
+    if (trailers !== null) stream.on('wantTrailers', () => this.#sendTrailers(stream, trailers.read()));
     stream.on('headers', (headers) => this.#head(headers));
     stream.on('response', (headers) => this.#response(headers));
     stream.on('trailers', (trailers) => {
@@ -210,11 +219,12 @@ function fieldsOf(request: UpstreamRequest, scheme: string, authority: string): 
   return fields;
 }
 
-function fieldsByName(pairs: readonly [string, string][]): Record<string, string[]> {
-  const fields: Record<string, string[]> = Object.create(null);
+/** Repeated ones as one list (RFC 9110 §5.3): of some fields Node takes a single value only, and throws. */
+function fieldsByName(pairs: readonly [string, string][]): Record<string, string> {
+  const fields: Record<string, string> = Object.create(null);
   for (const [name, value] of pairs) {
     const lower = name.toLowerCase();
-    fields[lower] = [...(fields[lower] ?? []), value];
+    fields[lower] = fields[lower] === undefined ? value : `${fields[lower]}, ${value}`;
   }
   return fields;
 }

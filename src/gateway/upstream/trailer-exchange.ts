@@ -54,7 +54,9 @@ export class TrailerExchange implements Dispatcher.DispatchController {
       }
       if (this.#over) socket.destroy();
       socket.once('close', () => {
-        this.#fail(this.reason ?? new Error('the connection was closed'));
+        // A whole response that waits for a slow client needs its connection no more.
+        if (this.#response?.complete !== true)
+          this.#fail(this.reason ?? new Error('the connection was closed'));
         this.#onClose();
       });
       if (this.#over) return;

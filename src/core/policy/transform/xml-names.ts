@@ -41,6 +41,8 @@ const NAME_START = new RegExp(`^[${START}]$`, 'u');
 const NAME_CHAR = new RegExp(`^[${START}.0-9\\u00B7\\u0300-\\u036F\\u203F\\u2040-]$`, 'u');
 const PLAIN = /^[A-Za-z_][A-Za-z0-9_.-]*$/;
 const ESCAPE = /_x([0-9A-Fa-f]{4}|[0-9A-Fa-f]{8})_/g;
+/** At one place only: a search from each place on would take a long name's length squared. */
+const ESCAPE_HERE = new RegExp(ESCAPE.source, 'y');
 
 /** A name without a prefix (NCName); what it may not have is written as `_x0020_` (ISO 9075-14). */
 export function escapedName(name: string): string {
@@ -50,8 +52,8 @@ export function escapedName(name: string): string {
   let at = 0;
   for (const character of name) {
     const allowed = (at === 0 ? NAME_START : NAME_CHAR).test(character);
-    ESCAPE.lastIndex = at;
-    const looksEscaped = character === '_' && ESCAPE.exec(name)?.index === at;
+    ESCAPE_HERE.lastIndex = at;
+    const looksEscaped = character === '_' && ESCAPE_HERE.test(name);
     out += allowed && !looksEscaped ? character : escapeOf(character);
     at += character.length;
   }
