@@ -9,6 +9,8 @@ import type { BodySource } from '../client.ts';
 
 /** Bytes that wait for the upstream before the client is told to wait. */
 const HIGH_WATER_BYTES = 131_072;
+/** Smaller pieces than this are put together. */
+const SMALL_BYTES = 4_096;
 
 /** `aborted`: the client broke off. */
 export type BodyFailure = 'too-large' | 'too-slow' | 'aborted';
@@ -134,10 +136,26 @@ export class RequestBody {
       this.#pieces.splice(0, this.#position);
       this.#position = 0;
     }
-    this.#pieces.push(piece);
+    this.#keep(piece);
     this.#unreadBytes += piece.length;
     if (this.#unreadBytes >= HIGH_WATER_BYTES && !this.#collecting) this.#options.source.pause();
     this.#progress();
+  }
+
+  /**
+   * A piece is a view of what was read from the socket, which lives as long as the view: kept as they come, single
+   * bytes would cost hundreds of times what the limits say. So small ones are copied, and together make larger ones.
+   */
+  #keep(piece: Buffer): void {
+    if (piece.length >= SMALL_BYTES) {
+      this.#pieces.push(piece);
+      return;
+    }
+    const last = this.#pieces.at(-1);
+    const unread = this.#pieces.length > this.#position;
+    if (last !== undefined && unread && last.length + piece.length <= SMALL_BYTES) {
+      this.#pieces[this.#pieces.length - 1] = Buffer.concat([last, piece]);
+    } else this.#pieces.push(Buffer.from(piece));
   }
 
   fail(failure: BodyFailure): void {
