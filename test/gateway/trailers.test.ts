@@ -276,3 +276,43 @@ describe('a trailer that is sent twice', () => {
     expect(got).toEqual(['"a", "b"']);
   });
 });
+
+describe('the answer to a request with trailers', () => {
+  // What is left when the connection ends depends on the buffers in between: several sizes, so that one leaves little.
+  it.each([7, 8, 9, 10])(
+    'of %i pieces is whole for a client that reads after the upstream is gone',
+    async (pieces) => {
+      const piece = Buffer.alloc(12_288, 120);
+      let closed = false;
+      const upstream = await harness.upstream((request, response) => {
+        request.socket.once('close', () => {
+          closed = true;
+        });
+        request.resume();
+        request.on('end', () => {
+          for (let i = 0; i < pieces; i += 1) response.write(piece);
+          response.end();
+        });
+      });
+      const gateway = await gatewayTo(upstream.url, 'http1', { requestTrailers: ['x-sum'] });
+      const session = connectHttp2(`http://127.0.0.1:${portOf(gateway)}`);
+      harness.onClose(async () => session.destroy());
+      const stream = session.request(
+        { ':path': '/', ':method': 'POST', trailer: 'x-sum' },
+        { waitForTrailers: true },
+      );
+      stream.on('wantTrailers', () => stream.sendTrailers({ 'x-sum': '1' }));
+      stream.end('abc');
+      await once(stream, 'response');
+      await eventually(() => closed);
+      let got = 0;
+      stream.on('data', (data: Buffer) => {
+        got += data.length;
+      });
+      await once(stream, 'close').catch(() => {});
+      expect([got, stream.rstCode]).toEqual([pieces * piece.length, 0]);
+      await eventually(() => harness.outcomes('v1', 'attempts', 'status2xx') === 1);
+      expect(harness.outcomes('v1', 'attempts', 'reset')).toBe(0);
+    },
+  );
+});
