@@ -16,6 +16,8 @@ import type { ConfigFile } from './findings.ts';
 import type { GatewayYaml } from './gateway-schema.ts';
 import { checkTranscodeFile } from './policies/transcode.ts';
 import type { TlsYaml } from './policies/upstream-tls.ts';
+import type { Secret } from './primitives.ts';
+import { readSecret } from './read-secret.ts';
 import type { Path, YamlSource } from './yaml-source.ts';
 
 /** `yaml`: what was read from `source`, sound as far as its shape goes. */
@@ -44,6 +46,10 @@ export function checkNamedFiles(source: YamlSource, yaml: GatewayYaml): void {
   for (const [name, { file }] of Object.entries(yaml.identity?.apiKeys ?? {})) {
     files.entries(['identity', 'apiKeys', name, 'file'], file, loadApiKeyFile);
   }
+  for (const [name, { clientSecret }] of Object.entries(yaml.identity?.introspection ?? {}))
+    files.secret(['identity', 'introspection', name, 'clientSecret'], clientSecret);
+  for (const [name, value] of Object.entries(yaml.tracing?.headers ?? {}))
+    files.secret(['tracing', 'headers', name], value);
   for (const [name, { transcode }] of Object.entries(yaml.policies ?? {}))
     checkTranscodeFile(source, ['policies', name], transcode);
   for (const [index, { transcode }] of yaml.routes.entries())
@@ -82,6 +88,14 @@ class FileChecks {
     const written = at.reduce<unknown>((value, step) => Object(value)[step], this.#source.value);
     const place = Array.isArray(written) ? [...at, index, 'file'] : [...at, 'file'];
     this.entries(place, file, loadEndpointFile);
+  }
+
+  /** A warning only: secrets are often nowhere but where the gateway runs, which says more when it starts. */
+  secret(at: Path, secret: Secret): void {
+    if ('env' in secret) return;
+    const read = readSecret(secret, dirname(this.#source.file.absolutePath), {});
+    if (read.ok) return;
+    this.#source.findings.warning(this.#source.valueRange([...at, 'file']), read.message, read.hint);
   }
 
   keySet(at: Path, file: string): void {

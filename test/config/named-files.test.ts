@@ -126,3 +126,25 @@ describe('files that gateway.yaml names', () => {
     expect(found(yaml)).toEqual([expect.stringMatching(/^15:71 cannot read .*: EISDIR/)]);
   });
 });
+
+describe('secrets in files', () => {
+  it('that are not there are warned of at their place: they may be only where the gateway runs', () => {
+    const yaml = `listeners: [{ address: 127.0.0.1:8080 }]
+identity:
+  introspection:
+    hub: { url: https://id.test/introspect, clientId: gw, clientSecret: { file: hub.secret } }
+tracing:
+  otlp: http://127.0.0.1:4318/v1/traces
+  headers: { authorization: { file: otlp.secret } }
+services: { orders: { versions: { v1: { endpoints: [http://127.0.0.1:9001] } } } }
+routes: [{ name: orders, match: { prefix: / }, service: orders }]
+`;
+    put('gateway.yaml', yaml);
+    put('otlp.secret', 'token');
+    const path = join(folder, 'gateway.yaml');
+    const { diagnostics } = lintPaths([path], { gatewayPath: path });
+    expect(diagnostics.map(({ line, severity, message }) => [line, severity, message])).toEqual([
+      [4, 'warning', `cannot read the secret file ${join(folder, 'hub.secret')}: ENOENT`],
+    ]);
+  });
+});
