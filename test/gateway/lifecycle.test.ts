@@ -51,7 +51,8 @@ describe('draining', () => {
     await eventually(() => upstream.seen.length === 1);
     const startedMs = performance.now();
     await gateway.drain();
-    expect(performance.now() - startedMs).toBeLessThan(3_000);
+    // Half of what the request itself may take.
+    expect(performance.now() - startedMs).toBeLessThan(30_000);
     expect(await answer).toBe('');
   });
 
