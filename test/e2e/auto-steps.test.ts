@@ -40,22 +40,17 @@ describe('steps: auto, embedded', { timeout: 240_000 }, () => {
     return started;
   }
 
-  /** Until the operator has measured enough to tell what a bad release costs; it may refuse the start because of it. */
-  const untilMeasured = (rollout: string) =>
-    eventually(async () => {
-      try {
-        return (await deployment.api.act(rollout, 'start', { dryRun: true })).ramp?.obstacle === null;
-      } catch (error) {
-        return error instanceof Error && 'code' in error && error.code === 'OVER_BUDGET';
-      }
-    }, 60_000);
+  /**
+   * Until there has been enough to measure: the operator wants ten whole seconds of traffic, and at 150 requests a second
+   * these are sixteen at least.
+   */
+  const untilMeasurable = (sent: Traffic) => eventually(() => sent.report().sent > 2_400, 60_000);
 
   it('takes a healthy canary to 100 % by steps within its bounds, each with what it was decided from', async () => {
     const { project, api } = deployment;
     await project.declare({ rollout: 'healthy', service: 'healthy', ...SPEC });
     const sent = await traffic('healthy');
-    await eventually(() => sent.report().sent > 1_500, 60_000);
-    await untilMeasured('healthy');
+    await untilMeasurable(sent);
     const started = await api.act('healthy', 'start');
     expect(started.ramp).toMatchObject({ budget: 200, obstacle: null });
     expect(started.ramp?.traffic?.errorRate).toBeCloseTo(0.05, 2);
@@ -99,8 +94,7 @@ describe('steps: auto, embedded', { timeout: 240_000 }, () => {
     const { project, api, operator } = deployment;
     await project.declare({ rollout: 'broken', service: 'broken', ...SPEC });
     const sent = await traffic('broken');
-    await eventually(() => sent.report().sent > 1_500, 60_000);
-    await untilMeasured('broken');
+    await untilMeasurable(sent);
     await api.act('broken', 'start');
     const before = await api.until('broken', 'its second step', ({ step }) => step === 1);
     await operator.restart('SIGKILL');
@@ -121,8 +115,7 @@ describe('steps: auto, embedded', { timeout: 240_000 }, () => {
     const auto = { budget: '60 failed requests', from: '50%' };
     await project.declare({ rollout: 'dear', service: 'dear', ...SPEC, auto });
     const sent = await traffic('dear');
-    await eventually(() => sent.report().sent > 1_500, 60_000);
-    await untilMeasured('dear');
+    await untilMeasurable(sent);
     await expect(api.act('dear', 'start')).rejects.toMatchObject({ code: 'OVER_BUDGET' });
     expect((await api.view('dear')).word).toBe('READY');
   });
