@@ -9,6 +9,7 @@ import { BotMetrics } from './bots.ts';
 import { CACHE_OUTCOMES, type CacheCounts } from './cache/cache-run.ts';
 import { IdempotencyMetrics } from './idempotency-metrics.ts';
 import { AuthMetrics } from './identity/auth-metrics.ts';
+import { KNOWN_METHODS } from './known-methods.ts';
 import { LifecycleMetrics } from './lifecycle-metrics.ts';
 import { LimitMetrics } from './limit-metrics.ts';
 import { escapeLabel, routeLabels } from './metric-labels.ts';
@@ -18,7 +19,7 @@ import { TunnelMetrics } from './upgrade/tunnel-metrics.ts';
 
 /** Error label of an attempt, by index. */
 export const ATTEMPT_ERRORS = ['', 'connect', 'reset', 'timeout', 'client_abort'] as const;
-const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', '_OTHER'] as const;
+const METHODS = [...KNOWN_METHODS, '_OTHER'] as const;
 const METHOD_INDEX: ReadonlyMap<string, number> = new Map(METHODS.map((method, index) => [method, index]));
 const OTHER_METHOD = METHODS.length - 1;
 const BOUNDS_MS = Float64Array.from(DURATION_BUCKETS_S, (seconds) => seconds * 1000);

@@ -5,6 +5,7 @@
  */
 
 import type { SegmentSource } from '../config/policies/segments.ts';
+import { isKnownMethod } from './known-methods.ts';
 import { claimText, headerText, type StickySubject } from './sticky.ts';
 
 /** What a segment is read from; every exchange is one. */
@@ -19,17 +20,6 @@ export interface SegmentRead {
   readonly read: (exchange: SegmentSubject, origin: string) => string | undefined;
 }
 
-/** Clients of HTTP/2 may send any: they must not make up segments. */
-const KNOWN_METHODS: ReadonlySet<string> = new Set([
-  'GET',
-  'HEAD',
-  'POST',
-  'PUT',
-  'PATCH',
-  'DELETE',
-  'OPTIONS',
-]);
-
 export function compileSegments(sources: readonly SegmentSource[]): readonly SegmentRead[] {
   return sources.map(compile);
 }
@@ -41,7 +31,8 @@ function compile(source: SegmentSource): SegmentRead {
     case 'route':
       return { dimension: source, read: ({ route }) => route?.name };
     case 'method':
-      return { dimension: source, read: ({ method }) => (KNOWN_METHODS.has(method) ? method : 'other') };
+      // Any other a client could make up.
+      return { dimension: source, read: ({ method }) => (isKnownMethod(method) ? method : 'other') };
     default: {
       const values: ReadonlySet<string | undefined> = new Set(source.values);
       const read = 'claim' in source ? claimReader(source.claim) : headerReader(source.header);

@@ -3,7 +3,7 @@ import type { SegmentSource } from '../../src/config/policies/segments.ts';
 import type { Segments } from '../../src/core/domain/telemetry.ts';
 import { SegmentCounters } from '../../src/gateway/segment-counters.ts';
 import { gatewayConfigOf, routeOf, serviceOf } from '../support/gateway-config.ts';
-import { call, eventually, GatewayHarness } from '../support/gateway-harness.ts';
+import { call, eventually, GatewayHarness, portOf, raw } from '../support/gateway-harness.ts';
 
 let harness: GatewayHarness;
 
@@ -57,12 +57,17 @@ describe('segments of a service', () => {
     );
     for (let i = 0; i < 6; i += 1) await call(gateway, '/list', { headers: { 'x-user-id': 'ann' } });
     for (let i = 0; i < 4; i += 1) await call(gateway, `/orders/${i}`, { method: 'DELETE' });
-    await eventually(() => attempts() === 10);
-    expect(counted('endpoint', well.url)).toEqual({ total: 5, bad: 0, distinctBad: 0, timed: 5 });
-    expect(counted('endpoint', sick.url)).toMatchObject({ total: 5, bad: 5, timed: 5 });
+    for (const method of ['PROPFIND', 'MKCOL']) {
+      await raw(portOf(gateway), `${method} /orders/1 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n`);
+    }
+    await eventually(() => attempts() === 12);
+    expect(counted('endpoint', well.url)).toEqual({ total: 6, bad: 0, distinctBad: 0, timed: 6 });
+    expect(counted('endpoint', sick.url)).toMatchObject({ total: 6, bad: 6, timed: 6 });
     expect(counted('route', 'list')).toEqual({ total: 6, bad: 3, distinctBad: 1, timed: 6 });
-    expect(counted('route', 'order').total).toBe(4);
-    expect([counted('method', 'GET').total, counted('method', 'DELETE').total]).toEqual([6, 4]);
+    expect(counted('route', 'order').total).toBe(6);
+    expect(['GET', 'DELETE', 'PROPFIND', 'other'].map((each) => counted('method', each).total)).toEqual([
+      6, 4, 0, 2,
+    ]);
   });
 
   it('count by a field only the values that are listed, so that no client makes up segments', async () => {

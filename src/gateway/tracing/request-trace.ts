@@ -6,22 +6,13 @@
 
 import type { Exchange, RunningTrace, TracedAttempt } from '../exchange.ts';
 import { isBrokenOff } from '../gateway-errors.ts';
+import { isKnownMethod } from '../known-methods.ts';
 import { policyOutcomes } from '../policy-outcomes.ts';
 import { randomHex16 } from '../random-ids.ts';
 import { OUTCOME, type OutcomeIndex } from '../recorder.ts';
 import type { Span, Tracer } from './tracer.ts';
 
 type Attributes = Record<string, string | number | boolean>;
-
-const KNOWN_METHODS: ReadonlySet<string> = new Set([
-  'GET',
-  'HEAD',
-  'POST',
-  'PUT',
-  'PATCH',
-  'DELETE',
-  'OPTIONS',
-]);
 
 export class RequestTrace implements RunningTrace {
   readonly spanId = randomHex16();
@@ -125,12 +116,12 @@ export class RequestTrace implements RunningTrace {
 }
 
 function methodName(method: string): string {
-  return KNOWN_METHODS.has(method) ? method : 'HTTP';
+  return isKnownMethod(method) ? method : 'HTTP';
 }
 
 /** Unknown methods have one name, so that a client cannot make up ever new ones. */
 function methodAttributes(method: string): Attributes {
-  return KNOWN_METHODS.has(method)
+  return isKnownMethod(method)
     ? { 'http.request.method': method }
     : { 'http.request.method': '_OTHER', 'http.request.method_original': method.slice(0, 32) };
 }
