@@ -77,7 +77,7 @@ function buildConfig(source: YamlSource, yaml: GatewayYaml, options: LoadOptions
     listeners: buildListeners(source, yaml),
     admin: yaml.admin ?? { address: DEFAULT_ADMIN },
     trustedProxies: yaml.trustedProxies ?? [],
-    accessLog: logDestination(yaml.accessLog),
+    accessLog: logDestination(yaml.accessLog, source.file.absolutePath),
     logRules: logRules(yaml.accessLog),
     tracing: completeTracing(yaml.tracing),
     drainMs: yaml.drain ?? DEFAULT_DRAIN_MS,

@@ -1,11 +1,11 @@
 /**
- * The files that `gateway.yaml` names and gateways read: certificates, keys, authorities, key sets, API keys, endpoints and
- * `.proto` files. For `lint` and every start and reload says which cannot be used, at the place that names them.
+ * The files that `gateway.yaml` names: certificates, keys, authorities, key sets, API keys, endpoints and `.proto` files,
+ * which gateways read, and the access log, which they write. For `lint` and every start and reload says which cannot be used, at the place that names them.
  * Reports no content; keeps nothing of what it reads.
  * @module
  */
 
-import { readdirSync, readFileSync } from 'node:fs';
+import { accessSync, constants, readdirSync, readFileSync, statSync } from 'node:fs';
 import { basename, dirname, resolve } from 'node:path';
 import { loadApiKeyFile } from './api-key-file.ts';
 import { checkAuthorityFile, checkCertificateFiles, type FileFinding } from './certificate-files.ts';
@@ -50,6 +50,8 @@ export function checkNamedFiles(source: YamlSource, yaml: GatewayYaml): void {
     files.secret(['identity', 'introspection', name, 'clientSecret'], clientSecret);
   for (const [name, value] of Object.entries(yaml.tracing?.headers ?? {}))
     files.secret(['tracing', 'headers', name], value);
+  if (typeof yaml.accessLog === 'object' && yaml.accessLog.file !== undefined)
+    files.appended(['accessLog', 'file'], yaml.accessLog.file);
   for (const [name, { transcode }] of Object.entries(yaml.policies ?? {}))
     checkTranscodeFile(source, ['policies', name], transcode);
   for (const [index, { transcode }] of yaml.routes.entries())
@@ -98,6 +100,15 @@ class FileChecks {
     this.#source.findings.warning(this.#source.valueRange([...at, 'file']), read.message, read.hint);
   }
 
+  /** A warning only, for the same reason. Creates nothing. */
+  appended(at: Path, file: string): void {
+    const path = this.#absolute(file);
+    const reason = appendProblem(path);
+    if (reason === undefined) return;
+    const hint = reason === 'ENOENT' ? missingFolder(path) : undefined;
+    this.#source.findings.warning(this.#source.valueRange(at), `cannot write ${path}: ${reason}`, hint);
+  }
+
   keySet(at: Path, file: string): void {
     const text = this.#read(at, file);
     if (text === undefined) return;
@@ -127,8 +138,7 @@ class FileChecks {
     try {
       return readFileSync(path, 'utf8');
     } catch (error) {
-      const reason = error instanceof Error && 'code' in error ? String(error.code) : 'unknown reason';
-      this.#error(at, `cannot read ${path}: ${reason}`, neighbourOf(path));
+      this.#error(at, `cannot read ${path}: ${reasonOf(error)}`, neighbourOf(path));
       return undefined;
     }
   }
@@ -147,12 +157,33 @@ class FileChecks {
   }
 }
 
+/** Why this user cannot append to it, or create it; undefined: nothing is in the way. */
+function appendProblem(path: string): string | undefined {
+  try {
+    const found = statSync(path, { throwIfNoEntry: false });
+    if (found?.isDirectory()) return 'EISDIR';
+    if (found === undefined && !statSync(dirname(path)).isDirectory()) return 'ENOTDIR';
+    accessSync(found === undefined ? dirname(path) : path, constants.W_OK);
+    return undefined;
+  } catch (error) {
+    return reasonOf(error);
+  }
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : 'unknown reason';
+}
+
+function missingFolder(path: string): string {
+  return `there is no folder ${dirname(path)}; paths are relative to the configuration file`;
+}
+
 /** What to look at when a file is not there: one beside it with nearly that name. */
 function neighbourOf(path: string): string | undefined {
   try {
     const found = closest(basename(path), readdirSync(dirname(path)));
     return found === undefined || found === basename(path) ? undefined : `did you mean ${found}?`;
   } catch {
-    return `there is no folder ${dirname(path)}; paths are relative to the configuration file`;
+    return missingFolder(path);
   }
 }

@@ -56,6 +56,11 @@ function route(text: string, name: string): Route {
 const CASES = [...readCases('gateway'), ...readCases('identity'), ...readCases('observe')];
 
 describe('loadGatewayConfig', () => {
+  it('takes the file of the access log as it takes all paths: relative to the configuration', () => {
+    const { accessLog } = sound(`accessLog: { file: ../access.log }\n${SOUND}`);
+    expect(accessLog).toEqual({ kind: 'file', path: '/srv/access.log' });
+  });
+
   it.each(CASES)('finds $title', (bad) => {
     const text = edited(SOUND, bad);
     expectFinding(load(text), text, bad);

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -146,5 +146,56 @@ routes: [{ name: orders, match: { prefix: / }, service: orders }]
     expect(diagnostics.map(({ line, severity, message }) => [line, severity, message])).toEqual([
       [4, 'warning', `cannot read the secret file ${join(folder, 'hub.secret')}: ENOENT`],
     ]);
+  });
+});
+
+describe('the file of the access log', () => {
+  const findings = (file: string): string[] => {
+    const yaml = `listeners: [{ address: 127.0.0.1:8080 }]
+accessLog: { sample: 10%, file: ${file} }
+services: { orders: { versions: { v1: { endpoints: [http://127.0.0.1:9001] } } } }
+routes: [{ name: orders, match: { prefix: / }, service: orders }]
+`;
+    put('gateway.yaml', yaml);
+    const path = join(folder, 'gateway.yaml');
+    const { diagnostics } = lintPaths([path], { gatewayPath: path });
+    return diagnostics.map(({ line, column, severity, message, hint }) =>
+      `${line}:${column} ${severity} ${message}${hint === undefined ? '' : ` (${hint})`}`.replaceAll(
+        `${folder}/`,
+        '',
+      ),
+    );
+  };
+
+  it('may be new or there, beside the configuration wherever lint was started, and is not created', () => {
+    mkdirSync(join(folder, 'logs'));
+    expect(findings('logs/access.log')).toEqual([]);
+    expect(readdirSync(join(folder, 'logs'))).toEqual([]);
+    put('logs/access.log', 'a line\n');
+    expect(findings('logs/access.log')).toEqual([]);
+  });
+
+  it('is warned of where its folder is not there or none, and where it is one itself', () => {
+    put('plain', '');
+    expect(findings('logs/access.log')).toEqual([
+      expect.stringMatching(
+        /^2:33 warning cannot write logs\/access\.log: ENOENT \(there is no folder .*logs; paths are relative/,
+      ),
+    ]);
+    expect(findings('plain/access.log')).toEqual(['2:33 warning cannot write plain/access.log: ENOTDIR']);
+    expect(findings('.')).toEqual([expect.stringMatching(/^2:33 warning cannot write .*: EISDIR$/)]);
+  });
+
+  it('is warned of where this user may not write', () => {
+    mkdirSync(join(folder, 'logs'));
+    put('old.log', '');
+    chmodSync(join(folder, 'logs'), 0o555);
+    chmodSync(join(folder, 'old.log'), 0o444);
+    // Root may write everywhere.
+    const mayNot = process.getuid?.() !== 0;
+    expect(findings('logs/access.log')).toEqual(
+      mayNot ? ['2:33 warning cannot write logs/access.log: EACCES'] : [],
+    );
+    expect(findings('old.log')).toEqual(mayNot ? ['2:33 warning cannot write old.log: EACCES'] : []);
   });
 });

@@ -3,6 +3,7 @@
  * @module
  */
 
+import { dirname, resolve } from 'node:path';
 import * as z from 'zod';
 import { FULL_BP } from '../../core/domain/weight.ts';
 import type { LogRules } from '../../core/policy/log-sampling.ts';
@@ -18,11 +19,10 @@ export const accessLogField = z
   .union([
     z.enum(['stdout', 'off']),
     z.strictObject({
-      file: z
-        .string()
-        .min(1)
-        .optional()
-        .meta({ description: 'Appended to; rotation is left to the platform. Default: standard output.' }),
+      file: z.string().min(1).optional().meta({
+        description:
+          'Appended to; relative to this file; rotation is left to the platform. Default: standard output.',
+      }),
       sample: percentBp
         .optional()
         .meta({ description: 'Share of the requests that get a line. Default 100%.' }),
@@ -46,9 +46,11 @@ export type LogDestination =
   | { readonly kind: 'stdout' | 'off' }
   | { readonly kind: 'file'; readonly path: string };
 
-export function logDestination(yaml: AccessLogYaml): LogDestination {
+/** With an absolute path: relative ones are so to the configuration, wherever the process was started. */
+export function logDestination(yaml: AccessLogYaml, configPath: string): LogDestination {
   if (typeof yaml === 'string') return { kind: yaml };
-  return yaml.file === undefined ? { kind: 'stdout' } : { kind: 'file', path: yaml.file };
+  if (yaml.file === undefined) return { kind: 'stdout' };
+  return { kind: 'file', path: resolve(dirname(configPath), yaml.file) };
 }
 
 export function logRules(yaml: AccessLogYaml): LogRules {
