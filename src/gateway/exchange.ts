@@ -28,6 +28,7 @@ import type { OutcomeIndex } from './recorder.ts';
 import type { CallRelay, RunningAttempt, RunningMirror } from './running.ts';
 import type { CompiledRoute, ServiceVersion, Snapshot } from './snapshot.ts';
 import type { Tracer } from './tracing/tracer.ts';
+import type { BodyTurns } from './transform/body-turns.ts';
 import type { OutgoingResponse } from './transform/transform-model.ts';
 import type { TunnelSet } from './upgrade/tunnel-set.ts';
 import type { HeldSocket, RunningTunnel } from './upgrade/upgrade-model.ts';
@@ -60,6 +61,7 @@ export interface Runtime {
   /** Outlives reloads. */
   readonly cache: HttpCache;
   readonly tunnels: TunnelSet;
+  readonly bodyTurns: BodyTurns;
   readonly shared: SharedState;
   readonly clock: Clock;
   readonly monotonicMs: () => number;

@@ -22,6 +22,7 @@ import { Recorder } from './recorder.ts';
 import type { Snapshot, SnapshotParts } from './snapshot.ts';
 import { openSplitFiles } from './split-files.ts';
 import { SplitTable } from './split-table.ts';
+import { BodyTurns } from './transform/body-turns.ts';
 import { TunnelSet } from './upgrade/tunnel-set.ts';
 import type { UpstreamParts } from './upstream/target-set.ts';
 
@@ -93,6 +94,7 @@ export function openRuntime(options: GatewayOptions, snapshot: Snapshot, own: Fr
     limitKeeper: new LimitKeeper({ shared, wheel: own.wheel, clock, monotonicMs: nowMs, logger }),
     cache: new HttpCache(config, new SharedTier({ tier, wheel: own.wheel, monotonicMs: nowMs, logger })),
     tunnels: new TunnelSet(),
+    bodyTurns: new BodyTurns(),
     shared,
     clock,
     monotonicMs: nowMs,

@@ -7,6 +7,7 @@
 import type { Exchange } from '../exchange.ts';
 import type { GatewayErrorCode } from '../gateway-errors.ts';
 import { replyProblem } from '../problem.ts';
+import type { Outcome } from '../transform/body-turns.ts';
 import { READABLE_CODINGS, unpack } from '../transform/content-coding.ts';
 import { valueIndexOf } from '../transform/field-list.ts';
 import type { BodyPlan } from '../transform/transform-model.ts';
@@ -60,15 +61,25 @@ function reshape(exchange: Exchange, plan: BodyPlan, limit: number, body: Buffer
   return false;
 }
 
+/** False: refused, or not yet: a large body is reshaped in several turns of the event loop. */
 function apply(exchange: Exchange, plan: BodyPlan, body: Buffer): boolean {
-  try {
-    exchange.wholeBody = plan.map?.(body) ?? body;
-  } catch (error) {
+  if (plan.map === null) return true;
+  const { runtime, response } = exchange;
+  const outcome = runtime.bodyTurns.run(plan.map(body), response, (later) => {
+    if (settle(exchange, plan, later)) exchange.proceed();
+  });
+  return outcome !== null && settle(exchange, plan, outcome);
+}
+
+function settle(exchange: Exchange, plan: BodyPlan, outcome: Outcome<Buffer>): boolean {
+  if ('error' in outcome) {
+    const { error } = outcome;
     if (error instanceof UnreadableBody) return giveUp(exchange, plan, error);
     // Nobody above would catch it.
     exchange.runtime.logger.error({ err: error, requestId: exchange.requestId }, 'a body was not reshaped');
     return leave(exchange, 'INTERNAL', '');
   }
+  exchange.wholeBody = outcome.value;
   exchange.upstreamFields = plan.fields(exchange.upstreamFields);
   exchange.traceparentAt = valueIndexOf(exchange.upstreamFields, 'traceparent');
   // What was said of the body that came, such as a digest, is not true of this one.

@@ -26,6 +26,9 @@ const LINES: ReadonlySet<string> = new Set([
   'application/json-lines',
 ]);
 
+/** A body up to this is reshaped in one turn of the event loop. */
+const ONE_TURN_BYTES = 32_768;
+
 /** Null: no body of that direction is touched. */
 export function compileBody(
   direction: 'request' | 'response',
@@ -72,7 +75,7 @@ function unpacked({ request }: TransformSubject, fields: readonly string[], stat
   if (coding == null || status === 204 || status === 206 || status === 304) return null;
   const accepted = request.headers['accept-encoding'];
   if (chooseEncoding(String(accepted ?? ''), [coding]) !== null) return null;
-  return { ...UNTOUCHED, coding, fields: changedFields, open: () => new PassThrough(), map: (body) => body };
+  return { ...UNTOUCHED, coding, fields: changedFields, open: () => new PassThrough() };
 }
 
 /** A 304 confirms the body that the client got: under the weak name that this had. */
@@ -119,7 +122,13 @@ function reshaped(
     unreadable: troubleOf(coding, status),
     fields: changedFields,
     open: stream === null ? null : () => new JsonElements(rules, stream, maxBytes),
-    map: (body) => textOf(mapJson(parsedJson(body), rules)),
+    *map(body) {
+      const value = parsedJson(body);
+      if (body.length > ONE_TURN_BYTES) yield;
+      const mapped = mapJson(value, rules);
+      if (body.length > ONE_TURN_BYTES) yield;
+      return textOf(mapped);
+    },
   };
 }
 
@@ -149,8 +158,9 @@ function translated(
       type,
     ],
     open: null,
-    map: (body) => {
+    *map(body) {
       let value = from === 'json' ? parsedJson(body) : codec.read(body);
+      if (body.length > ONE_TURN_BYTES) yield;
       if (rules !== null) value = mapJson(value, rules);
       const made = form === 'json' ? textOf(value) : codec.write(value);
       if (made.length > limit) throw new UnreadableBody('too-large', `it becomes larger than ${limit} bytes`);

@@ -9,6 +9,7 @@ import type { Exchange } from '../exchange.ts';
 import { replyProblem } from '../problem.ts';
 import { watchReader } from '../slow-reader.ts';
 import { knownTrouble } from './body-plan.ts';
+import type { Outcome } from './body-turns.ts';
 import { BodyGatherer, openDecoder } from './content-coding.ts';
 import { fieldsOfChangedBody, fieldsWithout } from './field-list.ts';
 import { connectFilters, leaveRest } from './filter-chain.ts';
@@ -64,7 +65,7 @@ class Outgoing implements OutgoingResponse {
     }
     const plan = this.#transform.responseBody?.plan(this.#exchange, fields, status) ?? null;
     const trouble = plan === null ? null : knownTrouble(plan, fields);
-    if (plan?.map === null) {
+    if (plan !== null && plan.map === null && plan.open === null) {
       this.#head.fields = plan.fields(fields);
       this.#sendHead([]);
     } else if (plan === null || (trouble !== null && !plan.refuses)) {
@@ -166,21 +167,32 @@ class Outgoing implements OutgoingResponse {
   }
 
   #reshape(plan: BodyPlan, body: Buffer): void {
-    let sent = body;
-    try {
-      if (body.length > 0) {
-        sent = plan.map?.(body) ?? body;
-        this.#exchange.note('response_body', 'mapped');
-      }
-    } catch (error) {
-      if (!(error instanceof UnreadableBody)) throw error;
-      this.#giveUp(plan, error);
+    if (plan.map === null || body.length === 0) {
+      this.#sendReshaped(plan, body);
       return;
     }
-    this.#head.fields = [...plan.fields(this.#head.fields), 'Content-Length', String(sent.length)];
+    const { runtime, response } = this.#exchange;
+    const outcome = runtime.bodyTurns.run(plan.map(body), response, (later) =>
+      this.#guarded(() => this.#settle(plan, later)),
+    );
+    if (outcome !== null) this.#settle(plan, outcome);
+  }
+
+  #settle(plan: BodyPlan, outcome: Outcome<Buffer>): void {
+    if ('value' in outcome) {
+      this.#exchange.note('response_body', 'mapped');
+      this.#sendReshaped(plan, outcome.value);
+      return;
+    }
+    if (!(outcome.error instanceof UnreadableBody)) throw outcome.error;
+    this.#giveUp(plan, outcome.error);
+  }
+
+  #sendReshaped(plan: BodyPlan, body: Buffer): void {
+    this.#head.fields = [...plan.fields(this.#head.fields), 'Content-Length', String(body.length)];
     this.#sendHead([]);
     this.#gatherer = null;
-    this.#finish(sent);
+    this.#finish(body);
   }
 
   /** It is refused, or goes on as it came. */

@@ -8,6 +8,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import type { Transform } from 'node:stream';
 import type { StatusPolicy } from '../../config/policies/json-map.ts';
 import type { CorsPolicy } from '../../core/policy/transform/cors.ts';
+import type { Sliced } from '../../core/policy/transform/sliced.ts';
 import type { Coding } from './content-coding.ts';
 import type { UnreadableBody } from './unreadable-body.ts';
 
@@ -54,8 +55,8 @@ export interface BodyPlan {
   readonly fields: (fields: readonly string[]) => string[];
   /** Reshapes it as it passes; null: it is gathered, for `map`. */
   readonly open: (() => Transform) | null;
-  /** Throws UnreadableBody. Null: the body passes as it came, only its fields are edited. */
-  readonly map: ((body: Buffer) => Buffer) | null;
+  /** Throws UnreadableBody in a slice. With `open` null too, the body passes as it came, only its fields are edited. */
+  readonly map: ((body: Buffer) => Sliced<Buffer>) | null;
 }
 
 export interface CompiledBody {
