@@ -5,10 +5,12 @@
  */
 
 import { isAnswerKept } from '../core/policy/idempotency.ts';
+import { KeptBytes } from '../core/policy/kept-bytes.ts';
 import type { SharedState } from '../ports/shared-state.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { Alarm } from './alarm.ts';
 import type { DeadlineWheel } from './deadlines.ts';
+import { bufferOf } from './kept-buffer.ts';
 
 /** An answer as it is stored. */
 export interface StoredAnswer {
@@ -38,8 +40,7 @@ export class IdempotentHold {
   readonly #options: IdempotentHoldOptions;
   #status = 0;
   #fields: readonly string[] = [];
-  #pieces: Buffer[] = [];
-  #bytes = 0;
+  readonly #kept = new KeptBytes();
   #settled = false;
 
   constructor(options: IdempotentHoldOptions) {
@@ -60,19 +61,17 @@ export class IdempotentHold {
 
   piece(piece: Buffer): void {
     if (this.#settled || this.#status === 0) return;
-    this.#bytes += piece.length;
-    if (this.#bytes <= this.#options.maxBytes) {
-      this.#pieces.push(piece);
+    if (this.#kept.length + piece.length <= this.#options.maxBytes) {
+      this.#kept.add(piece);
     } else {
       // It was carried out: to do it again would be worse than to have no body to show.
-      this.#pieces = [];
       this.#settle({ status: this.#status, fields: [], body: null });
     }
   }
 
   end(): void {
     if (this.#settled || this.#status === 0) return;
-    const body = Buffer.concat(this.#pieces).toString('base64');
+    const body = bufferOf(this.#kept.joined()).toString('base64');
     this.#settle({ status: this.#status, fields: this.#fields, body });
   }
 
@@ -80,7 +79,7 @@ export class IdempotentHold {
   release(): void {
     if (this.#settled) return;
     this.#settled = true;
-    this.#pieces = [];
+    this.#kept.clear();
     const { shared, key, token, logger } = this.#options;
     shared.abandonIdempotent(key, token).catch((error: unknown) => {
       logger.warn({ err: error }, 'an idempotency key was not given free; its claim will expire');
@@ -89,7 +88,7 @@ export class IdempotentHold {
 
   #settle(answer: StoredAnswer): void {
     this.#settled = true;
-    this.#pieces = [];
+    this.#kept.clear();
     this.#store(JSON.stringify(answer), STORE_TRIES);
   }
 

@@ -308,7 +308,7 @@ describe('compression', () => {
       stillFor = before === sent && sent > 0 ? stillFor + 1 : 0;
       before = sent;
       return stillFor === 50;
-    }, 10_000);
+    }, 60_000);
     expect(sent).toBeLessThan(200_000_000);
     request.destroy();
   });

@@ -60,7 +60,7 @@ interface Report {
 
 /** The report once `ready` says that it is. */
 async function report(gateway: Gateway, ready: (report: Report) => boolean): Promise<Report> {
-  const deadlineMs = performance.now() + 10_000;
+  const deadlineMs = performance.now() + 60_000;
   for (;;) {
     const { body } = await admin(gateway, '/mirror.json');
     const [found] = JSON.parse(body) as Report[]; // Our own report.

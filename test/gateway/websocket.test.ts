@@ -190,6 +190,32 @@ describe('a WebSocket through the gateway', () => {
     expect(text).toMatch(/^HTTP\/1\.1 101 Switching Protocols\r\n/);
     expect(text).toContain('\x81\x02hi');
   });
+
+  it('passes that on in its order, however many pieces it comes in', async () => {
+    let upstream: Duplex | null = null;
+    let got = '';
+    const url = await byHand((socket) => {
+      upstream = socket;
+      socket.on('data', (piece) => {
+        got += piece;
+      });
+    });
+    const port = portOf(await gatewayTo(url));
+    void raw(port, `${HANDSHAKE}\r\n`, async (socket) => {
+      harness.onClose(async () => socket.destroy());
+      await eventually(() => upstream !== null);
+      for (const piece of ['one,', 'two,', 'three']) {
+        socket.write(piece);
+        // Apart, so that they are read one by one.
+        await new Promise((resolve) => setTimeout(resolve, 30));
+      }
+      upstream?.write(
+        'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n',
+      );
+    });
+    await eventually(() => got.length === 13);
+    expect(got).toBe('one,two,three');
+  });
 });
 
 describe('draining with a WebSocket', () => {

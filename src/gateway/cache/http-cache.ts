@@ -7,7 +7,9 @@
 import type { GatewayConfig } from '../../config/gateway-model.ts';
 import { currentAgeMs } from '../../core/policy/cache/freshness.ts';
 import { type NumberedPurge, PurgeLog } from '../../core/policy/cache/purge.ts';
+import { KeptBytes } from '../../core/policy/kept-bytes.ts';
 import type { PurgeChannel, PurgeListener } from '../../ports/purge-channel.ts';
+import { bufferOf } from '../kept-buffer.ts';
 import { CacheStore } from './cache-store.ts';
 import { matcherOf, type PurgeSubject } from './purge-match.ts';
 import type { SharedTier } from './shared-tier.ts';
@@ -48,8 +50,7 @@ export class Flight {
 export class Collector {
   readonly resource: string;
   readonly #limit: number;
-  readonly #pieces: Buffer[] = [];
-  #bytes = 0;
+  readonly #kept = new KeptBytes();
   /** Too large, or outdated by an unsafe request meanwhile. */
   spoilt = false;
 
@@ -60,19 +61,18 @@ export class Collector {
 
   add(piece: Buffer): void {
     if (this.spoilt) return;
-    this.#bytes += piece.length;
-    if (this.#bytes > this.#limit) this.spoil();
-    else this.#pieces.push(piece);
+    if (this.#kept.length + piece.length > this.#limit) this.spoil();
+    else this.#kept.add(piece);
   }
 
   spoil(): void {
     this.spoilt = true;
-    this.#pieces.length = 0;
+    this.#kept.clear();
   }
 
-  /** A copy, so that a small body does not hold the socket's large buffers. */
+  /** A copy, so that a small body holds neither the socket's large buffers nor a part of Node's pool. */
   body(): Buffer {
-    return Buffer.concat(this.#pieces);
+    return bufferOf(this.#kept.copied());
   }
 }
 

@@ -3,6 +3,9 @@
  * @module
  */
 
+import { KeptBytes } from '../../core/policy/kept-bytes.ts';
+import { bufferOf } from '../kept-buffer.ts';
+
 const HEAD_BYTES = 5;
 
 export function framed(message: Uint8Array): Buffer {
@@ -14,8 +17,7 @@ export function framed(message: Uint8Array): Buffer {
 export class MessageReader {
   readonly #maxBytes: number;
   readonly #onMessage: (message: Buffer) => void;
-  #pieces: Buffer[] = [];
-  #length = 0;
+  readonly #kept = new KeptBytes();
   #wanted = HEAD_BYTES;
   #inHead = true;
 
@@ -26,19 +28,18 @@ export class MessageReader {
 
   /** No message has been cut off. */
   get atBoundary(): boolean {
-    return this.#inHead && this.#length === 0;
+    return this.#inHead && this.#kept.length === 0;
   }
 
   /** False: a message is compressed (nobody asked for that) or too large. */
   feed(piece: Buffer): boolean {
-    this.#pieces.push(piece);
-    this.#length += piece.length;
-    while (this.#length >= this.#wanted) {
-      const all = this.#pieces.length === 1 ? (this.#pieces[0] ?? piece) : Buffer.concat(this.#pieces);
+    this.#kept.add(piece);
+    while (this.#kept.length >= this.#wanted) {
+      const all = bufferOf(this.#kept.joined());
       const part = all.subarray(0, this.#wanted);
       const rest = all.subarray(this.#wanted);
-      this.#pieces = rest.length === 0 ? [] : [rest];
-      this.#length = rest.length;
+      this.#kept.clear();
+      this.#kept.add(rest);
       if (this.#inHead) {
         const length = part.readUInt32BE(1);
         if (part[0] !== 0 || length > this.#maxBytes) return false;

@@ -7,9 +7,11 @@
 import type { MirrorTurn } from '../../core/analysis/mirror-order.ts';
 import type { MirrorArm } from '../../core/analysis/mirror-report.ts';
 import { ringHash } from '../../core/policy/hash-ring.ts';
+import { KeptBytes } from '../../core/policy/kept-bytes.ts';
 import { compareAnswers } from '../../core/policy/mirror-compare.ts';
 import { formatTraceParent } from '../../telemetry/trace-context.ts';
 import type { Exchange } from '../exchange.ts';
+import { bufferOf } from '../kept-buffer.ts';
 import { randomFraction, randomHex16 } from '../random-ids.ts';
 import type { RunningMirror } from '../running.ts';
 import { type CompiledMirror, releaseExchange, type ServiceVersion } from '../snapshot.ts';
@@ -71,8 +73,8 @@ class MirrorRun implements RunningMirror {
   readonly #mirror: CompiledMirror;
   readonly #arm: MirrorArm;
   readonly #version: ServiceVersion;
-  #pieces: Buffer[] = [];
-  #bytes = 0;
+  readonly #kept = new KeptBytes();
+  #tooLong = false;
   /** The first answer has ended, or never will. */
   #begun = false;
 
@@ -84,9 +86,9 @@ class MirrorRun implements RunningMirror {
   }
 
   piece(piece: Buffer): void {
-    this.#bytes += piece.length;
-    if (this.#bytes <= this.#mirror.policy.maxBytes) this.#pieces.push(piece);
-    else this.#pieces = [];
+    this.#tooLong ||= this.#kept.length + piece.length > this.#mirror.policy.maxBytes;
+    if (this.#tooLong) this.#kept.clear();
+    else this.#kept.add(piece);
   }
 
   end(): void {
@@ -106,9 +108,9 @@ class MirrorRun implements RunningMirror {
     const first: RawAnswer = {
       status: attempt.status,
       rawFields: attempt.rawFields ?? [],
-      body: this.#bytes <= policy.maxBytes ? Buffer.concat(this.#pieces) : null,
+      body: this.#tooLong ? null : bufferOf(this.#kept.joined()),
     };
-    this.#pieces = [];
+    this.#kept.clear();
     // By when it was asked: who is asked was settled before, and has no say in that.
     const turn = state.ask(this.#arm);
     const second = new SecondRequest(runtime.wheel, target, policy.maxBytes, (answer) => {
@@ -130,7 +132,7 @@ class MirrorRun implements RunningMirror {
   cancel(): void {
     if (this.#begun) return;
     this.#begun = true;
-    this.#pieces = [];
+    this.#kept.clear();
     this.#release();
   }
 

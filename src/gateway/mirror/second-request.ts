@@ -5,7 +5,9 @@
  */
 
 import type { Dispatcher } from 'undici';
+import { KeptBytes } from '../../core/policy/kept-bytes.ts';
 import { Deadline, type DeadlineWheel } from '../deadlines.ts';
+import { bufferOf } from '../kept-buffer.ts';
 import { fieldsFor } from '../upstream/endpoint.ts';
 import type { Target } from '../upstream/target.ts';
 import type { RawAnswer } from './answer.ts';
@@ -32,8 +34,7 @@ export class SecondRequest extends Deadline implements Dispatcher.DispatchHandle
   #controller: Dispatcher.DispatchController | null = null;
   #status = 0;
   #rawFields: readonly Buffer[] = [];
-  #pieces: Buffer[] = [];
-  #bytes = 0;
+  readonly #kept = new KeptBytes();
   #over = false;
 
   constructor(wheel: DeadlineWheel, target: Target, maxBytes: number, done: OnSecondAnswer) {
@@ -80,9 +81,8 @@ export class SecondRequest extends Deadline implements Dispatcher.DispatchHandle
 
   onResponseData(controller: Dispatcher.DispatchController, piece: Buffer): void {
     if (this.#over) return;
-    this.#bytes += piece.length;
-    if (this.#bytes <= this.#maxBytes) {
-      this.#pieces.push(piece);
+    if (this.#kept.length + piece.length <= this.#maxBytes) {
+      this.#kept.add(piece);
       return;
     }
     this.#end({ status: this.#status, rawFields: this.#rawFields, body: null });
@@ -90,7 +90,7 @@ export class SecondRequest extends Deadline implements Dispatcher.DispatchHandle
   }
 
   onResponseEnd(): void {
-    this.#end({ status: this.#status, rawFields: this.#rawFields, body: Buffer.concat(this.#pieces) });
+    this.#end({ status: this.#status, rawFields: this.#rawFields, body: bufferOf(this.#kept.joined()) });
   }
 
   onResponseError(): void {
@@ -102,7 +102,7 @@ export class SecondRequest extends Deadline implements Dispatcher.DispatchHandle
     this.#over = true;
     this.#wheel.disarm(this);
     this.#target.state.inFlight -= 1;
-    this.#pieces = [];
+    this.#kept.clear();
     this.#done(answer);
   }
 }

@@ -6,6 +6,8 @@
 
 import type { Transform } from 'node:stream';
 import { createBrotliDecompress, createGunzip, createInflate } from 'node:zlib';
+import { KeptBytes } from '../../core/policy/kept-bytes.ts';
+import { bufferOf } from '../kept-buffer.ts';
 import { fieldText } from './field-list.ts';
 import { UnreadableBody } from './unreadable-body.ts';
 
@@ -44,8 +46,7 @@ export class BodyGatherer {
   readonly #decoder: Transform | null;
   readonly #done: (body: Buffer) => void;
   readonly #failed: (trouble: UnreadableBody) => void;
-  #pieces: Buffer[] = [];
-  #bytes = 0;
+  readonly #kept = new KeptBytes();
   #over = false;
 
   /** Calls one of `done` and `failed`, once. */
@@ -85,15 +86,14 @@ export class BodyGatherer {
   /** Nobody waits for it any more. Idempotent. */
   close(): void {
     this.#over = true;
-    this.#pieces = [];
+    this.#kept.clear();
     this.#decoder?.destroy();
   }
 
   #take(piece: Buffer): void {
     if (this.#over) return;
-    this.#pieces.push(piece);
-    this.#bytes += piece.length;
-    if (this.#bytes > this.#maxBytes) {
+    this.#kept.add(piece);
+    if (this.#kept.length > this.#maxBytes) {
       this.#fail(new UnreadableBody('too-large', `it is larger than ${this.#maxBytes} bytes`));
     }
   }
@@ -101,8 +101,8 @@ export class BodyGatherer {
   #finish(): void {
     if (this.#over) return;
     this.#over = true;
-    this.#done(Buffer.concat(this.#pieces));
-    this.#pieces = [];
+    this.#done(bufferOf(this.#kept.joined()));
+    this.#kept.clear();
   }
 
   #fail(trouble: UnreadableBody): void {

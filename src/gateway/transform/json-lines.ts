@@ -5,6 +5,8 @@
  */
 
 import { Transform, type TransformCallback } from 'node:stream';
+import { KeptBytes } from '../../core/policy/kept-bytes.ts';
+import { bufferOf } from '../kept-buffer.ts';
 
 export interface LineLimits {
   /** Of one line. */
@@ -19,8 +21,7 @@ const NEWLINE = 0x0a;
 export class JsonLines extends Transform {
   readonly #map: (line: Buffer) => Buffer | undefined;
   readonly #limits: LineLimits;
-  #pieces: Buffer[] = [];
-  #bytes = 0;
+  readonly #kept = new KeptBytes();
   /** The line is too long and passes as it is, up to its end. */
   #passing = false;
 
@@ -62,18 +63,16 @@ export class JsonLines extends Transform {
       this.push(part);
       return;
     }
-    this.#pieces.push(part);
-    this.#bytes += part.length;
-    if (this.#bytes <= this.#limits.maxBytes) return;
+    this.#kept.add(part);
+    if (this.#kept.length <= this.#limits.maxBytes) return;
     if (this.#limits.refuses) throw new Error('a line is too long');
-    this.push(Buffer.concat(this.#pieces));
+    this.push(bufferOf(this.#kept.joined()));
     this.#passing = true;
   }
 
   #finishLine(): void {
-    const line = this.#passing ? Buffer.alloc(0) : Buffer.concat(this.#pieces);
-    this.#pieces = [];
-    this.#bytes = 0;
+    const line = this.#passing ? Buffer.alloc(0) : bufferOf(this.#kept.joined());
+    this.#kept.clear();
     this.#passing = false;
     // Empty lines part records, as some senders keep a connection alive with them.
     if (line.length === 0 || (line.length === 1 && line[0] === 0x0d)) {

@@ -5,7 +5,9 @@
  */
 
 import type { Transform } from 'node:stream';
+import { KeptBytes } from '../../core/policy/kept-bytes.ts';
 import type { Exchange } from '../exchange.ts';
+import { bufferOf } from '../kept-buffer.ts';
 import { replyProblem } from '../problem.ts';
 import { watchReader } from '../slow-reader.ts';
 import { knownTrouble } from './body-plan.ts';
@@ -35,7 +37,7 @@ class Outgoing implements OutgoingResponse {
   /** Takes the body while it is gathered to be reshaped. */
   #gatherer: BodyGatherer | null = null;
   /** The body as it came, in case that it has to pass like that. */
-  #raw: Buffer[] | null = null;
+  #raw: KeptBytes | null = null;
   /** A body of the gateway's own, sent instead of what comes once that is over. */
   #replacement: Buffer | null = null;
   #chain: readonly Transform[] = [];
@@ -89,7 +91,7 @@ class Outgoing implements OutgoingResponse {
     const { response } = this.#exchange;
     if (this.#replacement !== null || response.writableEnded || response.destroyed) return true;
     if (this.#gatherer === null) return this.#pass(piece);
-    this.#raw?.push(piece);
+    this.#raw?.add(piece);
     // What is over its limit may be passed on within this call, the piece with it.
     return this.#gatherer.write(piece, () => this.#exchange.attempt?.resume());
   }
@@ -143,7 +145,7 @@ class Outgoing implements OutgoingResponse {
 
   #gather(plan: BodyPlan): void {
     this.#holds = true;
-    this.#raw = plan.refuses ? null : [];
+    this.#raw = plan.refuses ? null : new KeptBytes();
     const gatherer = new BodyGatherer(
       plan.coding,
       plan.maxBytes,
@@ -205,7 +207,7 @@ class Outgoing implements OutgoingResponse {
     this.#sendHead([]);
     this.#gatherer = null;
     this.#raw = null;
-    for (const piece of raw) this.#pass(piece);
+    for (const piece of raw.parts) this.#pass(bufferOf(piece));
     if (this.#ended) this.#finish(null);
     else this.#exchange.attempt?.resume();
   }

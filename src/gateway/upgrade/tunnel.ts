@@ -46,7 +46,7 @@ export class Tunnel extends Deadline {
   }
 
   /** `early`: what the client has sent already. */
-  start(early: readonly Buffer[]): void {
+  start(early: Buffer): void {
     const { runtime } = this.#exchange;
     runtime.tunnels.add(this);
     this.#counts.open += 1;
@@ -67,7 +67,7 @@ export class Tunnel extends Deadline {
     this.#upstream.on('close', () =>
       this.#onClose(this.#upstream.readableEnded ? 'upstream' : 'reset', this.#client),
     );
-    for (const piece of early) this.#client.unshift(piece);
+    if (early.length > 0) this.#client.unshift(early);
     this.#arm();
     this.#client.resume();
     this.#upstream.resume();

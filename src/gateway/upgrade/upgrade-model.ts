@@ -12,7 +12,7 @@ export interface HeldSocket {
   /** Ends it as broken off. */
   readonly reset: () => void;
   /** Hands over what has come so far, and the socket, paused, with nobody listening to its data. */
-  take(): readonly Buffer[];
+  take(): Buffer;
 }
 
 /** What is known of a connection whose protocol was changed. */

@@ -5,18 +5,18 @@
  */
 
 import type { Duplex } from 'node:stream';
+import { KeptBytes } from '../../core/policy/kept-bytes.ts';
+import { bufferOf } from '../kept-buffer.ts';
 import { MAX_EARLY_BYTES } from '../limits.ts';
 import type { HeldSocket } from './upgrade-model.ts';
 
 export class WaitingClient implements HeldSocket {
   readonly socket: Duplex;
   readonly reset: () => void;
-  #early: Buffer[] = [];
-  #bytes = 0;
+  readonly #early = new KeptBytes();
   readonly #onData = (piece: Buffer): void => {
-    this.#early.push(piece);
-    this.#bytes += piece.length;
-    if (this.#bytes >= MAX_EARLY_BYTES) this.socket.pause();
+    this.#early.add(piece);
+    if (this.#early.length >= MAX_EARLY_BYTES) this.socket.pause();
   };
   /** A client that ends its side before it has an answer has left. */
   readonly #onEnd = (): void => {
@@ -39,10 +39,10 @@ export class WaitingClient implements HeldSocket {
     socket.on('end', this.#onEnd);
   }
 
-  take(): readonly Buffer[] {
+  take(): Buffer {
     this.socket.pause();
     this.socket.off('data', this.#onData);
     this.socket.off('end', this.#onEnd);
-    return this.#early;
+    return bufferOf(this.#early.joined());
   }
 }

@@ -5,12 +5,12 @@
  */
 
 import type { Readable } from 'node:stream';
+import { KeptBytes } from '../../core/policy/kept-bytes.ts';
 import type { BodySource } from '../client.ts';
+import { bufferOf } from '../kept-buffer.ts';
 
 /** Bytes that wait for the upstream before the client is told to wait. */
 const HIGH_WATER_BYTES = 131_072;
-/** Smaller pieces than this are put together. */
-const SMALL_BYTES = 4_096;
 
 /** `aborted`: the client broke off. */
 export type BodyFailure = 'too-large' | 'too-slow' | 'aborted';
@@ -29,9 +29,10 @@ export interface RequestBodyOptions {
 export class RequestBody {
   readonly #options: RequestBodyOptions;
   /** What was received and may still be needed; all of it while `replayable`. */
-  readonly #pieces: Buffer[] = [];
-  /** Next piece of the current reader. */
-  #position = 0;
+  readonly #kept = new KeptBytes();
+  /** Where the current reader is: a part, and what it has read of that. */
+  #part = 0;
+  #offset = 0;
   #reader = 0;
   #unreadBytes = 0;
   #wake: (() => void) | null = null;
@@ -57,8 +58,7 @@ export class RequestBody {
     this.#start();
     const waitForMore = (): void => {
       if (this.failure !== null) return;
-      if (this.ended)
-        done(this.#pieces.length === 1 ? (this.#pieces[0] ?? Buffer.alloc(0)) : Buffer.concat(this.#pieces));
+      if (this.ended) done(bufferOf(this.#kept.joined()));
       else this.#wake = waitForMore;
     };
     waitForMore();
@@ -66,7 +66,7 @@ export class RequestBody {
 
   /** All waiting pieces are read: the client, not the upstream, is who the transfer waits for. */
   get waitsForClient(): boolean {
-    return !this.ended && this.#position >= this.#pieces.length;
+    return !this.ended && this.#unread() === undefined;
   }
 
   /** The client has not sent all of it, though what it sent was taken; also true after it broke off. */
@@ -75,13 +75,14 @@ export class RequestBody {
   }
 
   /** Reads from the start; an earlier reader ends. Only while nothing was read or `replayable` holds. */
-  async *read(): AsyncGenerator<Buffer, void, undefined> {
+  async *read(): AsyncGenerator<Uint8Array, void, undefined> {
     this.#reader += 1;
     const reader = this.#reader;
-    this.#position = 0;
+    this.#part = 0;
+    this.#offset = 0;
     this.#start();
     while (reader === this.#reader) {
-      const piece = this.#pieces[this.#position];
+      const piece = this.#unread();
       if (piece !== undefined) {
         this.#consume(piece);
         yield piece;
@@ -97,9 +98,21 @@ export class RequestBody {
     }
   }
 
-  #consume(piece: Buffer): void {
-    if (this.replayable) this.#position += 1;
-    else this.#pieces.shift();
+  /** What the reader gets next: the last part may have grown since it was read. */
+  #unread(): Uint8Array | undefined {
+    const { parts } = this.#kept;
+    if (this.#offset > 0 && this.#offset === parts[this.#part]?.length) {
+      if (this.#part + 1 === parts.length) return undefined;
+      this.#part += 1;
+      this.#offset = 0;
+    }
+    const part = parts[this.#part];
+    return this.#offset === 0 ? part : part?.subarray(this.#offset);
+  }
+
+  #consume(piece: Uint8Array): void {
+    this.#offset += piece.length;
+    if (!this.replayable) this.#forgetRead();
     this.#unreadBytes = Math.max(0, this.#unreadBytes - piece.length);
     if (this.#unreadBytes < HIGH_WATER_BYTES && this.#options.source.isPaused())
       this.#options.source.resume();
@@ -133,35 +146,25 @@ export class RequestBody {
     if (this.#discarding) return;
     if (this.replayable && this.received > this.#options.replayLimit) {
       this.replayable = false;
-      this.#pieces.splice(0, this.#position);
-      this.#position = 0;
+      this.#forgetRead();
     }
-    this.#keep(piece);
+    this.#kept.add(piece);
     this.#unreadBytes += piece.length;
     if (this.#unreadBytes >= HIGH_WATER_BYTES && !this.#collecting) this.#options.source.pause();
     this.#progress();
   }
 
-  /**
-   * A piece is a view of what was read from the socket, which lives as long as the view: kept as they come, single
-   * bytes would cost hundreds of times what the limits say. So small ones are copied, and together make larger ones.
-   */
-  #keep(piece: Buffer): void {
-    if (piece.length >= SMALL_BYTES) {
-      this.#pieces.push(piece);
-      return;
-    }
-    const last = this.#pieces.at(-1);
-    const unread = this.#pieces.length > this.#position;
-    if (last !== undefined && unread && last.length + piece.length <= SMALL_BYTES) {
-      this.#pieces[this.#pieces.length - 1] = Buffer.concat([last, piece]);
-    } else this.#pieces.push(Buffer.from(piece));
+  #forgetRead(): void {
+    for (; this.#part > 0; this.#part -= 1) this.#kept.shift();
+    if (this.#offset === 0 || this.#offset !== this.#kept.parts[0]?.length) return;
+    this.#kept.shift();
+    this.#offset = 0;
   }
 
   fail(failure: BodyFailure): void {
     if (this.failure !== null) return;
     this.failure = failure;
-    this.#pieces.length = 0;
+    this.#kept.clear();
     this.#options.onFailure(failure);
     this.#progress();
   }
@@ -177,7 +180,7 @@ export class RequestBody {
     if (this.ended || this.failure !== null) return;
     this.#discarding = true;
     this.#reader += 1;
-    this.#pieces.length = 0;
+    this.#kept.clear();
     this.#options.source.resume();
   }
 

@@ -4,6 +4,8 @@
  * @module
  */
 
+import { KeptBytes } from '../kept-bytes.ts';
+
 /** Told of the text in its order. White space between values is not. */
 export interface SplitTarget {
   /** An object or array on the way to the array has begun, or ended. */
@@ -53,8 +55,7 @@ export class JsonSplitter {
   // The value being read.
   #value: ValueKind | null = null;
   #isName = false;
-  #pieces: Uint8Array[] = [];
-  #bytes = 0;
+  readonly #kept = new KeptBytes();
   #brackets = 0;
   #inString = false;
   #escaped = false;
@@ -166,8 +167,7 @@ export class JsonSplitter {
       throw new NotJson('expected a value');
     this.#value = kind;
     this.#isName = isName;
-    this.#pieces = [];
-    this.#bytes = 0;
+    this.#kept.clear();
     this.#brackets = 0;
     this.#inString = false;
     this.#escaped = false;
@@ -206,15 +206,14 @@ export class JsonSplitter {
   }
 
   #take(part: Uint8Array): void {
-    this.#pieces.push(part);
-    this.#bytes += part.length;
-    if (this.#bytes > this.#maxBytes) throw new NotJson('a value is too long');
+    this.#kept.add(part);
+    if (this.#kept.length > this.#maxBytes) throw new NotJson('a value is too long');
   }
 
   #finishValue(): void {
     this.#value = null;
-    const text = textOf(this.#pieces);
-    this.#pieces = [];
+    const text = textOf(this.#kept.joined());
+    this.#kept.clear();
     if (this.#isName) {
       this.#finishName(text);
       return;
@@ -255,22 +254,10 @@ function parsed(text: string): unknown {
 const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 /** Strictly: a lenient reader would change bytes silently. */
-function textOf(pieces: readonly Uint8Array[]): string {
+function textOf(bytes: Uint8Array): string {
   try {
-    return UTF8.decode(joined(pieces));
+    return UTF8.decode(bytes);
   } catch {
     throw new NotJson('it is no UTF-8');
   }
-}
-
-function joined(pieces: readonly Uint8Array[]): Uint8Array {
-  const [only] = pieces;
-  if (pieces.length === 1 && only !== undefined) return only;
-  const whole = new Uint8Array(pieces.reduce((sum, piece) => sum + piece.length, 0));
-  let at = 0;
-  for (const piece of pieces) {
-    whole.set(piece, at);
-    at += piece.length;
-  }
-  return whole;
 }
