@@ -149,7 +149,8 @@ export class Exchange {
   /** Until `identify`: as sent by the client. */
   requestId = '';
   traceId = '';
-  traceFlags = '01';
+  /** Not sampled, unless the parent or a tracer of ours says so. */
+  traceFlags = '00';
   /** Null: the request is not traced. */
   trace: RunningTrace | null = null;
   /** Where the value of `traceparent` stands in `upstreamFields`: each attempt writes its own span there. */

@@ -136,10 +136,10 @@ describe('request fields', () => {
     expect(tracestate).toBe('a=1');
   });
 
-  it('start a new trace when the sent one is malformed or repeated, and drop its state', async () => {
+  it('start a new trace, which nobody samples, when the sent one is malformed or repeated, and drop its state', async () => {
     const gateway = await start();
     await call(gateway, '/', { headers: { traceparent: 'ff-bad', tracestate: 'a=1' } });
-    expect(upstream.seen.at(-1)?.headers.traceparent).toMatch(/^00-[0-9a-f]{32}-[0-9a-f]{16}-01$/);
+    expect(upstream.seen.at(-1)?.headers.traceparent).toMatch(/^00-[0-9a-f]{32}-[0-9a-f]{16}-00$/);
     expect(upstream.seen.at(-1)?.headers.tracestate).toBeUndefined();
     const line = (id: string): string => `traceparent: 00-${id.repeat(32)}-00f067aa0ba902b7-01\r\n`;
     const fields = await received(gateway, `Connection: close\r\n${line('a')}${line('b')}`);

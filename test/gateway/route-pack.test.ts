@@ -156,8 +156,35 @@ describe('the route pack', () => {
     expect(performance.now() - startedMs).toBeLessThan(9_000);
   });
 
+  it('orders: a token for reading changes nothing', async () => {
+    const headers = await as({ scope: 'orders:read', tenant_id: 'reader' });
+    for (const path of ['/orders/1', '/v1/orders/1']) {
+      expect((await call(gateway, path, { headers })).status).toBe(200);
+      for (const method of ['POST', 'PUT', 'PATCH', 'DELETE'])
+        expect((await call(gateway, path, { method, headers })).status, `${method} ${path}`).toBe(403);
+    }
+    expect(seenBy('9102').map(({ method }) => method)).toEqual(['GET', 'GET']);
+  });
+
+  it('/v1: as hard to come by as the orders are, with one limit for both and keys that hold', async () => {
+    expect((await call(gateway, '/v1/orders/1', { headers: await as({ scope: 'other' }) })).status).toBe(403);
+    const headers = await as({ scope: 'orders:write', tenant_id: 'both' });
+    const post = { method: 'POST', body: '{}', headers: { ...headers, 'idempotency-key': '"k-2"' } };
+    const [first, second] = [
+      await call(gateway, '/v1/orders', post),
+      await call(gateway, '/v1/orders', post),
+    ];
+    expect([first.status, second.status]).toEqual([200, 200]);
+    expect(seenBy('9102')).toHaveLength(1);
+    const statuses: number[] = [];
+    for (let i = 0; i < 24; i += 1)
+      statuses.push((await call(gateway, i % 2 ? '/orders/1' : '/v1/orders/1', { headers })).status);
+    expect(statuses).toContain(429);
+  });
+
   it('/v1: the orders under their old path, with the end announced', async () => {
-    const reply = await call(gateway, '/v1/orders/1', { headers: await as({ tenant_id: 'late' }) });
+    const headers = await as({ scope: 'orders:read', tenant_id: 'late' });
+    const reply = await call(gateway, '/v1/orders/1', { headers });
     expect([reply.status, seenBy('9102').at(-1)?.url]).toEqual([200, '/orders/1']);
     expect(reply.headers.deprecation).toBe(`@${Date.UTC(2026, 5, 30) / 1_000}`);
     expect(reply.headers.sunset).toBe('Tue, 30 Jun 2099 00:00:00 GMT');

@@ -7,6 +7,7 @@
 import type { PathMatch } from '../../config/gateway-model.ts';
 import type { HeaderEdits } from '../../config/policies/headers.ts';
 import { fieldSafe } from '../../core/policy/transform/text-template.ts';
+import { plainName } from '../field-kinds.ts';
 import type { FieldEditor, TextFiller } from './transform-model.ts';
 import { compileText } from './variables.ts';
 
@@ -19,13 +20,13 @@ export function compileHeaderEdits(
     fields.map(({ name, value }) => ({ name, fill: compileText(value, path, fieldSafe) }));
   const set = compiled(edits.set);
   const add = compiled(edits.add);
-  // A field that is set goes even when its template has no value: nobody else may fill it in then.
-  const gone = new Set([...edits.remove, ...set.map(({ name }) => name)]);
+  // A field that is set goes even when its template has no value: nobody else may fill it in then, nor its twin with `_`.
+  const gone = new Set([...edits.remove, ...set.map(({ name }) => name)].map(plainName));
   return (exchange, fields) => {
     const edited: string[] = [];
     for (let i = 0; i + 1 < fields.length; i += 2) {
       const name = fields[i] as string;
-      if (!gone.has(name.toLowerCase())) edited.push(name, fields[i + 1] as string);
+      if (!gone.has(plainName(name))) edited.push(name, fields[i + 1] as string);
     }
     for (const list of [set, add]) {
       for (const { name, fill } of list) {
