@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { XmlDocument } from '../../src/config/policies/xml.ts';
 import type { JsonValue } from '../../src/core/policy/transform/json-map.ts';
+import { atOnce } from '../../src/core/policy/transform/sliced.ts';
 import { codecsOf } from '../../src/gateway/transform/xml-codec.ts';
 
 const LIMITS = { maxBytes: 1_000_000, maxDepth: 8, maxElements: 400, maxAttributes: 6 };
@@ -16,12 +17,11 @@ const XSI = 'xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"';
 
 function read(xml: string | Buffer, ...shape: Parameters<typeof codec>): JsonValue {
   // Without the prototypes that tell nothing.
-  return JSON.parse(JSON.stringify(codec(...shape).read(Buffer.from(xml))));
+  return JSON.parse(JSON.stringify(atOnce(codec(...shape).read(Buffer.from(xml)))));
 }
 
 function written(value: JsonValue, ...shape: Parameters<typeof codec>): string {
-  return codec(...shape)
-    .write(value)
+  return atOnce(codec(...shape).write(value))
     .toString()
     .replace(DECLARATION, '');
 }
@@ -178,7 +178,7 @@ describe('XML and JSON', () => {
     [JSON.parse('{"a":1e999}'), 'too large'],
     [JSON.parse(`${'{"a":'.repeat(9)}1${'}'.repeat(9)}`), 'nested deeper than 8'],
     [Array(400).fill(1), 'more than 400 elements'],
-    [{ [`${'n'.repeat(50_000)}`]: Array(399).fill(1) }, 'larger than'],
+    [{ a: Array(399).fill('x'.repeat(3_000)) }, 'larger than'],
   ])('refuses to write %j: %s', (json, message, namespaces = undefined) => {
     expect(() => written(json, {}, namespaces ?? null)).toThrow(message);
   });
@@ -196,8 +196,8 @@ describe('XML and JSON', () => {
       },
     ).body;
     const nulls = { a: Array(50_000).fill(null) };
-    expect((shape.read(shape.write(nulls)) as { a: unknown[] }).a).toHaveLength(50_000);
+    expect((atOnce(shape.read(atOnce(shape.write(nulls)))) as { a: unknown[] }).a).toHaveLength(50_000);
     const text = `<r>${'&amp;'.repeat(200_000)}</r>`;
-    expect(shape.read(Buffer.from(text))).toHaveLength(200_000);
+    expect(atOnce(shape.read(Buffer.from(text)))).toHaveLength(200_000);
   });
 });

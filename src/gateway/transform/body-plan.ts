@@ -159,10 +159,10 @@ function translated(
     ],
     open: null,
     *map(body) {
-      let value = from === 'json' ? parsedJson(body) : codec.read(body);
+      let value = from === 'json' ? parsedJson(body) : yield* codec.read(body);
       if (body.length > ONE_TURN_BYTES) yield;
       if (rules !== null) value = mapJson(value, rules);
-      const made = form === 'json' ? textOf(value) : codec.write(value);
+      const made = form === 'json' ? textOf(value) : yield* codec.write(value);
       if (made.length > limit) throw new UnreadableBody('too-large', `it becomes larger than ${limit} bytes`);
       return made;
     },

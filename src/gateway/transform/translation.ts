@@ -13,6 +13,7 @@ import {
   namesForm,
   wantedType,
 } from '../../core/policy/transform/media-types.ts';
+import { atOnce } from '../../core/policy/transform/sliced.ts';
 import { fieldsWithout, fieldText, mediaTypeOf } from './field-list.ts';
 import type { CompiledTransform, FieldEditor, TransformSubject } from './transform-model.ts';
 import { UnreadableBody } from './unreadable-body.ts';
@@ -111,7 +112,7 @@ export function compileProblems(policy: XmlPolicy): CompiledTransform['problem']
   return (subject, json) => {
     const target = translation.target(subject, PROBLEM, [], 400);
     try {
-      if (target !== null) return { type: target.type, body: target.codec.write(JSON.parse(json)) };
+      if (target !== null) return { type: target.type, body: atOnce(target.codec.write(JSON.parse(json))) };
     } catch {
       // It quotes what XML cannot carry.
     }

@@ -7,15 +7,17 @@
 import type { XmlDocument, XmlPolicy } from '../../config/policies/xml.ts';
 import type { JsonValue } from '../../core/policy/transform/json-map.ts';
 import { writeXml } from '../../core/policy/transform/json-to-xml.ts';
+import type { Sliced } from '../../core/policy/transform/sliced.ts';
 import { type Namespaces, XmlNames, XmlProblem } from '../../core/policy/transform/xml-names.ts';
 import { shapeOf, type XmlLimits } from '../../core/policy/transform/xml-shape.ts';
+import { encoded } from './encoded.ts';
 import { UnreadableBody } from './unreadable-body.ts';
 import { readXml } from './xml-reader.ts';
 
 /** Both throw UnreadableBody. */
 export interface XmlCodec {
-  readonly read: (body: Buffer) => JsonValue;
-  readonly write: (value: JsonValue) => Buffer;
+  readonly read: (body: Buffer) => Sliced<JsonValue>;
+  readonly write: (value: JsonValue) => Sliced<Buffer>;
 }
 
 export interface XmlCodecs {
@@ -49,21 +51,21 @@ function codec(
   const names = new XmlNames(namespaces);
   const { root } = document;
   return {
-    read: (body) => {
-      const { name, value } = readXml(body, names, limits, shape);
+    *read(body) {
+      const { name, value } = yield* readXml(body, names, limits, shape);
       if (name === root) return value;
       if (!strict) return { [name]: value };
       throw new UnreadableBody('malformed', `its root element is not <${root}>`);
     },
-    write: (value) => {
-      let text: string;
+    *write(value) {
+      let pieces: readonly string[];
       try {
-        text = writeXml(value, root, names, limits, shape);
+        pieces = yield* writeXml(value, root, names, limits, shape);
       } catch (error) {
         if (!(error instanceof XmlProblem)) throw error;
         throw new UnreadableBody(error.tooLarge ? 'too-large' : 'malformed', error.message);
       }
-      return Buffer.from(text);
+      return yield* encoded(pieces);
     },
   };
 }

@@ -4,7 +4,17 @@
  */
 
 import type { JsonValue } from './json-map.ts';
-import { ATTRIBUTE, escapedName, TEXT, XML, XMLNS, type XmlNames, XmlProblem, XSI } from './xml-names.ts';
+import type { Sliced } from './sliced.ts';
+import {
+  ATTRIBUTE,
+  escapedName,
+  TEXT as TEXT_NAME,
+  XML,
+  XMLNS,
+  type XmlNames,
+  XmlProblem,
+  XSI,
+} from './xml-names.ts';
 import type { XmlLimits, XmlNode } from './xml-shape.ts';
 
 /** Elements of an array in an array, and of one whose list has no other name. */
@@ -12,17 +22,21 @@ const ITEM = 'item';
 const DECLARES = `${ATTRIBUTE}xmlns:`;
 /** Prefix: namespace, as the document has declared them so far. */
 type Scope = ReadonlyMap<string, string>;
+type JsonObject = { [name: string]: JsonValue };
 const NONE: Scope = new Map();
 const NOT_IN_XML = /[^\t\n\r\u0020-\uD7FF\uE000-\uFFFD\u{10000}-\u{10FFFF}]/u;
 
-/** Throws XmlProblem. `root`: name of the document's element. */
+/** Of one slice, characters of XML: attributes, which take longest, take 2 ms. */
+const SLICE_CHARS = 8_192;
+
+/** The document's text in pieces. Throws XmlProblem. `root`: name of the document's element. */
 export function writeXml(
   value: JsonValue,
   root: string,
   names: XmlNames,
   limits: XmlLimits,
   shape: XmlNode,
-): string {
+): Sliced<readonly string[]> {
   return new XmlWriter(names, limits).document(root, value, shape);
 }
 
@@ -31,6 +45,8 @@ class XmlWriter {
   readonly #limits: XmlLimits;
   /** All up to where the root element can still declare something. */
   #head = '';
+  readonly #pieces: string[] = [];
+  #chars = 0;
   #out = '';
   #elements = 0;
   #usesXsi = false;
@@ -41,53 +57,88 @@ class XmlWriter {
     this.#limits = limits;
   }
 
-  document(root: string, value: JsonValue, shape: XmlNode): string {
+  *document(root: string, value: JsonValue, shape: XmlNode): Sliced<readonly string[]> {
     this.#out = '<?xml version="1.0" encoding="UTF-8"?>\n';
-    this.#element(root, value, shape, NONE, 1);
+    yield* this.#element(root, value, shape, NONE, 1);
     const xsi = this.#usesXsi && !this.#declaresXsi ? ` xmlns:xsi="${XSI}"` : '';
-    return this.#head + xsi + this.#out;
+    return [this.#head + xsi, ...this.#pieces, this.#out];
   }
 
-  #element(name: string, value: JsonValue, node: XmlNode | undefined, around: Scope, depth: number): void {
-    const { maxDepth, maxElements, maxBytes } = this.#limits;
+  /** Puts what is written so far aside, if that is enough for a slice. */
+  #endsSlice(): boolean {
+    if (this.#out.length < SLICE_CHARS) return false;
+    this.#pieces.push(this.#out);
+    this.#chars += this.#out.length;
+    this.#out = '';
+    return true;
+  }
+
+  #checkSize(): void {
+    const { maxBytes } = this.#limits;
+    if (this.#head.length + this.#chars + this.#out.length > maxBytes)
+      throw new XmlProblem(`it becomes larger than ${maxBytes} bytes`, true);
+  }
+
+  *#element(
+    name: string,
+    value: JsonValue,
+    node: XmlNode | undefined,
+    around: Scope,
+    depth: number,
+  ): Sliced<void> {
+    const { maxDepth, maxElements } = this.#limits;
     this.#elements += 1;
     if (this.#elements > maxElements) throw new XmlProblem(`it has more than ${maxElements} elements`);
     if (depth > maxDepth) throw new XmlProblem(`it is nested deeper than ${maxDepth}`);
     const isObject = typeof value === 'object' && value !== null && !Array.isArray(value);
-    const inScope = isObject ? withDeclared(value, around) : around;
+    // Asked once: of an object with thousands of members it takes milliseconds.
+    const members = isObject ? Object.keys(value) : [];
+    const inScope = isObject ? withDeclared(value, members, around) : around;
     const written = this.#written(name, inScope);
     this.#out += `<${written}`;
     if (depth === 1) this.#declareNamespaces();
-    if (isObject) this.#attributes(value, inScope);
+    if (isObject) yield* this.#attributes(value, members, inScope);
     if (value === null) this.#usesXsi = true;
     this.#out += value === null ? ' xsi:nil="true">' : '>';
-    if (isObject) this.#members(value, node, inScope, depth);
+    if (isObject) yield* this.#members(value, members, node, inScope, depth);
     else if (Array.isArray(value)) {
       const item = node?.item ?? ITEM;
-      for (const each of value) this.#element(item, each, node?.children.get(item), inScope, depth + 1);
+      for (const each of value)
+        yield* this.#element(item, each, node?.children.get(item), inScope, depth + 1);
     } else if (value !== null) {
-      this.#out += escaped(textOf(value), TEXT_ESCAPES);
+      yield* this.#text(textOf(value), TEXT);
     }
     this.#out += `</${written}>`;
-    if (this.#head.length + this.#out.length > maxBytes)
-      throw new XmlProblem(`it becomes larger than ${maxBytes} bytes`, true);
+    this.#checkSize();
+    if (this.#endsSlice()) yield;
+  }
+
+  *#text(text: string, escapes: Escapes): Sliced<void> {
+    for (let at = 0; at < text.length; ) {
+      const end = endOfPiece(text, at);
+      this.#out += escaped(text.slice(at, end), escapes);
+      at = end;
+      this.#checkSize();
+      if (this.#endsSlice()) yield;
+    }
   }
 
   /** What the configuration declares is declared once, by the root. */
   #declareNamespaces(): void {
     for (const [prefix, uri] of Object.entries(this.#names.declared ?? {})) {
-      this.#out += ` xmlns${prefix === '' ? '' : `:${prefix}`}="${escaped(uri, VALUE_ESCAPES)}"`;
+      this.#out += ` xmlns${prefix === '' ? '' : `:${prefix}`}="${escaped(uri, VALUE)}"`;
     }
     this.#head = this.#out;
     this.#out = '';
   }
 
-  #attributes(value: { [name: string]: JsonValue }, inScope: Scope): void {
+  *#attributes(value: JsonObject, members: readonly string[], inScope: Scope): Sliced<void> {
     const { maxAttributes } = this.#limits;
     const seen = new Set<string>();
     let count = 0;
-    for (const [name, given] of Object.entries(value)) {
-      if (!name.startsWith(ATTRIBUTE) || given === null) continue;
+    for (const name of members) {
+      const given = name.startsWith(ATTRIBUTE) ? value[name] : null;
+      if (given == null) continue;
       if (typeof given === 'object')
         throw new XmlProblem(`"${name.slice(0, 64)}" is an attribute, which holds one value`);
       const plain = name.slice(ATTRIBUTE.length);
@@ -102,7 +153,9 @@ class XmlWriter {
       if (seen.size !== count) throw new XmlProblem('it has an attribute twice');
       if (seen.size > maxAttributes)
         throw new XmlProblem(`it has more than ${maxAttributes} attributes in one element`);
-      this.#out += ` ${written}="${escaped(textOf(given), VALUE_ESCAPES)}"`;
+      this.#out += ` ${written}="`;
+      yield* this.#text(textOf(given), VALUE);
+      this.#out += '"';
     }
   }
 
@@ -114,21 +167,24 @@ class XmlWriter {
     return name;
   }
 
-  #members(
-    value: { [name: string]: JsonValue },
+  *#members(
+    value: JsonObject,
+    members: readonly string[],
     node: XmlNode | undefined,
     inScope: Scope,
     depth: number,
-  ): void {
-    const text = value[TEXT] ?? null;
+  ): Sliced<void> {
+    const text = value[TEXT_NAME] ?? null;
     if (typeof text === 'object' && text !== null)
-      throw new XmlProblem(`"${TEXT}" holds more than one value`);
-    if (text !== null) this.#out += escaped(textOf(text), TEXT_ESCAPES);
-    for (const [name, given] of Object.entries(value)) {
-      if (name === TEXT || name.startsWith(ATTRIBUTE)) continue;
+      throw new XmlProblem(`"${TEXT_NAME}" holds more than one value`);
+    if (text !== null) yield* this.#text(textOf(text), TEXT);
+    for (const name of members) {
+      const given = value[name];
+      if (given === undefined || name === TEXT_NAME || name.startsWith(ATTRIBUTE)) continue;
       const child = node?.children.get(name);
       const repeats = Array.isArray(given) && (child === undefined || child.item === null || child.array);
-      for (const each of repeats ? given : [given]) this.#element(name, each, child, inScope, depth + 1);
+      for (const each of repeats ? given : [given])
+        yield* this.#element(name, each, child, inScope, depth + 1);
     }
   }
 
@@ -153,28 +209,38 @@ function isSoundDeclaration(name: string, uri: string): boolean {
 }
 
 /** What an element can use: the prefixes around it and its own. */
-function withDeclared(value: { [name: string]: JsonValue }, around: Scope): Scope {
-  const own = Object.entries(value).filter(([name, uri]) => name.startsWith(DECLARES) && uri !== null);
+function withDeclared(value: JsonObject, members: readonly string[], around: Scope): Scope {
+  const own = members.filter((name) => name.startsWith(DECLARES) && value[name] !== null);
   if (own.length === 0) return around;
   return new Map([
     ...around,
-    ...own.map(([name, uri]) => [name.slice(DECLARES.length), String(uri)] as const),
+    ...own.map((name) => [name.slice(DECLARES.length), String(value[name])] as const),
   ]);
 }
 
+/** What stands for which characters. */
+interface Escapes {
+  readonly pattern: RegExp;
+  readonly by: Readonly<Record<string, string>>;
+}
+
 /** A line break of the text has to survive the normalisation that every parser does. */
-const TEXT_ESCAPES: Readonly<Record<string, string>> = {
-  '&': '&amp;',
-  '<': '&lt;',
-  '>': '&gt;',
-  '\r': '&#13;',
+const TEXT: Escapes = {
+  pattern: /[&<>\r]/g,
+  by: { '&': '&amp;', '<': '&lt;', '>': '&gt;', '\r': '&#13;' },
 };
-const VALUE_ESCAPES: Readonly<Record<string, string>> = {
-  ...TEXT_ESCAPES,
-  '"': '&quot;',
-  '\t': '&#9;',
-  '\n': '&#10;',
+const VALUE: Escapes = {
+  pattern: /[&<>"\r\t\n]/g,
+  by: { ...TEXT.by, '"': '&quot;', '\t': '&#9;', '\n': '&#10;' },
 };
+
+/** Not between the two halves of a character. */
+function endOfPiece(text: string, from: number): number {
+  const end = from + SLICE_CHARS;
+  if (end >= text.length) return text.length;
+  const last = text.charCodeAt(end - 1);
+  return last >= 0xd800 && last <= 0xdbff ? end - 1 : end;
+}
 
 function textOf(value: string | number | boolean): string {
   // JSON text can say 1e999, which no number is.
@@ -183,7 +249,7 @@ function textOf(value: string | number | boolean): string {
   return String(value);
 }
 
-function escaped(text: string, escapes: Readonly<Record<string, string>>): string {
+function escaped(text: string, { pattern, by }: Escapes): string {
   if (NOT_IN_XML.test(text)) throw new XmlProblem('a text in it has a character that XML cannot carry');
-  return text.replace(/[&<>"\r\t\n]/g, (character) => escapes[character] ?? character);
+  return text.replace(pattern, (character) => by[character] ?? character);
 }

@@ -24,6 +24,9 @@ export class XmlProblem extends Error {
   }
 }
 
+/** Of a name in XML without its prefix, and of a prefix, characters; the default of the JDK's parser for a name. */
+const MAX_NAME_CHARS = 1_000;
+
 /** As a parser that knows namespaces gives it; `uri` is empty for none. */
 export interface QualifiedName {
   readonly prefix: string;
@@ -46,6 +49,7 @@ const ESCAPE_HERE = new RegExp(ESCAPE.source, 'y');
 
 /** A name without a prefix (NCName); what it may not have is written as `_x0020_` (ISO 9075-14). */
 export function escapedName(name: string): string {
+  bound(name);
   if (PLAIN.test(name) && !name.includes('_x')) return name;
   if (name === '') throw new XmlProblem('a name in it is empty');
   let out = '';
@@ -57,7 +61,14 @@ export function escapedName(name: string): string {
     out += allowed && !looksEscaped ? character : escapeOf(character);
     at += character.length;
   }
+  bound(out);
   return out;
+}
+
+/** What is done with a name is done in one go. */
+function bound(name: string): void {
+  if (name.length > MAX_NAME_CHARS)
+    throw new XmlProblem(`a name in it is longer than ${MAX_NAME_CHARS} characters`);
 }
 
 function escapeOf(character: string): string {
@@ -90,11 +101,15 @@ export class XmlNames {
   }
 
   element(name: QualifiedName): string {
+    bound(name.prefix);
+    bound(name.local);
     return unescapedName(this.#prefixed(name, false));
   }
 
   /** Null: it is a declaration that says nothing in JSON. */
   attribute(name: QualifiedName, value: string): string | null {
+    bound(name.prefix);
+    bound(name.local);
     if (name.uri === XMLNS) {
       const written = name.prefix === '' ? 'xmlns' : `xmlns:${name.local}`;
       return this.declared !== null || value === XSI ? null : ATTRIBUTE + written;
