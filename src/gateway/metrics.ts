@@ -7,6 +7,7 @@
 import { CLIENT_DURATION, DURATION_BUCKETS_S, LABEL, SERVER_DURATION } from '../core/domain/metric-names.ts';
 import { BotMetrics } from './bots.ts';
 import { CACHE_OUTCOMES, type CacheCounts } from './cache/cache-run.ts';
+import { GATEWAY_ERRORS, type GatewayErrorCode } from './gateway-errors.ts';
 import { IdempotencyMetrics } from './idempotency-metrics.ts';
 import { AuthMetrics } from './identity/auth-metrics.ts';
 import { KNOWN_METHODS } from './known-methods.ts';
@@ -22,6 +23,9 @@ export const ATTEMPT_ERRORS = ['', 'connect', 'reset', 'timeout', 'client_abort'
 const METHODS = [...KNOWN_METHODS, '_OTHER'] as const;
 const METHOD_INDEX: ReadonlyMap<string, number> = new Map(METHODS.map((method, index) => [method, index]));
 const OTHER_METHOD = METHODS.length - 1;
+/** Error label of a response, by index. */
+const RESPONSE_ERRORS = ['', ...Object.keys(GATEWAY_ERRORS)] as const;
+const ERROR_INDEX: ReadonlyMap<string, number> = new Map(RESPONSE_ERRORS.map((code, index) => [code, index]));
 const BOUNDS_MS = Float64Array.from(DURATION_BUCKETS_S, (seconds) => seconds * 1000);
 
 /** One histogram with fixed labels. */
@@ -71,7 +75,7 @@ export class ClientSeries {
   }
 }
 
-/** Responses of one route, told apart by version, method and status. */
+/** Responses of one route, told apart by version, method, status and error. */
 export class ServerSeries {
   readonly #byVersion: Map<string, Map<number, DurationSeries>>;
   readonly #labels: string;
@@ -81,20 +85,27 @@ export class ServerSeries {
     this.#byVersion = metrics.serverSeries(this.#labels);
   }
 
-  /** `version` is empty when none was assigned. */
-  observe(version: string, method: string, status: number, durationMs: number): void {
+  /** `version` is empty when none was assigned, `error` where the gateway has nothing to say against the response. */
+  observe(
+    version: string,
+    method: string,
+    status: number,
+    error: GatewayErrorCode | '',
+    durationMs: number,
+  ): void {
     let byKind = this.#byVersion.get(version);
     if (byKind === undefined) {
       byKind = new Map();
       this.#byVersion.set(version, byKind);
     }
     const methodIndex = METHOD_INDEX.get(method) ?? OTHER_METHOD;
-    const key = status * METHODS.length + methodIndex;
+    const errorIndex = error === '' ? 0 : (ERROR_INDEX.get(error) ?? 0);
+    const key = (errorIndex * 1_000 + status) * METHODS.length + methodIndex;
     let series = byKind.get(key);
     if (series === undefined) {
       series = new DurationSeries(
         `${this.#labels},${LABEL.version}="${escapeLabel(version)}",${LABEL.method}="${METHODS[methodIndex] ?? ''}",` +
-          `${LABEL.status}="${status}"`,
+          `${LABEL.status}="${status}",${LABEL.error}="${error}"`,
       );
       byKind.set(key, series);
     }

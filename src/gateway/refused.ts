@@ -24,7 +24,7 @@ export interface Refusal {
 export function recordRefusal({ snapshot, accessLog, clock }: Runtime, refusal: Refusal): void {
   const { method, clientIp, requestId, code } = refusal;
   const status = refusal.answered ? GATEWAY_ERRORS[code].status : 0;
-  snapshot.unrouted.observe('', method, status, 0);
+  snapshot.unrouted.observe('', method, status, code, 0);
   if (!accessLog.enabled) return;
   const { logRules } = snapshot.config;
   const failed = status === 0;

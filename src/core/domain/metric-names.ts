@@ -4,7 +4,7 @@
  * @module
  */
 
-/** Per response, as clients saw it. Labels: service, version, route, method, status. */
+/** Per response, as clients saw it. Labels: service, version, route, method, status, error. */
 export const SERVER_DURATION = 'http_server_request_duration_seconds';
 /** Per attempt at an upstream. Labels: service, version, status, error. The analysis reads this one. */
 export const CLIENT_DURATION = 'http_client_request_duration_seconds';
@@ -18,7 +18,7 @@ export const LABEL = {
   method: 'http_request_method',
   /** Empty when there was no status. */
   status: 'http_response_status_code',
-  /** `connect`, `reset`, `timeout`, `client_abort`, or empty. */
+  /** Of an attempt `connect`, `reset`, `timeout`, `client_abort`; of a response a code of the gateway; or empty. */
   error: 'error_type',
 } as const;
 

@@ -57,7 +57,7 @@ export function countResponse(exchange: Exchange): void {
   );
   const status = countedStatus(exchange);
   const series = route === null ? exchange.snapshot.unrouted : route.series;
-  series.observe(version?.name ?? '', exchange.method, status, latencyMs);
+  series.observe(version?.name ?? '', exchange.method, status, exchange.errorCode, latencyMs);
   if (version === null || exchange.forced) return;
   const outcome = responseOutcome(exchange, response.writableFinished || tunnel !== null, status);
   // Neither a request nor a response that its client held up says how fast the version is.

@@ -7,13 +7,40 @@
 import type { Transform } from 'node:stream';
 import type { Exchange } from '../exchange.ts';
 import { watchReader } from '../slow-reader.ts';
+import type { UnreadableBody } from './unreadable-body.ts';
 
-/** From one filter to the next and to the client, each waiting for the one behind it. */
+/** Calls back once each at most. */
+export interface FirstFilters {
+  /** The first piece of what comes out is there, or its end. */
+  ready(): void;
+  /** One of them has failed, before or after `ready`; nothing more comes out. */
+  failed(error: Error): void;
+}
+
+/** Runs the first filters of a body before it is settled what goes out: nothing is taken from the last of them. */
+export function runFirst(exchange: Exchange, filters: readonly Transform[], told: FirstFilters): void {
+  let failed = false;
+  for (const [index, filter] of filters.entries()) {
+    filter.on('error', (error) => {
+      if (failed) return;
+      failed = true;
+      for (const each of filters) each.destroy();
+      told.failed(error);
+    });
+    const next = filters[index + 1];
+    if (next !== undefined) filter.pipe(next);
+  }
+  filters.at(-1)?.once('readable', () => {
+    if (!failed) told.ready();
+  });
+  destroyWith(exchange, filters);
+}
+
+/** From one filter to the next and to the client, each waiting for the one behind it. The head has been written. */
 export function connectFilters(exchange: Exchange, chain: readonly Transform[]): void {
   const { response } = exchange;
   for (const [index, filter] of chain.entries()) {
-    // The head is out: a response that is cut off is not taken for a whole one.
-    filter.on('error', () => cutOff(exchange));
+    filter.on('error', () => cutOff(exchange, null));
     const next = chain[index + 1];
     if (next !== undefined) filter.pipe(next);
   }
@@ -26,18 +53,27 @@ export function connectFilters(exchange: Exchange, chain: readonly Transform[]):
     response.once('drain', () => last.resume());
   });
   last?.on('end', () => response.end());
+  destroyWith(exchange, chain);
+}
+
+function destroyWith({ response }: Exchange, filters: readonly Transform[]): void {
   response.once('close', () => {
-    for (const filter of chain) filter.destroy();
+    for (const filter of filters) filter.destroy();
   });
 }
 
-/** A piece of the body cannot be brought into its form. */
-function cutOff(exchange: Exchange): void {
+/**
+ * A piece of the body cannot be brought into its form, and the head is out: a response that is cut off is not taken for
+ * a whole one. `trouble` null: nothing is known of it.
+ */
+export function cutOff(exchange: Exchange, trouble: UnreadableBody | null): void {
   const { response } = exchange;
   if (response.destroyed || response.writableEnded) return;
   exchange.errorCode = 'RESPONSE_UNREADABLE';
+  if (trouble !== null) exchange.note('response_body', trouble.message);
   leaveRest(exchange);
-  response.destroy();
+  // What is written goes out first: its client sees which response it is that breaks off.
+  setImmediate(() => response.destroy());
 }
 
 /** What the upstream has said counts as its status says, though nobody wants the rest. */

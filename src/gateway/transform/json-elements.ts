@@ -6,7 +6,13 @@
 
 import { Transform, type TransformCallback } from 'node:stream';
 import { type JsonRules, type JsonValue, mapJson } from '../../core/policy/transform/json-map.ts';
-import { JsonSplitter, type SplitTarget } from '../../core/policy/transform/json-splitter.ts';
+import {
+  JsonSplitter,
+  NotJson,
+  type SplitTarget,
+  ValueTooLong,
+} from '../../core/policy/transform/json-splitter.ts';
+import { UnreadableBody } from './unreadable-body.ts';
 
 /** Output is handed on in pieces of about this many characters. */
 const PIECE_CHARS = 16_384;
@@ -35,6 +41,7 @@ function memberOf(value: JsonValue | undefined, name: string): JsonValue | undef
   return Object.hasOwn(value, name) ? value[name] : undefined;
 }
 
+/** Fails with UnreadableBody. */
 export class JsonElements extends Transform implements SplitTarget {
   readonly #names: readonly string[];
   readonly #rules: OnTheWay;
@@ -45,6 +52,10 @@ export class JsonElements extends Transform implements SplitTarget {
   /** Entered, but nothing of its value is written. */
   #entered: string | null = null;
   #empty = true;
+  /** Elements that were read. */
+  #elements = 0;
+  /** What came may be nothing but brackets: whether the rest can be read is still open. */
+  #bare = true;
 
   /** `names`: the way to the array. `maxBytes`: of one element. */
   constructor(rules: JsonRules, names: readonly string[], maxBytes: number) {
@@ -71,8 +82,17 @@ export class JsonElements extends Transform implements SplitTarget {
       this.#handOn();
       done();
     } catch (error) {
-      done(error as Error);
+      done(this.#troubleOf(error));
     }
+  }
+
+  #troubleOf(error: unknown): UnreadableBody {
+    const place = this.#elements === 0 ? '' : ` after element ${this.#elements}`;
+    if (error instanceof ValueTooLong) return new UnreadableBody('too-large', `${error.message}${place}`);
+    if (error instanceof RangeError)
+      return new UnreadableBody('malformed', `it is nested deeper than can be walked${place}`);
+    const reason = error instanceof NotJson ? `: ${error.message}` : '';
+    return new UnreadableBody('malformed', `it is no JSON${place}${reason}`);
   }
 
   open(bracket: '{' | '['): void {
@@ -83,6 +103,7 @@ export class JsonElements extends Transform implements SplitTarget {
   close(bracket: '}' | ']'): void {
     this.#filled.pop();
     this.#out += bracket;
+    this.#bare = false;
   }
 
   enter(name: string): void {
@@ -91,18 +112,19 @@ export class JsonElements extends Transform implements SplitTarget {
 
   element(text: string): void {
     const mapped = this.#rules.mapped(this.#names, true, text);
-    if (mapped !== undefined) this.#write(this.#comma() + JSON.stringify(mapped));
+    this.#elements += 1;
+    this.#write(mapped === undefined ? '' : this.#comma() + JSON.stringify(mapped));
   }
 
   member(depth: number, name: string, text: string): void {
     const names = [...this.#names.slice(0, depth), JSON.parse(name) as string];
     const mapped = this.#rules.mapped(names, false, text);
-    if (mapped !== undefined) this.#write(`${this.#comma()}${name}:${JSON.stringify(mapped)}`);
+    this.#write(mapped === undefined ? '' : `${this.#comma()}${name}:${JSON.stringify(mapped)}`);
   }
 
   other(depth: number, text: string): void {
     const mapped = this.#rules.mapped(this.#names.slice(0, depth), false, text);
-    if (mapped !== undefined) this.#write(this.#name() + JSON.stringify(mapped));
+    this.#write(mapped === undefined ? '' : this.#name() + JSON.stringify(mapped));
     this.#entered = null;
   }
 
@@ -119,13 +141,16 @@ export class JsonElements extends Transform implements SplitTarget {
     return '';
   }
 
+  /** `text` is made of a whole value; empty: a rule has taken that out. */
   #write(text: string): void {
+    this.#bare = false;
     this.#out += text;
     if (this.#out.length >= PIECE_CHARS) this.#handOn();
   }
 
   #handOn(): void {
-    if (this.#out !== '') this.push(this.#out);
+    if (this.#bare || this.#out === '') return;
+    this.push(this.#out);
     this.#out = '';
   }
 }

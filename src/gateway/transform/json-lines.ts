@@ -7,6 +7,7 @@
 import { Transform, type TransformCallback } from 'node:stream';
 import { KeptBytes } from '../../core/policy/kept-bytes.ts';
 import { bufferOf } from '../kept-buffer.ts';
+import { UnreadableBody } from './unreadable-body.ts';
 
 export interface LineLimits {
   /** Of one line. */
@@ -17,11 +18,13 @@ export interface LineLimits {
 
 const NEWLINE = 0x0a;
 
-/** Reshapes each line on its own; what is in memory is one line. */
+/** Reshapes each line on its own; what is in memory is one line. Fails with UnreadableBody. */
 export class JsonLines extends Transform {
   readonly #map: (line: Buffer) => Buffer | undefined;
   readonly #limits: LineLimits;
   readonly #kept = new KeptBytes();
+  /** Lines that have ended. */
+  #lines = 0;
   /** The line is too long and passes as it is, up to its end. */
   #passing = false;
 
@@ -39,6 +42,7 @@ export class JsonLines extends Transform {
         this.#take(piece.subarray(start, end));
         this.#finishLine();
         this.push('\n');
+        this.#lines += 1;
         start = end + 1;
       }
       this.#take(piece.subarray(start));
@@ -65,7 +69,10 @@ export class JsonLines extends Transform {
     }
     this.#kept.add(part);
     if (this.#kept.length <= this.#limits.maxBytes) return;
-    if (this.#limits.refuses) throw new Error('a line is too long');
+    if (this.#limits.refuses) {
+      const { maxBytes } = this.#limits;
+      throw new UnreadableBody('too-large', `line ${this.#lines + 1} is longer than ${maxBytes} bytes`);
+    }
     this.push(bufferOf(this.#kept.joined()));
     this.#passing = true;
   }
@@ -80,7 +87,8 @@ export class JsonLines extends Transform {
       return;
     }
     const mapped = this.#map(line);
-    if (mapped === undefined && this.#limits.refuses) throw new Error('a line is no JSON');
+    if (mapped === undefined && this.#limits.refuses)
+      throw new UnreadableBody('malformed', `line ${this.#lines + 1} is no JSON`);
     this.push(mapped ?? line);
   }
 }

@@ -13,12 +13,15 @@ import { watchReader } from '../slow-reader.ts';
 import { knownTrouble } from './body-plan.ts';
 import type { Outcome } from './body-turns.ts';
 import { BodyGatherer, openDecoder } from './content-coding.ts';
-import { fieldsOfChangedBody, fieldsWithout } from './field-list.ts';
-import { connectFilters, leaveRest } from './filter-chain.ts';
+import { connectFilters, cutOff, leaveRest, runFirst } from './filter-chain.ts';
 import { endWith } from './in-parts.ts';
-import { filtersOf, problemBody, sendOwn, writeHead } from './own-response.ts';
+import { mappedProblem } from './mapped-problem.ts';
+import { filtersOf, sendOwn, writeHead } from './own-response.ts';
 import type { BodyPlan, CompiledTransform, OutgoingResponse } from './transform-model.ts';
-import { UnreadableBody } from './unreadable-body.ts';
+import { troubleOfFilter, UnreadableBody } from './unreadable-body.ts';
+
+/** Of a body that is reshaped as it passes, what is kept in case that it has to pass as it came after all, bytes. */
+const MAX_RAW_BYTES = 65_536;
 
 /** What a response says of itself; filters change it before it is sent. */
 export interface OutgoingHead {
@@ -61,7 +64,9 @@ class Outgoing implements OutgoingResponse {
       this.#head.status = mapped.to;
       this.#exchange.note('upstream_status', String(status));
       if (mapped.problem !== null) {
-        this.#replacement = this.#problem(mapped.to, mapped.problem);
+        const { fields: kept, body } = mappedProblem(this.#exchange, fields, mapped.to, mapped.problem);
+        this.#head.fields = kept;
+        this.#replacement = body;
         return;
       }
     }
@@ -78,9 +83,7 @@ class Outgoing implements OutgoingResponse {
       this.#head.fields = plan.fields(fields);
       this.#sendHead([]);
     } else if (plan.open !== null) {
-      this.#head.fields = plan.fields(fields);
-      const decoder = plan.coding === null ? [] : [openDecoder(plan.coding)];
-      this.#sendHead([...decoder, plan.open()]);
+      this.#stream(plan, plan.open());
     } else {
       this.#gather(plan);
     }
@@ -90,7 +93,10 @@ class Outgoing implements OutgoingResponse {
   write(piece: Buffer): boolean {
     const { response } = this.#exchange;
     if (this.#replacement !== null || response.writableEnded || response.destroyed) return true;
-    if (this.#gatherer === null) return this.#pass(piece);
+    if (this.#gatherer === null) {
+      this.#keepRaw(piece);
+      return this.#pass(piece);
+    }
     this.#raw?.add(piece);
     // What is over its limit may be passed on within this call, the piece with it.
     return this.#gatherer.write(piece, () => this.#exchange.attempt?.resume());
@@ -110,7 +116,7 @@ class Outgoing implements OutgoingResponse {
   }
 
   endWith(rest: Buffer): void {
-    if (this.#replacement === null && this.#gatherer === null) {
+    if (this.#replacement === null && this.#gatherer === null && this.#chain.length === 0) {
       this.#finish(rest);
       return;
     }
@@ -141,6 +147,32 @@ class Outgoing implements OutgoingResponse {
     watchReader(this.#exchange);
     response.once('drain', resumeAttempt);
     return false;
+  }
+
+  /** The head waits for the first piece that can be sent: until then the client can be told that there is none. */
+  #stream(plan: BodyPlan, reshaping: Transform): void {
+    const filters = plan.coding === null ? [reshaping] : [openDecoder(plan.coding), reshaping];
+    this.#holds = true;
+    this.#raw = plan.refuses ? null : new KeptBytes();
+    this.#chain = filters;
+    runFirst(this.#exchange, filters, {
+      ready: () =>
+        this.#guarded(() => {
+          this.#raw = null;
+          this.#head.fields = plan.fields(this.#head.fields);
+          this.#sendHead(filters);
+        }),
+      failed: (error) => {
+        const trouble = troubleOfFilter(error, plan.coding);
+        if (this.#holds) this.#guarded(() => this.#giveUp(plan, trouble));
+        else cutOff(this.#exchange, trouble);
+      },
+    });
+  }
+
+  #keepRaw(piece: Buffer): void {
+    this.#raw?.add(piece);
+    if (this.#raw !== null && this.#raw.length > MAX_RAW_BYTES) this.#raw = null;
   }
 
   #gather(plan: BodyPlan): void {
@@ -224,19 +256,7 @@ class Outgoing implements OutgoingResponse {
     leaveRest(exchange);
   }
 
-  #problem(status: number, { title, detail }: { readonly title: string; readonly detail: string }): Buffer {
-    const { requestId } = this.#exchange;
-    const stated = detail === '' ? undefined : { detail };
-    const { type, body } = problemBody(
-      this.#exchange,
-      JSON.stringify({ type: 'about:blank', title, status, ...stated, request_id: requestId }),
-    );
-    const kept = fieldsWithout(fieldsOfChangedBody(this.#head.fields), (name) => OF_ANOTHER_BODY.has(name));
-    this.#head.fields = [...kept, 'Content-Type', type, 'Content-Length', String(body.length)];
-    return body;
-  }
-
-  /** `reshaping`: what each piece goes through first. */
+  /** `reshaping`: what each piece goes through first; runs already. */
   #sendHead(reshaping: readonly Transform[]): void {
     const exchange = this.#exchange;
     const { status } = this.#head;
@@ -247,20 +267,11 @@ class Outgoing implements OutgoingResponse {
     writeHead(exchange, status, [...fields]);
     this.#holds = false;
     const packing = compressed?.filter ?? null;
-    this.#chain = [...(hasBody ? reshaping : []), ...(packing === null ? [] : [packing])];
-    if (this.#chain.length > 0) connectFilters(exchange, this.#chain);
+    const rest = packing === null ? [] : [packing];
+    this.#chain = [...reshaping, ...rest];
+    if (this.#chain.length > 0) connectFilters(exchange, [...reshaping.slice(-1), ...rest]);
   }
 }
-
-/** What would be wrong about the body that stands in for another. */
-const OF_ANOTHER_BODY: ReadonlySet<string> = new Set([
-  'content-type',
-  'content-encoding',
-  'content-language',
-  'content-range',
-  'etag',
-  'last-modified',
-]);
 
 function resumeAttempt(this: unknown): void {
   (this as Exchange['response']).exchange?.attempt?.resume();

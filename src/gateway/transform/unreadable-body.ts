@@ -16,3 +16,8 @@ export class UnreadableBody extends Error {
     this.trouble = trouble;
   }
 }
+
+/** What a filter of a body in that coding has failed with: a decoder says no more than that its bytes are none of it. */
+export function troubleOfFilter(error: Error, coding: string | null): UnreadableBody {
+  return error instanceof UnreadableBody ? error : new UnreadableBody('malformed', `it is no ${coding}`);
+}

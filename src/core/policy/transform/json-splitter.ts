@@ -21,8 +21,11 @@ export interface SplitTarget {
   other(depth: number, text: string): void;
 }
 
-/** It is no JSON as far as its structure goes, no UTF-8, or a value of it is too long. */
+/** It is no JSON as far as its structure goes, or no UTF-8. */
 export class NotJson extends Error {}
+
+/** Whether it is JSON was not looked at. */
+export class ValueTooLong extends Error {}
 
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
@@ -38,7 +41,7 @@ type ValueKind = 'string' | 'nested' | 'scalar';
 
 /**
  * `names`: the way to the array; empty: the whole text is the array. `maxBytes`: of one value or name.
- * `write` and `end` throw NotJson.
+ * `write` and `end` throw NotJson, `write` also ValueTooLong.
  */
 export class JsonSplitter {
   readonly #names: readonly string[];
@@ -207,7 +210,8 @@ export class JsonSplitter {
 
   #take(part: Uint8Array): void {
     this.#kept.add(part);
-    if (this.#kept.length > this.#maxBytes) throw new NotJson('a value is too long');
+    if (this.#kept.length > this.#maxBytes)
+      throw new ValueTooLong(`a value in it is longer than ${this.#maxBytes} bytes`);
   }
 
   #finishValue(): void {
