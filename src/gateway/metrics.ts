@@ -105,7 +105,7 @@ export class ServerSeries {
     if (series === undefined) {
       series = new DurationSeries(
         `${this.#labels},${LABEL.version}="${escapeLabel(version)}",${LABEL.method}="${METHODS[methodIndex] ?? ''}",` +
-          `${LABEL.status}="${status}",${LABEL.error}="${error}"`,
+          `${LABEL.error}="${error}",${LABEL.status}="${status}"`,
       );
       byKind.set(key, series);
     }

@@ -104,7 +104,7 @@ describe('a response that is reshaped as it passes', () => {
       ]);
       const text = await metrics();
       expect(text).toMatch(
-        /http_server_request_duration_seconds_count\{[^}]*status_code="502",error_type="RESPONSE_UNREADABLE"\} 1/,
+        /http_server_request_duration_seconds_count\{[^}]*error_type="RESPONSE_UNREADABLE",[^}]*status_code="502"\} 1/,
       );
       expect(text).toMatch(
         /http_client_request_duration_seconds_count\{[^}]*status_code="200",error_type=""\} 1/,
@@ -140,7 +140,7 @@ describe('a response that is reshaped as it passes', () => {
       { bad: 1, total: 1, aborted: 0 },
     ]);
     expect(await metrics()).toMatch(
-      /http_server_request_duration_seconds_count\{[^}]*status_code="200",error_type="RESPONSE_UNREADABLE"\} 1/,
+      /http_server_request_duration_seconds_count\{[^}]*error_type="RESPONSE_UNREADABLE",[^}]*status_code="200"\} 1/,
     );
   });
 
