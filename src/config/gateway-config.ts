@@ -14,6 +14,7 @@ import { type GatewayYaml, gatewaySchema, presets, type StickySource } from './g
 import { checkNamedFiles } from './named-files.ts';
 import { logDestination, logRules } from './policies/access-log.ts';
 import { checkRouteAdaptive } from './policies/adaptive.ts';
+import { checkRouteCache } from './policies/cache.ts';
 import { checkHealth, completeHealth } from './policies/health.ts';
 import { checkIdempotencyCallers } from './policies/idempotency.ts';
 import {
@@ -64,7 +65,8 @@ export function loadGatewayConfig(file: ConfigFile, options: LoadOptions = {}): 
 function buildConfig(source: YamlSource, yaml: GatewayYaml, options: LoadOptions): GatewayConfig {
   checkRanges(source, ['trustedProxies'], yaml.trustedProxies ?? []);
   if (options.namedFiles === true) checkNamedFiles(source, yaml);
-  const routes = buildRoutes(source, yaml);
+  const listeners = buildListeners(source, yaml);
+  const routes = buildRoutes(source, yaml, listeners);
   const services: Record<string, Service> = {};
   for (const [name, service] of Object.entries(yaml.services)) {
     services[name] = buildService(source, name, service);
@@ -74,7 +76,7 @@ function buildConfig(source: YamlSource, yaml: GatewayYaml, options: LoadOptions
     path: source.file.absolutePath,
     name: yaml.name ?? null,
     zone: yaml.zone ?? '',
-    listeners: buildListeners(source, yaml),
+    listeners,
     admin: yaml.admin ?? { address: DEFAULT_ADMIN },
     trustedProxies: yaml.trustedProxies ?? [],
     accessLog: logDestination(yaml.accessLog, source.file.absolutePath),
@@ -157,7 +159,11 @@ function checkSticky(
   }
 }
 
-function buildRoutes(source: YamlSource, yaml: GatewayYaml): readonly Route[] {
+function buildRoutes(
+  source: YamlSource,
+  yaml: GatewayYaml,
+  listeners: readonly ListenerConfig[],
+): readonly Route[] {
   const policies = yaml.policies ?? {};
   const serviceNames = Object.keys(yaml.services);
   const policyNames = [...Object.keys(policies), ...Object.keys(presets)];
@@ -203,6 +209,7 @@ function buildRoutes(source: YamlSource, yaml: GatewayYaml): readonly Route[] {
       transform: policy.transform,
     });
     const named = ['routes', index, 'name'];
+    checkRouteCache(source, named, policy, listeners);
     checkRouteUpgrade(source, named, policy.upgrade, yaml.services[route.service]);
     checkRouteTranscode(source, named, policy, yaml.services[route.service]);
     routes.push({

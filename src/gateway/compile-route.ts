@@ -14,6 +14,7 @@ import { compilePriority, type VersionLimiter } from './adaptive.ts';
 import { compileBots } from './bots.ts';
 import type { VersionBreakers } from './breakers.ts';
 import type { CompiledCache } from './cache/cache-run.ts';
+import { routeCallers } from './cache/route-callers.ts';
 import { compileTranscoding } from './grpc/compile-transcoding.ts';
 import { compileAuth } from './identity/compile-auth.ts';
 import { type GatewayMetrics, ServerSeries } from './metrics.ts';
@@ -79,7 +80,8 @@ export function compileRoute(
             counts: parts.metrics.lifecycle.counts(service.name, pattern, route.name),
           },
     limits: compileLimits(route, pattern, parts.metrics.limits),
-    cache: route.cache === null ? null : compileCache(route.cache, service, pattern, parts.metrics),
+    cache:
+      route.cache === null ? null : compileCache(route.cache, route, config, service, pattern, parts.metrics),
     transform: compileTransform(route),
     transcoding: route.transcode === null ? null : compileTranscoding(route.transcode),
     tunnels: route.upgrade === null ? null : parts.metrics.tunnels.counts(service.name, pattern),
@@ -126,6 +128,8 @@ function compileFallback(
 
 function compileCache(
   policy: CachePolicy,
+  route: Route,
+  config: GatewayConfig,
   service: CompiledService,
   pattern: string,
   metrics: GatewayMetrics,
@@ -135,6 +139,7 @@ function compileCache(
     limits: policy,
     queryKey: compileQueryKey(policy.query),
     ownCookies: service.ownCookies,
+    callerFields: routeCallers(policy, route, config),
     counts: metrics.cacheCounts(service.name, pattern),
   };
 }

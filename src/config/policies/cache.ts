@@ -3,9 +3,10 @@
  * @module
  */
 
-import type { CachePolicy } from '../gateway-model.ts';
+import type { CachePolicy, Route } from '../gateway-model.ts';
 import type { Path, YamlSource } from '../yaml-source.ts';
 import type { CacheYaml } from './cache-schema.ts';
+import type { ListenerConfig } from './listeners.ts';
 
 const DEFAULT_STALE_IF_ERROR_MS = 60_000;
 const DEFAULT_MAX_BYTES = 1_048_576;
@@ -13,6 +14,8 @@ const DEFAULT_MAX_BYTES = 1_048_576;
 const NEVER_SHARED: readonly string[] = [
   'authorization',
   'cookie',
+  'client-cert',
+  'x-client-cert-subject',
   'user-agent',
   'x-request-id',
   'traceparent',
@@ -50,4 +53,24 @@ export function checkCache(source: YamlSource, path: Path, written: CacheYaml): 
       `"${name}" differs with nearly every caller or request, so nothing would be shared`,
     );
   }
+}
+
+/**
+ * Warns of a lifetime that no response of the route can get, because every caller is known. `named`: the route's name.
+ */
+export function checkRouteCache(
+  source: YamlSource,
+  named: Path,
+  { cache, auth }: Pick<Route, 'cache' | 'auth'>,
+  listeners: readonly ListenerConfig[],
+): void {
+  if (cache === null || cache.ttlMs === null) return;
+  const certified = listeners.every(({ tls }) => tls?.clientCertificates?.required === true);
+  const verified = auth !== null && !auth.optional;
+  if (!certified && !verified) return;
+  source.findings.warning(
+    source.valueRange(named),
+    `the cache's ttl never applies: every caller of this route ${verified ? 'is authenticated' : 'shows a certificate'}`,
+    'responses that are for all say so by Cache-Control: public or s-maxage, with a lifetime',
+  );
 }

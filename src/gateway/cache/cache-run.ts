@@ -6,6 +6,7 @@
 
 import type { CachePolicy } from '../../config/gateway-model.ts';
 import type { ForwardReason } from '../../core/policy/cache/cache-status.ts';
+import type { CallerField } from '../../core/policy/cache/caller-fields.ts';
 import type { FreshnessLimits } from '../../core/policy/cache/freshness.ts';
 import type { Collector, Flight, HttpCache, PurgeMark } from './http-cache.ts';
 import type { RequestFacts } from './request-facts.ts';
@@ -33,6 +34,7 @@ export interface CompiledCache {
   readonly queryKey: (query: string) => string;
   /** Cookies that the gateway issues itself: they do not make a request somebody's own. */
   readonly ownCookies: ReadonlySet<string>;
+  readonly callerFields: ReadonlyMap<string, CallerField>;
   readonly counts: CacheCounts;
 }
 

@@ -5,6 +5,7 @@
  */
 
 import { parseRequestDirectives, type RequestDirectives } from '../../core/policy/cache/cache-control.ts';
+import { type CallerField, plainName } from '../../core/policy/cache/caller-fields.ts';
 
 export interface RequestFacts {
   readonly directives: RequestDirectives;
@@ -15,19 +16,29 @@ export interface RequestFacts {
   readonly ifModifiedSince: string;
   /** Conditions that only the origin can judge. */
   readonly hasOriginCondition: boolean;
-  readonly hasAuthorization: boolean;
-  readonly hasCookie: boolean;
+  /** A credential, or an identity that the gateway verified. */
+  readonly authenticated: boolean;
+  /** A cookie or another field by which the upstream may know the caller. */
+  readonly identified: boolean;
   /** Scheme and authority, lower case, as the upstream is told them. */
   readonly origin: string;
 }
 
+/** What of a request says who asks. */
+export interface CallerRules {
+  /** Names of cookies that make no difference. */
+  readonly ownCookies: ReadonlySet<string>;
+  readonly callerFields: ReadonlyMap<string, CallerField>;
+}
+
 const NO_DIRECTIVES = parseRequestDirectives('');
 
-/** `obey`: the directives of the client count. `ownCookies`: names that make no difference. */
+/** `obey`: the directives of the client count. `verified`: the gateway knows the caller. */
 export function requestFacts(
   fields: readonly string[],
   obey: boolean,
-  ownCookies: ReadonlySet<string>,
+  { ownCookies, callerFields }: CallerRules,
+  verified: boolean,
 ): RequestFacts {
   let cacheControl: string | null = null;
   let pragma = '';
@@ -36,13 +47,14 @@ export function requestFacts(
   let ifNoneMatch = '';
   let ifModifiedSince = '';
   let hasOriginCondition = false;
-  let hasAuthorization = false;
-  let hasCookie = false;
+  let authenticated = verified;
+  let identified = false;
   let scheme = '';
   let authority = '';
   for (let i = 0; i + 1 < fields.length; i += 2) {
     const value = fields[i + 1] as string;
-    switch ((fields[i] as string).toLowerCase()) {
+    const name = (fields[i] as string).toLowerCase();
+    switch (name) {
       case 'cache-control':
         cacheControl = cacheControl === null ? value : `${cacheControl}, ${value}`;
         break;
@@ -65,11 +77,8 @@ export function requestFacts(
       case 'if-unmodified-since':
         hasOriginCondition = true;
         break;
-      case 'authorization':
-        hasAuthorization = true;
-        break;
       case 'cookie':
-        hasCookie ||= hasForeignCookie(value, ownCookies);
+        identified ||= hasForeignCookie(value, ownCookies);
         break;
       case 'x-forwarded-proto':
         scheme = value;
@@ -77,6 +86,11 @@ export function requestFacts(
       case 'x-forwarded-host':
         authority = value;
         break;
+      default: {
+        const kind = callerFields.get(plainName(name));
+        if (kind === 'credential') authenticated = true;
+        else if (kind === 'key') identified = true;
+      }
     }
   }
   const text = cacheControl ?? (/\bno-cache\b/i.test(pragma) ? 'no-cache' : '');
@@ -87,8 +101,8 @@ export function requestFacts(
     ifNoneMatch,
     ifModifiedSince,
     hasOriginCondition,
-    hasAuthorization,
-    hasCookie,
+    authenticated,
+    identified,
     origin: `${scheme}://${authority}`.toLowerCase(),
   };
 }

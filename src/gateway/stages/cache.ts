@@ -43,7 +43,7 @@ export function cache(exchange: Exchange): boolean {
 function begin(exchange: Exchange, compiled: CompiledCache): CacheRun {
   const { runtime, route, version, upstreamFields, path, query } = exchange;
   const { policy } = compiled;
-  const facts = requestFacts(upstreamFields, policy.clientDirectives, compiled.ownCookies);
+  const facts = requestFacts(upstreamFields, policy.clientDirectives, compiled, exchange.claims !== null);
   const resource = resourceKey(route?.service.name ?? '', facts.origin, path, compiled.queryKey(query));
   const chosen = varyKey(policy.headers, (name) => fieldOf(upstreamFields, name));
   // Where more than the URL decides what the upstream is asked for, or which route asks, that is part of the key.
@@ -112,7 +112,7 @@ function join(exchange: Exchange, run: CacheRun): boolean {
   const { runtime } = exchange;
   const { facts, key } = run;
   // What an authenticated request gets is seldom for others; a condition may bring nothing to store.
-  if (run.waited || facts.hasAuthorization || exchange.claims !== null) return true;
+  if (run.waited || facts.authenticated) return true;
   const flight = runtime.cache.flight(key);
   if (flight !== undefined) {
     waitFor(exchange, run, flight);

@@ -21,7 +21,7 @@ import { responseFields } from './relay.ts';
 
 /** Of one response. */
 const MAX_TAGS = 256;
-const NO_COOKIES: ReadonlySet<string> = new Set();
+const ANYBODY = { ownCookies: new Set<string>(), callerFields: new Map() };
 
 export function keep(exchange: Exchange): boolean {
   const { attempt, cacheRun: run, route } = exchange;
@@ -96,8 +96,8 @@ function keepResponse(exchange: Exchange, run: CacheRun, status: number, fields:
   const freshness = freshnessOf(facts, limits, run.requestMs, responseMs);
   const request = {
     method: exchange.method,
-    authenticated: run.facts.hasAuthorization || exchange.claims !== null,
-    hasCookie: run.facts.hasCookie,
+    authenticated: run.facts.authenticated,
+    identified: run.facts.identified,
     noStore: run.facts.directives.noStore,
   };
   const tags = tagsIn(run, fields) ?? [];
@@ -127,7 +127,7 @@ function tagsIn(run: CacheRun, fields: readonly string[]): readonly string[] | n
 function invalidate(exchange: Exchange, attempt: RunningAttempt): void {
   const { route, runtime, path, query, authority } = exchange;
   if (route === null) return;
-  const { origin } = requestFacts(exchange.upstreamFields, false, NO_COOKIES);
+  const { origin } = requestFacts(exchange.upstreamFields, false, ANYBODY, false);
   const outdated = [{ path, query }];
   for (const name of ['location', 'content-location']) {
     const reference = attempt.field(name);

@@ -9,9 +9,10 @@ import { type Freshness, isHeuristicStatus, type ResponseFacts } from './freshne
 export interface StoreRequestFacts {
   /** Upper case. */
   readonly method: string;
-  /** An Authorization field, or an identity that the gateway verified. */
+  /** Authorization, a client certificate, or an identity that the gateway verified. */
   readonly authenticated: boolean;
-  readonly hasCookie: boolean;
+  /** A cookie, a key, or another field by which the upstream may know the caller. */
+  readonly identified: boolean;
   /** `Cache-Control: no-store` of the request. */
   readonly noStore: boolean;
 }
@@ -25,6 +26,7 @@ export type StoreVerdict =
   | 'authorization'
   | 'vary'
   | 'cookie'
+  | 'identified'
   | 'not-cacheable'
   | 'useless';
 
@@ -36,7 +38,7 @@ const UNDERSTOOD: ReadonlySet<number> = new Set([
 
 /**
  * `overridden`: the lifetime is the route's. Then, and when it is a guess, nothing that could be one caller's own
- * is kept: no Set-Cookie, no request with a cookie, an Authorization field or a verified identity.
+ * is kept: no Set-Cookie, no answer to a request with a cookie, a key, a credential or a verified identity.
  */
 export function storeVerdict(
   request: StoreRequestFacts,
@@ -58,7 +60,7 @@ export function storeVerdict(
   const chosenByOrigin = freshness.explicit && !overridden;
   if (!chosenByOrigin) {
     if (facts.hasSetCookie) return 'cookie';
-    if (request.hasCookie && !directives.isPublic) return 'cookie';
+    if (request.identified && !directives.isPublic) return 'identified';
     if (overridden && !isHeuristicStatus(status)) return 'status';
     if (!directives.isPublic && !isHeuristicStatus(status)) return 'not-cacheable';
   }

@@ -33,7 +33,7 @@ const LIMITS: FreshnessLimits = {
   staleIfErrorMs: 60_000,
   heuristic: true,
 };
-const GET: StoreRequestFacts = { method: 'GET', authenticated: false, hasCookie: false, noStore: false };
+const GET: StoreRequestFacts = { method: 'GET', authenticated: false, identified: false, noStore: false };
 
 const fresh = (facts: Partial<ResponseFacts>, limits: Partial<FreshnessLimits> = {}) =>
   freshnessOf({ ...FACTS, ...facts }, { ...LIMITS, ...limits }, NOW, NOW);
@@ -225,7 +225,7 @@ describe('what may be stored', () => {
       'store',
     ],
     ['a Set-Cookie by a guess', { lastModified: at(-1000), hasSetCookie: true }, {}, 'cookie'],
-    ['a request with a cookie by a guess', { lastModified: at(-1000) }, { hasCookie: true }, 'cookie'],
+    ['a request with a cookie by a guess', { lastModified: at(-1000) }, { identified: true }, 'identified'],
     ['nothing said', {}, {}, 'useless'],
     ['no-cache with a validator', { cacheControl: 'no-cache', etag: '"a"' }, {}, 'store'],
     ['no-cache without', { cacheControl: 'no-cache' }, {}, 'useless'],
@@ -242,15 +242,15 @@ describe('what may be stored', () => {
       .subarray(['private', 'no-store', 'public', 's-maxage=9', 'max-age=9', 'must-revalidate'])
       .map((all) => all.join(', '));
     fc.assert(
-      fc.property(flag, flag, flag, cacheControl, (authenticated, hasCookie, hasSetCookie, text) => {
+      fc.property(flag, flag, flag, cacheControl, (authenticated, identified, hasSetCookie, text) => {
         const all = { ...FACTS, cacheControl: text, hasSetCookie };
         const freshness = freshnessOf(all, { ...LIMITS, ttlMs: 30_000 }, NOW, NOW);
-        const verdict = storeVerdict({ ...GET, authenticated, hasCookie }, all, freshness, true);
+        const verdict = storeVerdict({ ...GET, authenticated, identified }, all, freshness, true);
         const personal =
           authenticated ||
           hasSetCookie ||
           /private|no-store/.test(text) ||
-          (hasCookie && !/public/.test(text));
+          (identified && !/public/.test(text));
         expect(verdict === 'store').toBe(!personal);
       }),
     );
