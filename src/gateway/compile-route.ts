@@ -82,7 +82,9 @@ export function compileRoute(
     limits: compileLimits(route, pattern, parts.metrics.limits),
     cache:
       route.cache === null ? null : compileCache(route.cache, route, config, service, pattern, parts.metrics),
-    transform: compileTransform(route),
+    transform: compileTransform(route, (direction) =>
+      parts.metrics.bodies.counts(service.name, pattern, direction),
+    ),
     transcoding: route.transcode === null ? null : compileTranscoding(route.transcode),
     tunnels: route.upgrade === null ? null : parts.metrics.tunnels.counts(service.name, pattern),
     series: new ServerSeries(parts.metrics, service.name, pattern),

@@ -65,6 +65,8 @@ export const LAST_ACCEPTED_MS = 500;
 export const READER_IDLE_MS = 60_000;
 /** Parts in which a body goes out that is here as a whole, bytes: what is taken of it is seen part by part. */
 export const BODY_PART_BYTES = 65_536;
+/** Of a body that is reshaped as it passes, what is kept in case that it has to pass as it came after all, bytes. */
+export const MAX_RAW_BYTES = 65_536;
 /** Large bodies that are reshaped at the same time, each a slice in turn; the others wait. */
 export const MAX_BODIES_AT_WORK = 4;
 /** What is left of the access log gets this long to reach the disk at the end. */

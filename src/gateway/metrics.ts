@@ -5,6 +5,7 @@
  */
 
 import { CLIENT_DURATION, DURATION_BUCKETS_S, LABEL, SERVER_DURATION } from '../core/domain/metric-names.ts';
+import { BodyMetrics } from './body-metrics.ts';
 import { BotMetrics } from './bots.ts';
 import { CACHE_OUTCOMES, type CacheCounts } from './cache/cache-run.ts';
 import { GATEWAY_ERRORS, type GatewayErrorCode } from './gateway-errors.ts';
@@ -129,6 +130,7 @@ export class GatewayMetrics {
   readonly tunnels = new TunnelMetrics();
   readonly slowReaders = new SlowReaderMetrics();
   readonly lifecycle = new LifecycleMetrics();
+  readonly bodies = new BodyMetrics();
   readonly traces = new TraceMetrics();
   readonly #server = new Map<string, Map<string, Map<number, DurationSeries>>>();
   readonly #client = new Map<string, ClientSeries>();
@@ -187,6 +189,7 @@ export class GatewayMetrics {
       this.tunnels.render() +
       this.slowReaders.render() +
       this.lifecycle.render() +
+      this.bodies.render() +
       this.traces.render()
     );
   }

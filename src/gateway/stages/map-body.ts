@@ -7,6 +7,7 @@
 import type { Exchange } from '../exchange.ts';
 import type { GatewayErrorCode } from '../gateway-errors.ts';
 import { replyProblem } from '../problem.ts';
+import { noteChanged, notePassed, noteRefused } from '../transform/body-outcome.ts';
 import type { Outcome } from '../transform/body-turns.ts';
 import { READABLE_CODINGS, unpack } from '../transform/content-coding.ts';
 import { valueIndexOf } from '../transform/field-list.ts';
@@ -24,7 +25,7 @@ export function mapBody(exchange: Exchange): boolean {
   const { route, bodyLength, upstreamFields, wholeBody } = exchange;
   if (route?.transform?.requestBody == null || bodyLength === 0) return true;
   const plan = route.transform.requestBody.plan(exchange, upstreamFields, 0);
-  if (plan === null || plan.map === null) return true;
+  if (plan === null) return true;
   if (plan.unreadable !== null) return giveUp(exchange, plan, plan.unreadable);
   const limit = Math.min(plan.maxBytes, route.maxBodyBytes);
   if (wholeBody !== null) return reshape(exchange, plan, limit, wholeBody);
@@ -84,7 +85,7 @@ function settle(exchange: Exchange, plan: BodyPlan, outcome: Outcome<Buffer>): b
   exchange.traceparentAt = valueIndexOf(exchange.upstreamFields, 'traceparent');
   // What was said of the body that came, such as a digest, is not true of this one.
   exchange.trailers = null;
-  exchange.note('request_body', 'mapped');
+  noteChanged(exchange, 'request', plan.change);
   return true;
 }
 
@@ -94,10 +95,14 @@ function tooLarge(limit: number): UnreadableBody {
 
 /** True: the body goes on as it came. */
 function giveUp(exchange: Exchange, plan: BodyPlan, trouble: UnreadableBody): boolean {
-  return plan.refuses ? refuse(exchange, trouble) : true;
+  if (plan.refuses) return refuse(exchange, trouble);
+  notePassed(exchange, 'request', trouble);
+  return true;
 }
 
-function refuse(exchange: Exchange, { trouble, message }: UnreadableBody): false {
+function refuse(exchange: Exchange, unreadable: UnreadableBody): false {
+  const { trouble, message } = unreadable;
+  noteRefused(exchange, 'request', unreadable);
   const fields = trouble === 'unsupported' ? ['Accept-Encoding', READABLE_CODINGS] : [];
   return leave(exchange, CODES[trouble], `The body cannot be read: ${message}.`, fields);
 }

@@ -11,8 +11,16 @@ import type { TransformPolicy } from '../../config/policies/transform.ts';
 import { chooseEncoding } from '../../core/policy/transform/accept.ts';
 import { type JsonRules, type JsonValue, mapJson } from '../../core/policy/transform/json-map.ts';
 import { type BodyForm, formOf } from '../../core/policy/transform/media-types.ts';
+import type { BodyCounts, BodyDirection } from '../body-metrics.ts';
 import { type Coding, codingOf } from './content-coding.ts';
-import { fieldsOfChangedBody, fieldsWithout, fieldText, mediaTypeOf, weakTag } from './field-list.ts';
+import {
+  fieldsOfChangedBody,
+  fieldsWithout,
+  fieldText,
+  hasSeveralTypes,
+  mediaTypeOf,
+  weakTag,
+} from './field-list.ts';
 import { JsonElements } from './json-elements.ts';
 import { JsonLines } from './json-lines.ts';
 import { compileRules } from './json-rules.ts';
@@ -31,39 +39,48 @@ const ONE_TURN_BYTES = 32_768;
 
 /** Null: no body of that direction is touched. */
 export function compileBody(
-  direction: 'request' | 'response',
+  direction: BodyDirection,
   { json, xml }: TransformPolicy,
   route: PathMatch,
+  countsOf: (direction: BodyDirection) => BodyCounts,
 ): CompiledBody | null {
   const mapping = json?.[direction] ?? null;
   const rulesFor = mapping === null ? null : compileRules(mapping, route);
   const translation = xml === null ? null : compileTranslation(direction, xml);
   if (mapping === null && translation === null) return null;
   const isResponse = direction === 'response';
-  const reshaping: CompiledBody = {
-    plan: (subject, fields, status) => {
-      if (status === 304) return mapping === null ? null : { ...UNTOUCHED, fields: weakened };
-      if (status === 204) return null;
-      const type = mediaTypeOf(fields);
-      // Rules are about successes: errors keep what they say.
-      const rules = isResponse && status >= 300 ? null : (rulesFor?.(subject) ?? null);
-      if (LINES.has(type)) return isResponse ? linesPlan(fields, status, mapping, rules) : null;
-      const from = formOf(type);
-      if (from === null) return null;
-      const target = translation?.target(subject, type, fields, status) ?? null;
-      if (target !== null) return translated(fields, status, from, target, mapping, rules);
-      if (rules === null || mapping === null) return null;
-      if (from === 'json') return reshaped(fields, status, mapping, rules);
-      // XML that stays XML, but has to keep the rules that its JSON has.
-      const same = translation?.same(type, fields) ?? null;
-      return same === null ? null : translated(fields, status, from, same, mapping, rules);
-    },
+  const reshaping: CompiledBody['plan'] = (subject, fields, status) => {
+    if (status === 304) return mapping === null ? null : { ...UNTOUCHED, fields: weakened };
+    if (status === 204) return null;
+    const type = mediaTypeOf(fields);
+    // Rules are about successes: errors keep what they say.
+    const rules = isResponse && status >= 300 ? null : (rulesFor?.(subject) ?? null);
+    if (hasSeveralTypes(fields)) {
+      if (rules === null && translation === null) return null;
+      return ofSeveralTypes(fields, translation === null ? mapping?.onError === 'refuse' : status < 300);
+    }
+    if (LINES.has(type)) return isResponse ? linesPlan(fields, status, mapping, rules) : null;
+    const from = formOf(type);
+    if (from === null) return null;
+    const target = translation?.target(subject, type, fields, status) ?? null;
+    if (target !== null) return translated(fields, status, from, target, mapping, rules);
+    if (rules === null || mapping === null) return null;
+    if (from === 'json') return reshaped(fields, status, mapping, rules);
+    // XML that stays XML, but has to keep the rules that its JSON has.
+    const same = translation?.same(type, fields) ?? null;
+    return same === null ? null : translated(fields, status, from, same, mapping, rules);
   };
-  if (!isResponse) return reshaping;
   return {
-    plan: (subject, fields, status) =>
-      reshaping.plan(subject, fields, status) ?? unpacked(subject, fields, status),
+    counts: countsOf(direction),
+    plan: isResponse
+      ? (subject, fields, status) => reshaping(subject, fields, status) ?? unpacked(subject, fields, status)
+      : reshaping,
   };
+}
+
+function ofSeveralTypes(fields: readonly string[], refuses: boolean): BodyPlan {
+  const unreadable = new UnreadableBody('unsupported', 'it has more than one Content-Type');
+  return { ...UNTOUCHED, refuses, unreadable, fields: () => [...fields] };
 }
 
 /**
@@ -75,7 +92,7 @@ function unpacked({ request }: TransformSubject, fields: readonly string[], stat
   if (coding == null || status === 204 || status === 206 || status === 304) return null;
   const accepted = request.headers['accept-encoding'];
   if (chooseEncoding(String(accepted ?? ''), [coding]) !== null) return null;
-  return { ...UNTOUCHED, coding, fields: changedFields, open: () => new PassThrough() };
+  return { ...UNTOUCHED, change: 'unpacked', coding, fields: changedFields, open: () => new PassThrough() };
 }
 
 /** A 304 confirms the body that the client got: under the weak name that this had. */
@@ -89,6 +106,7 @@ function weakened(fields: readonly string[]): string[] {
 const UNTOUCHED = {
   maxBytes: 0,
   refuses: false,
+  change: null,
   coding: null,
   unreadable: null,
   open: null,
@@ -118,6 +136,7 @@ function reshaped(
   return {
     maxBytes,
     refuses: mapping.onError === 'refuse',
+    change: 'mapped',
     coding: coding ?? null,
     unreadable: troubleOf(coding, status),
     fields: changedFields,
@@ -150,6 +169,7 @@ function translated(
     maxBytes: limit,
     // An error goes out in its own words rather than not at all.
     refuses: status < 300,
+    change: from === form ? 'mapped' : 'translated',
     coding: coding ?? null,
     unreadable: troubleOf(coding, status) ?? unreadable,
     fields: (given) => [
@@ -171,11 +191,12 @@ function translated(
 
 /** What speaks against a body before any of it has come. */
 export function knownTrouble(
-  { unreadable, open, coding, maxBytes }: BodyPlan,
+  { unreadable, open, map, coding, maxBytes }: BodyPlan,
   fields: readonly string[],
 ): UnreadableBody | null {
   const length = Number(fieldText(fields, 'content-length') ?? 0);
-  if (unreadable !== null || open !== null || coding !== null || length <= maxBytes) return unreadable;
+  const isWhole = map !== null && open === null && coding === null;
+  if (unreadable !== null || !isWhole || length <= maxBytes) return unreadable;
   return new UnreadableBody('too-large', `it is larger than ${maxBytes} bytes`);
 }
 

@@ -8,6 +8,7 @@ import type { Route } from '../../config/gateway-model.ts';
 import type { TransformPolicy } from '../../config/policies/transform.ts';
 import { isLifecycleField, lifecycleFields } from '../../core/policy/lifecycle.ts';
 import { type CorsPolicy, corsFields } from '../../core/policy/transform/cors.ts';
+import type { BodyCounts, BodyDirection } from '../body-metrics.ts';
 import { compileBody } from './body-plan.ts';
 import { compileCompress } from './compress-body.ts';
 import { fieldsWithout, withVary } from './field-list.ts';
@@ -26,7 +27,10 @@ const UNCHANGED: TransformPolicy = {
   compress: null,
 };
 
-export function compileTransform(route: Route): CompiledTransform | null {
+export function compileTransform(
+  route: Route,
+  countsOf: (direction: BodyDirection) => BodyCounts,
+): CompiledTransform | null {
   const { lifecycle } = route;
   if (route.transform === null && lifecycle === null) return null;
   const policy = route.transform ?? UNCHANGED;
@@ -47,8 +51,8 @@ export function compileTransform(route: Route): CompiledTransform | null {
     rewrite: compileRewrite(policy.rewrite, route.path),
     asking: xml === null ? null : compileAsking(xml),
     problem: xml === null ? null : compileProblems(xml),
-    requestBody: compileBody('request', policy, route.path),
-    responseBody: compileBody('response', policy, route.path),
+    requestBody: compileBody('request', policy, route.path, countsOf),
+    responseBody: compileBody('response', policy, route.path, countsOf),
     status: policy.status,
     compress: policy.compress === null ? null : compileCompress(policy.compress),
     responseFields,

@@ -38,6 +38,15 @@ export function mediaTypeOf(fields: readonly string[]): string {
   return (semicolon < 0 ? text : text.slice(0, semicolon)).trim().toLowerCase();
 }
 
+/**
+ * Whether Content-Type is there more than once, also in one field: who takes the first of them and who takes the last
+ * read different bodies.
+ */
+export function hasSeveralTypes(fields: readonly string[]): boolean {
+  const text = fieldText(fields, 'content-type');
+  return text?.includes(',') === true && text.replace(/"(?:[^"\\]|\\.)*"/g, '').includes(',');
+}
+
 /** Names one more request field that the response depends on. */
 export function withVary(fields: readonly string[], name: string): string[] {
   const vary = fieldText(fields, 'vary');

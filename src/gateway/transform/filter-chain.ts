@@ -7,6 +7,7 @@
 import type { Transform } from 'node:stream';
 import type { Exchange } from '../exchange.ts';
 import { watchReader } from '../slow-reader.ts';
+import { noteRefused } from './body-outcome.ts';
 import type { UnreadableBody } from './unreadable-body.ts';
 
 /** Calls back once each at most. */
@@ -70,7 +71,7 @@ export function cutOff(exchange: Exchange, trouble: UnreadableBody | null): void
   const { response } = exchange;
   if (response.destroyed || response.writableEnded) return;
   exchange.errorCode = 'RESPONSE_UNREADABLE';
-  if (trouble !== null) exchange.note('response_body', trouble.message);
+  if (trouble !== null) noteRefused(exchange, 'response', trouble);
   leaveRest(exchange);
   // What is written goes out first: its client sees which response it is that breaks off.
   setImmediate(() => response.destroy());

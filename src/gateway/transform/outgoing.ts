@@ -8,8 +8,10 @@ import type { Transform } from 'node:stream';
 import { KeptBytes } from '../../core/policy/kept-bytes.ts';
 import type { Exchange } from '../exchange.ts';
 import { bufferOf } from '../kept-buffer.ts';
+import { MAX_RAW_BYTES } from '../limits.ts';
 import { replyProblem } from '../problem.ts';
 import { watchReader } from '../slow-reader.ts';
+import { noteChanged, notePassed, noteRefused } from './body-outcome.ts';
 import { knownTrouble } from './body-plan.ts';
 import type { Outcome } from './body-turns.ts';
 import { BodyGatherer, openDecoder } from './content-coding.ts';
@@ -19,9 +21,6 @@ import { mappedProblem } from './mapped-problem.ts';
 import { filtersOf, sendOwn, writeHead } from './own-response.ts';
 import type { BodyPlan, CompiledTransform, OutgoingResponse } from './transform-model.ts';
 import { troubleOfFilter, UnreadableBody } from './unreadable-body.ts';
-
-/** Of a body that is reshaped as it passes, what is kept in case that it has to pass as it came after all, bytes. */
-const MAX_RAW_BYTES = 65_536;
 
 /** What a response says of itself; filters change it before it is sent. */
 export interface OutgoingHead {
@@ -72,14 +71,12 @@ class Outgoing implements OutgoingResponse {
     }
     const plan = this.#transform.responseBody?.plan(this.#exchange, fields, status) ?? null;
     const trouble = plan === null ? null : knownTrouble(plan, fields);
-    if (plan !== null && plan.map === null && plan.open === null) {
-      this.#head.fields = plan.fields(fields);
-      this.#sendHead([]);
-    } else if (plan === null || (trouble !== null && !plan.refuses)) {
+    if (plan === null || (trouble !== null && !plan.refuses)) {
+      if (trouble !== null) notePassed(this.#exchange, 'response', trouble);
       this.#sendHead([]);
     } else if (trouble !== null) {
       this.#refuse(trouble);
-    } else if (this.#exchange.method === 'HEAD') {
+    } else if (this.#exchange.method === 'HEAD' || (plan.map === null && plan.open === null)) {
       this.#head.fields = plan.fields(fields);
       this.#sendHead([]);
     } else if (plan.open !== null) {
@@ -155,6 +152,7 @@ class Outgoing implements OutgoingResponse {
     this.#holds = true;
     this.#raw = plan.refuses ? null : new KeptBytes();
     this.#chain = filters;
+    reshaping.once('end', () => noteChanged(this.#exchange, 'response', plan.change));
     runFirst(this.#exchange, filters, {
       ready: () =>
         this.#guarded(() => {
@@ -214,7 +212,7 @@ class Outgoing implements OutgoingResponse {
 
   #settle(plan: BodyPlan, outcome: Outcome<Buffer>): void {
     if ('value' in outcome) {
-      this.#exchange.note('response_body', 'mapped');
+      noteChanged(this.#exchange, 'response', plan.change);
       this.#sendReshaped(plan, outcome.value);
       return;
     }
@@ -236,6 +234,7 @@ class Outgoing implements OutgoingResponse {
       this.#refuse(trouble);
       return;
     }
+    notePassed(this.#exchange, 'response', trouble);
     this.#sendHead([]);
     this.#gatherer = null;
     this.#raw = null;
@@ -247,7 +246,7 @@ class Outgoing implements OutgoingResponse {
   /** Nothing has been sent: the client gets a problem document, and the rest of the answer is not read. */
   #refuse(trouble: UnreadableBody | null): void {
     const exchange = this.#exchange;
-    if (trouble !== null) exchange.note('response_body', trouble.message);
+    if (trouble !== null) noteRefused(exchange, 'response', trouble);
     this.#holds = true;
     replyProblem(exchange, 'RESPONSE_UNREADABLE', '');
     this.#holds = false;

@@ -9,6 +9,7 @@ import type { Transform } from 'node:stream';
 import type { StatusPolicy } from '../../config/policies/json-map.ts';
 import type { CorsPolicy } from '../../core/policy/transform/cors.ts';
 import type { Sliced } from '../../core/policy/transform/sliced.ts';
+import type { BodyChange, BodyCounts } from '../body-metrics.ts';
 import type { Coding } from './content-coding.ts';
 import type { UnreadableBody } from './unreadable-body.ts';
 
@@ -47,6 +48,8 @@ export interface BodyPlan {
   readonly maxBytes: number;
   /** What cannot be reshaped is refused; else it passes as it is. */
   readonly refuses: boolean;
+  /** What the body becomes; null: it stays. */
+  readonly change: BodyChange | null;
   /** Taken off first. */
   readonly coding: Coding | null;
   /** Known before any of it has come; null: nothing speaks against it. */
@@ -60,6 +63,7 @@ export interface BodyPlan {
 }
 
 export interface CompiledBody {
+  readonly counts: BodyCounts;
   /** Null: a body with these fields passes as it is. `status`: of a response. */
   readonly plan: (subject: TransformSubject, fields: readonly string[], status: number) => BodyPlan | null;
 }
