@@ -17,10 +17,10 @@ export function measureCost(ours, kinds, quick) {
   const scenario = SCENARIOS.find(({ id }) => id === 'same-200');
   const traffic = simulate(scenario, SECONDS, new Random(99), kinds);
   const drawn = Array.from({ length: SECONDS }, (_, at) => secondOf(traffic, BEFORE_S + at, ours));
-  const perSecondUs = time(ours, drawn, 4 * SECONDS, true);
+  const perSecondUs = judgeSeconds(ours, drawn, 4 * SECONDS, true);
   // A quick run takes a day of seconds and says what a week would take.
   const replayed = quick ? 86_400 : WEEK_S;
-  const replayUs = time(ours, drawn, replayed, false);
+  const replayUs = judgeSeconds(ours, drawn, replayed, false);
   return {
     perSecondUs,
     perRuleUs: perSecondUs / PLAN.abort.length,
@@ -30,7 +30,8 @@ export function measureCost(ours, kinds, quick) {
   };
 }
 
-function time(ours, drawn, count, looking) {
+/** Microseconds of CPU for each of `count` seconds: those that were drawn, over and over, moved on in time. */
+export function judgeSeconds(ours, drawn, count, looking) {
   const judge = ours.createSequentialJudge(PLAN, ours.emptyMemory(PLAN));
   const samples = PLAN.abort.map(() => null);
   const before = process.cpuUsage();

@@ -10,6 +10,7 @@ import { conclude } from '../rig/results.mjs';
 import { COMPETITORS, Scraped } from './competitors.mjs';
 import { measureCost } from './cost.mjs';
 import { judgeRun, loadOurs } from './ours.mjs';
+import { measurePartsCost } from './parts-cost.mjs';
 import { plot } from './plot.mjs';
 import { Random } from './random.mjs';
 import { KINDS, SCENARIOS } from './scenarios.mjs';
@@ -45,6 +46,7 @@ const results = scenarios.map((scenario) => {
   return { ...scenario, runs, judges: summarise(outcomes), outcomes };
 });
 const cost = measureCost(ours, kinds, flags.quick);
+const partsCost = measurePartsCost(ours, kinds, flags.quick);
 
 process.stdout.write(`\nIdentical versions: aborted, of ${runs} runs of ${horizonS / 60} minutes\n\n`);
 process.stdout.write(`${table(...healthyTable(results))}\n`);
@@ -54,13 +56,25 @@ process.stdout.write(`${table(...regressionTable(results))}\n\n`);
 process.stdout.write(`${verdicts(results).join('\n')}\n\n`);
 process.stdout.write(`Goals of Sluice:\n${goals(results).join('\n')}\n\n`);
 process.stdout.write(
-  `judge (CPU): ${cost.perRuleUs.toFixed(1)} µs per rule and second; a week of seconds in ${cost.weekS.toFixed(1)} s\n`,
+  `judge (CPU): ${cost.perRuleUs.toFixed(1)} µs per rule and second; a week of seconds in ${cost.weekS.toFixed(1)} s\n` +
+    `  at 5,000 requests per second, by what is told apart (ms per second; while one instance fails):\n` +
+    `${partsCost.map(partsLine).join('\n')}\n`,
 );
 process.stdout.write(`plot: ${plot(results)}\n\n`);
 const within = results.every(
   (each) => each.regression !== null || each.outside || each.judges.Sluice.all.aborted <= allowance(runs),
 );
-conclude('judges', flags, { runs, cost, results: results.map(({ at: _at, ...rest }) => rest) }, within);
+conclude(
+  'judges',
+  flags,
+  { runs, cost, partsCost, results: results.map(({ at: _at, ...rest }) => rest) },
+  within,
+);
+
+function partsLine({ segments, instances, wellUs, sickUs }) {
+  const inMs = (us) => (us / 1000).toFixed(2);
+  return `  ${segments} segments × ${instances} instances: ${inMs(wellUs)}; ${inMs(sickUs)}`;
+}
 
 function chosen(id) {
   return flags.only === '' || flags.only.split(',').includes(id);

@@ -83,7 +83,7 @@ export function sampleRecord(version: number, change: Partial<RolloutRecord> = {
       split: NO_SPLIT,
       rules: [],
       segments: {},
-      instances: { accounts: {}, failing: [] },
+      instances: { accounts: {}, most: 0, failing: [] },
       checkedAtMs: null,
     },
     message: null,

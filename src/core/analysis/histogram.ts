@@ -38,6 +38,24 @@ export function mergeWires(a: HistogramWire, b: HistogramWire): HistogramWire {
   return merged;
 }
 
+/** Counts from each of `bins` (ascending, the first 0) up to the next one: sums from any of them are what they were. */
+export function condenseWire(wire: HistogramWire, bins: readonly number[]): HistogramWire {
+  const condensed: number[] = [];
+  let at = 0;
+  for (let i = 0; i + 1 < wire.length; i += 2) {
+    const bin = wire[i] as number;
+    while (at + 1 < bins.length && (bins[at + 1] as number) <= bin) at += 1;
+    const floor = bins[at] as number;
+    const last = condensed.length - 2;
+    if (last >= 0 && condensed[last] === floor) {
+      condensed[last + 1] = (condensed[last + 1] as number) + (wire[i + 1] as number);
+    } else {
+      condensed.push(floor, wire[i + 1] as number);
+    }
+  }
+  return condensed;
+}
+
 /** Bin of a value in microseconds (a non-negative number; fractions are cut off). */
 export function binOf(valueUs: number): number {
   const value = valueUs >= MAX_VALUE_US ? MAX_VALUE_US : valueUs >>> 0;

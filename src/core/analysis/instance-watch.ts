@@ -6,26 +6,26 @@
 
 import type { Rule } from '../domain/rule.ts';
 import { betRatio, emptyWealth, idleUntil, tells, total, type Wealth } from './e-value.ts';
-import { mergeWires } from './histogram.ts';
+import { InstanceHistory } from './instance-history.ts';
 import { type BetContext, bets, betWhenTelling, emptyWorse, type WorseWealth, worseBy } from './rule-bets.ts';
-import { countsApart } from './rule-counts.ts';
+import { binsOf, countsApart } from './rule-counts.ts';
 import { type ArmSecond, QUIET_ARM, type Second } from './second.ts';
-import { addArms } from './second-parts.ts';
-import { SlidingWindow } from './sliding-window.ts';
+import { addArms, condenseArm, subtractArms } from './second-parts.ts';
+import type { SlidingWindow } from './sliding-window.ts';
 
-/** Instances that are told apart; of more, those that stand out least are given up. */
-const MAX_INSTANCES = 32;
-/** Evidence that an instance is worse than the others, from which on it is suspected. Little: a wrong suspicion only delays. */
+/**
+ * Instances with an account, which is stored with the rollout. All instances of a second are bet on; of more than these,
+ * those that stand out least begin anew in the next second.
+ */
+const MAX_ACCOUNTS = 32;
+/**
+ * Evidence that an instance is worse than the others, from which on it is suspected. Little: a wrong suspicion only
+ * delays. Among many there is always one with bad luck, so that every four instances ask for as much again.
+ */
 const SUSPECTED = 5;
-/** An instance that stands out in so many seconds … */
-const RECENT_S = 15;
-/** … by so many failures and standard errors is failing now. */
-const MIN_BAD = 3;
-const STANDS_OUT = 3;
+const PER_SUSPICION = 4;
 /** What an instance did is taken out of the account when it has been well for this long. */
 const RECOVERED_MS = 60_000;
-/** Seconds that are kept to look back over without an instance. */
-const KEPT_S = 900;
 
 export interface InstanceRule {
   /** That it is worse than the rest of the canary. */
@@ -47,12 +47,14 @@ interface Failing {
 /** JSON as it is. */
 export interface InstanceMemory {
   readonly accounts: Accounts;
+  /** Instances that were bet on in one second, at the most. */
+  readonly most: number;
   /** By rule; null: nobody has, since the accounts began. */
   readonly failing: readonly (Failing | null)[];
 }
 
 export function noInstances(rules: readonly Rule[]): InstanceMemory {
-  return { accounts: {}, failing: rules.map(() => null) };
+  return { accounts: {}, most: 0, failing: rules.map(() => null) };
 }
 
 /** The canary without the instance in which its failures gather. */
@@ -75,51 +77,38 @@ export interface InstanceStep {
 
 export class InstanceWatch {
   readonly #rules: readonly Rule[];
-  /** The newest seconds, as long as instances are told apart. */
-  #kept: Second[] = [];
+  readonly #history: InstanceHistory;
 
   constructor(rules: readonly Rule[]) {
     this.#rules = rules;
+    this.#history = new InstanceHistory(rules);
   }
 
   recall(second: Second): void {
-    if (second.instances === undefined) return;
-    this.#kept.push(second);
-    if (this.#kept.length > 2 * KEPT_S) this.#kept = this.#kept.slice(-KEPT_S);
+    this.#history.add(second);
   }
 
-  add(before: InstanceMemory, second: Second, { wealth, contexts }: InstanceBets): InstanceStep {
-    const { instances, baseline, startMs } = second;
+  add(before: InstanceMemory, second: Second, from: InstanceBets): InstanceStep {
+    const { instances, startMs } = second;
     if (instances === undefined) return { memory: before, acquitted: new Map() };
-    this.recall(second);
-    const all = Object.values(instances).reduce(addArms);
-    const accounts: Record<string, readonly (InstanceRule | null)[]> = {};
-    for (const [instance, rules] of Object.entries(this.#withNew(before.accounts, instances, wealth))) {
-      const own = instances[instance];
-      const rest = own === undefined ? all : subtract(all, own);
-      accounts[instance] = rules.map((of, at) => {
-        const [rule, context] = [this.#rules[at], contexts[at]];
-        if (of === null || rule === undefined || context === undefined) return null;
-        const elapsed = wealth[at]?.worse.seconds ?? 0;
-        const apart = betApart(rule, of.apart, { own, rest, elapsed }, context);
-        const without = betWhenTelling(rule, of.without, { canary: rest, baseline }, elapsed, context);
-        return apart === of.apart && without === of.without ? of : { apart, without };
-      });
-    }
+    this.#history.add(second);
+    const all = this.#bet(before.accounts, instances, second.baseline, from);
+    const most = Math.max(before.most, Object.keys(all).length);
+    const accounts = kept(all, before.failing);
     const failing = this.#rules.map((rule, at): Failing | null => {
       const last = before.failing[at] ?? null;
-      const instance = standsOut(accounts, at)?.instance;
-      if (instance === undefined || !this.#isFailing(rule, instance, contexts[at]?.cutBin ?? null))
-        return last;
+      const instance = standsOut(accounts, most, at)?.instance;
+      const cutBin = from.contexts[at]?.cutBin ?? null;
+      if (instance === undefined || !this.#history.isFailing(rule, instance, cutBin)) return last;
       return { instance, sinceMs: last?.sinceMs ?? startMs, atMs: startMs };
     });
-    return this.#acquit({ accounts, failing }, startMs);
+    return this.#acquit({ accounts, most, failing }, startMs);
   }
 
   /** The instance that stands out most; null when none does, or when there is no other. */
-  suspect({ accounts }: InstanceMemory, rule: number): Suspicion | null {
-    const most = standsOut(accounts, rule);
-    return most && { instance: most.instance, without: worseBy(most.of.without) };
+  suspect({ accounts, most }: InstanceMemory, rule: number): Suspicion | null {
+    const found = standsOut(accounts, most, rule);
+    return found && { instance: found.instance, without: worseBy(found.of.without) };
   }
 
   /** Whether an instance has begun to fail since then, and nobody knows yet whether it will be well again. */
@@ -129,99 +118,105 @@ export class InstanceWatch {
   }
 
   /** The rule's window, of the canary without an instance. */
-  windowWithout(instance: string, { overMs }: Rule): SlidingWindow {
-    const window = new SlidingWindow(overMs, true);
-    const sinceMs = (this.#kept.at(-1)?.startMs ?? 0) - Math.min(overMs, KEPT_S * 1000);
-    for (const { startMs, instances = {}, baseline } of this.#kept) {
-      if (startMs <= sinceMs) continue;
-      const others = Object.entries(instances).filter(([name]) => name !== instance);
-      const canary = others.map(([, arm]) => arm).reduce(addArms, QUIET_ARM);
-      window.add({ startMs, canary, baseline });
-    }
-    return window;
+  windowWithout(instance: string, rule: Rule): SlidingWindow {
+    return this.#history.windowWithout(instance, rule);
+  }
+
+  /** Those that had an account before, and all of this second. */
+  #bet(
+    before: Accounts,
+    instances: Readonly<Record<string, ArmSecond>>,
+    baseline: ArmSecond,
+    { wealth, contexts }: InstanceBets,
+  ): Accounts {
+    const bins = binsOf(this.#rules, contexts);
+    const seen = new Map(Object.entries(instances).map(([name, arm]) => [name, condenseArm(arm, bins)]));
+    const all = [...seen.values()].reduce(addArms, QUIET_ARM);
+    const compared = condenseArm(baseline, bins);
+    const fresh = this.#fresh(Object.keys(before).length === 0, wealth);
+    const names = new Set([...Object.keys(before), ...seen.keys()]);
+    const accounts = [...names].map((name) => {
+      const own = seen.get(name);
+      const rest = own === undefined ? all : subtractArms(all, own);
+      const account = Object.hasOwn(before, name) ? (before[name] ?? fresh) : fresh;
+      return [
+        name,
+        account.map((of, at) => {
+          const [rule, context] = [this.#rules[at], contexts[at]];
+          if (of === null || rule === undefined || context === undefined) return null;
+          const elapsed = wealth[at]?.worse.seconds ?? 0;
+          const apart = betApart(rule, of.apart, { own, rest, elapsed }, context);
+          const arms = { canary: rest, baseline: compared };
+          const without = betWhenTelling(rule, of.without, arms, elapsed, context);
+          return apart === of.apart && without === of.without ? of : { apart, without };
+        }),
+      ];
+    });
+    return Object.fromEntries(accounts);
   }
 
   /** An instance that appears late starts from the evidence against all that were there before it. */
-  #withNew(
-    before: Accounts,
-    instances: Readonly<Record<string, ArmSecond>>,
-    wealth: readonly (WorseWealth | null)[],
-  ): Accounts {
-    const fresh = Object.keys(instances).filter((name) => !Object.hasOwn(before, name));
-    if (fresh.length === 0) return before;
-    const first = Object.keys(before).length === 0;
-    const added = fresh.map((name) => [
-      name,
-      this.#rules.map((rule, at) => {
-        const known = wealth[at];
-        if (!bets(rule) || known == null) return null;
-        const { seconds } = known.worse;
-        const without = first ? idleWorse(rule, seconds) : known;
-        return { apart: idleUntil(emptyWealth(), seconds), without };
-      }),
-    ]);
-    const entries = [
-      ...Object.entries(before),
-      ...Object.entries<readonly (InstanceRule | null)[]>(Object.fromEntries(added)),
-    ];
-    if (entries.length <= MAX_INSTANCES) return Object.fromEntries(entries);
-    return Object.fromEntries(
-      entries.sort(([, a], [, b]) => standing(b) - standing(a)).slice(0, MAX_INSTANCES),
-    );
-  }
-
-  #isFailing(rule: Rule, instance: string, cutBin: number | null): boolean {
-    const sums = { canary: 0, baseline: 0, canaryBad: 0, baselineBad: 0 };
-    for (const { instances = {} } of this.#kept.slice(-RECENT_S)) {
-      const own = instances[instance] ?? QUIET_ARM;
-      const rest = subtract(Object.values(instances).reduce(addArms, QUIET_ARM), own);
-      const counts = countsApart(rule, { canary: own, baseline: rest }, cutBin);
-      sums.canary += counts?.canary ?? 0;
-      sums.baseline += counts?.baseline ?? 0;
-      sums.canaryBad += counts?.canaryBad ?? 0;
-      sums.baselineBad += counts?.baselineBad ?? 0;
-    }
-    const expected = sums.baseline === 0 ? 0 : (sums.baselineBad * sums.canary) / sums.baseline;
-    return sums.canaryBad >= MIN_BAD && sums.canaryBad > expected + STANDS_OUT * Math.sqrt(expected);
+  #fresh(first: boolean, wealth: readonly (WorseWealth | null)[]): readonly (InstanceRule | null)[] {
+    return this.#rules.map((rule, at) => {
+      const known = wealth[at];
+      if (!bets(rule) || known == null) return null;
+      const { seconds } = known.worse;
+      const without = first ? idleWorse(rule, seconds) : known;
+      return { apart: idleUntil(emptyWealth(), seconds), without };
+    });
   }
 
   /**
    * Of an instance that has failed and is well again only the others' evidence is kept, and the accounts of all
    * instances begin anew: giving evidence up is always allowed.
    */
-  #acquit({ accounts, failing }: InstanceMemory, startMs: number): InstanceStep {
+  #acquit({ accounts, most, failing }: InstanceMemory, startMs: number): InstanceStep {
     const acquitted = new Map<number, WorseWealth>();
     for (const [at, last] of failing.entries()) {
       if (last === null || startMs - last.atMs < RECOVERED_MS) continue;
       const of = accounts[last.instance]?.[at];
       if (of != null) acquitted.set(at, of.without);
     }
-    if (acquitted.size === 0) return { memory: { accounts, failing }, acquitted };
+    if (acquitted.size === 0) return { memory: { accounts, most, failing }, acquitted };
     const renewed = Object.entries(accounts).map(([instance, rules]) => [
       instance,
       rules.map((of, at) => (of !== null && acquitted.has(at) ? renew(this.#rules[at] as Rule, of) : of)),
     ]);
     const still = failing.map((last, at) => (acquitted.has(at) ? null : last));
-    return { memory: { accounts: Object.fromEntries(renewed), failing: still }, acquitted };
+    return { memory: { accounts: Object.fromEntries(renewed), most, failing: still }, acquitted };
   }
+}
+
+/** One that is failing keeps its account: what it did is to be taken out again. */
+function kept(accounts: Accounts, failing: readonly (Failing | null)[]): Accounts {
+  const entries = Object.entries(accounts);
+  if (entries.length <= MAX_ACCOUNTS) return accounts;
+  const names = new Set(failing.map((last) => last?.instance));
+  const ranked = entries.map((entry) => ({
+    entry,
+    rank: names.has(entry[0]) ? Number.POSITIVE_INFINITY : standing(entry[1]),
+  }));
+  ranked.sort((a, b) => b.rank - a.rank);
+  return Object.fromEntries(ranked.slice(0, MAX_ACCOUNTS).map(({ entry }) => entry));
 }
 
 /** The instance that is worse than the others with most evidence, and enough; null without one, or without others. */
 function standsOut(
   accounts: Accounts,
+  most: number,
   rule: number,
 ): { readonly instance: string; readonly of: InstanceRule } | null {
   const entries = Object.entries(accounts);
   if (entries.length < 2) return null;
-  let most: { instance: string; of: InstanceRule } | null = null;
-  let apart = SUSPECTED;
+  let found: { instance: string; of: InstanceRule } | null = null;
+  let apart = SUSPECTED * Math.max(1, most / PER_SUSPICION);
   for (const [instance, rules] of entries) {
     const of = rules[rule];
     if (of == null || total(of.apart) < apart) continue;
     apart = total(of.apart);
-    most = { instance, of };
+    found = { instance, of };
   }
-  return most;
+  return found;
 }
 
 interface Apart {
@@ -259,15 +254,4 @@ function idleWorse(rule: Rule, seconds: number): WorseWealth {
 /** How much an instance stands out, over all rules. */
 function standing(rules: readonly (InstanceRule | null)[]): number {
   return Math.max(0, ...rules.map((of) => (of === null ? 0 : total(of.apart))));
-}
-
-function subtract(a: ArmSecond, b: ArmSecond): ArmSecond {
-  const negative = b.latencyUs.map((value, at) => (at % 2 === 0 ? value : -value));
-  return {
-    total: a.total - b.total,
-    bad: a.bad - b.bad,
-    distinctBad: a.distinctBad - b.distinctBad,
-    seen: a.seen - b.seen,
-    latencyUs: mergeWires(a.latencyUs, negative),
-  };
 }

@@ -80,6 +80,19 @@ export function countsApart({ condition }: Rule, arms: Arms, cutBin: number | nu
   }
 }
 
+/** All bins from which these rules count latencies, ascending, with 0: of others nothing but sums is asked. */
+export function binsOf(
+  rules: readonly Rule[],
+  contexts: readonly { readonly cutBin: number | null }[],
+): readonly number[] {
+  const bins = rules.flatMap(({ condition }, at): number[] => {
+    const cutBin = contexts[at]?.cutBin ?? null;
+    if (condition.kind === 'quantile-limit') return [binFrom(condition.limitMs * 1000)];
+    return condition.kind === 'quantile-ratio' && cutBin !== null ? [cutBin, slowBin(condition, cutBin)] : [];
+  });
+  return [...new Set([0, ...bins])].sort((a, b) => a - b);
+}
+
 /** Rounded up, which errs on the canary's side. */
 function slowBin({ factor }: Extract<Condition, { kind: 'quantile-ratio' }>, cutBin: number): number {
   return binFrom(binFloorUs(cutBin) * slowdownAllowed(factor));

@@ -13,7 +13,7 @@ import {
   totalOf,
   type VersionSummary,
 } from '../domain/telemetry.ts';
-import { mergeWires } from './histogram.ts';
+import { condenseWire, Histogram, mergeWires } from './histogram.ts';
 import { type ArmSecond, type Arms, QUIET_ARM, type Second } from './second.ts';
 
 /** More than one gateway tells apart; names come from configuration, so that this is never reached by traffic. */
@@ -43,6 +43,37 @@ export function addArms(a: ArmSecond, b: ArmSecond): ArmSecond {
     seen: a.seen + b.seen,
     latencyUs: mergeWires(a.latencyUs, b.latencyUs),
   };
+}
+
+/** More arms than two: as `addArms` of one after another, in time that grows with what is in them only. */
+export function sumArms(arms: readonly ArmSecond[]): ArmSecond {
+  const latencies = new Histogram();
+  const sum = { total: 0, bad: 0, distinctBad: 0, seen: 0 };
+  for (const { total, bad, distinctBad, seen, latencyUs } of arms) {
+    sum.total += total;
+    sum.bad += bad;
+    sum.distinctBad += distinctBad;
+    sum.seen += seen;
+    latencies.merge(latencyUs);
+  }
+  return { ...sum, latencyUs: latencies.toWire() };
+}
+
+/** What is left of a sum without one of its arms. */
+export function subtractArms(a: ArmSecond, b: ArmSecond): ArmSecond {
+  const negative = b.latencyUs.map((value, at) => (at % 2 === 0 ? value : -value));
+  return {
+    total: a.total - b.total,
+    bad: a.bad - b.bad,
+    distinctBad: a.distinctBad - b.distinctBad,
+    seen: a.seen - b.seen,
+    latencyUs: mergeWires(a.latencyUs, negative),
+  };
+}
+
+/** The same to whoever counts latencies from one of `bins` upwards only; ascending, from 0. */
+export function condenseArm(arm: ArmSecond, bins: readonly number[]): ArmSecond {
+  return { ...arm, latencyUs: condenseWire(arm.latencyUs, bins) };
 }
 
 /** Segments of both versions by name; instances are no segments, as versions have none in common. */

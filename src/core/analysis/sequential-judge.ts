@@ -87,7 +87,11 @@ class SequentialJudge implements Judge {
     this.#plan = plan;
     this.#budget = budgetOf(plan);
     // One that an earlier version of Sluice has stored may lack what is new.
-    this.memory = { ...emptyMemory(plan), ...memory };
+    this.memory = {
+      ...emptyMemory(plan),
+      ...memory,
+      instances: { ...noInstances(plan.abort), ...memory.instances },
+    };
     this.#windows = new RuleWindows(plan.abort);
     this.#segments = new SegmentWatch(plan.abort, this.#budget.segmentShare);
     this.#instances = new InstanceWatch(plan.abort);

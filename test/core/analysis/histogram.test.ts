@@ -5,10 +5,12 @@ import {
   binCeilingUs,
   binFloorUs,
   binOf,
+  condenseWire,
   Histogram,
   MAX_VALUE_US,
   mergeWires,
 } from '../../../src/core/analysis/histogram.ts';
+import { countFrom } from '../../../src/core/analysis/second.ts';
 
 const values = fc.oneof(fc.integer({ min: 0, max: 2000 }), fc.integer({ min: 0, max: MAX_VALUE_US }));
 
@@ -80,5 +82,30 @@ describe('Histogram', () => {
 
   it('has no quantile without values', () => {
     expect(new Histogram().quantileUs(0.5)).toBeUndefined();
+  });
+});
+
+describe('condenseWire', () => {
+  const wires = fc
+    .uniqueArray(fc.integer({ min: 0, max: BIN_COUNT - 1 }), { maxLength: 30 })
+    .chain((bins) =>
+      fc
+        .array(fc.integer({ min: -3, max: 9 }), { minLength: bins.length, maxLength: bins.length })
+        .map((counts) => bins.sort((a, b) => a - b).flatMap((bin, at) => [bin, counts[at] ?? 0])),
+    );
+
+  it('property: sums from each of the bins upwards are what they were, and there is one count for each at most', () => {
+    fc.assert(
+      fc.property(
+        wires,
+        fc.uniqueArray(fc.integer({ min: 1, max: BIN_COUNT }), { maxLength: 5 }),
+        (wire, from) => {
+          const bins = [0, ...from.sort((a, b) => a - b)];
+          const condensed = condenseWire(wire, bins);
+          expect(condensed.length).toBeLessThanOrEqual(2 * bins.length);
+          for (const bin of bins) expect(countFrom(condensed, bin)).toBe(countFrom(wire, bin));
+        },
+      ),
+    );
   });
 });
