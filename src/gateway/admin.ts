@@ -18,6 +18,7 @@ import { watchLoopDelay } from './loop-delay.ts';
 import type { GatewayMetrics } from './metrics.ts';
 import { registerMirrors } from './mirror/mirror-gauges.ts';
 import { mirrorReports } from './mirror/mirror-table.ts';
+import { sampledGauge } from './sampled-series.ts';
 import type { Snapshot } from './snapshot.ts';
 import type { AppliedSplit } from './split-table.ts';
 import type { DiscoveryState } from './upstream/discovery.ts';
@@ -101,40 +102,7 @@ function createRegistry(facts: AdminFacts): Registry {
   const registry = new Registry();
   const registers = [registry];
   collectDefaultMetrics({ register: registry });
-  new Gauge({
-    name: 'sluice_split_revision',
-    help: 'Revision of the split in force.',
-    labelNames: ['service'],
-    registers,
-    collect() {
-      this.reset();
-      for (const { service, split } of facts.splits()) this.set({ service }, split.revision);
-    },
-  });
-  new Gauge({
-    name: 'sluice_split_lease_expired',
-    help: '1 while the canary is not served because nobody confirmed or renewed its weight.',
-    labelNames: ['service'],
-    registers,
-    collect() {
-      this.reset();
-      for (const { service, state } of facts.splits()) this.set({ service }, state === 'applied' ? 0 : 1);
-    },
-  });
-  new Gauge({
-    name: 'sluice_weight_ratio',
-    help: 'Share of traffic by version as served now, 0 to 1.',
-    labelNames: ['service', 'version'],
-    registers,
-    collect() {
-      this.reset();
-      for (const { service, served } of facts.splits()) {
-        for (const [version, weightBp] of Object.entries(served)) {
-          this.set({ service, version }, weightBp / FULL_BP);
-        }
-      }
-    },
-  });
+  registerSplits(registry, facts.splits);
   registerUpstreams(registry, facts.snapshot);
   registerMirrors(registry, facts.snapshot);
   registerAdaptive(registry, facts.snapshot);
@@ -193,6 +161,39 @@ function createRegistry(facts: AdminFacts): Registry {
     facts.droppedSummaries,
   );
   return registry;
+}
+
+function registerSplits(registry: Registry, splits: AdminFacts['splits']): void {
+  const labelNames = ['service'];
+  sampledGauge(
+    registry,
+    { name: 'sluice_split_revision', help: 'Revision of the split in force.', labelNames },
+    () => splits().map(({ service, split }) => ({ labels: { service }, value: split.revision })),
+  );
+  sampledGauge(
+    registry,
+    {
+      name: 'sluice_split_lease_expired',
+      help: '1 while the canary is not served because nobody confirmed or renewed its weight.',
+      labelNames,
+    },
+    () => splits().map(({ service, state }) => ({ labels: { service }, value: state === 'applied' ? 0 : 1 })),
+  );
+  sampledGauge(
+    registry,
+    {
+      name: 'sluice_weight_ratio',
+      help: 'Share of traffic by version as served now, 0 to 1.',
+      labelNames: ['service', 'version'],
+    },
+    () =>
+      splits().flatMap(({ service, served }) =>
+        Object.entries(served).map(([version, weightBp]) => ({
+          labels: { service, version },
+          value: weightBp / FULL_BP,
+        })),
+      ),
+  );
 }
 
 function gauge(name: string, help: string, registers: Registry[], read: () => number): void {

@@ -141,6 +141,7 @@ export class VersionCounter {
     this.#differing = 0;
     const attempts = this.attempts.take();
     const segments = this.segments.take();
+    const leftOut = this.segments.takeLeftOut();
     return {
       attempts,
       responses: this.responses.take(),
@@ -151,6 +152,7 @@ export class VersionCounter {
       ...(mirrored.compared > 0 && { mirrored }),
       ...(running.length > 0 && { running }),
       ...(segments && { segments }),
+      ...(leftOut && { leftOut }),
     };
   }
 }

@@ -4,18 +4,14 @@
  * @module
  */
 
-import { Counter, Gauge, type Registry } from 'prom-client';
+import type { Registry } from 'prom-client';
 import type { Breaker, BreakerState } from '../core/policy/breaker.ts';
+import { type Sample, sampledCounter, sampledGauge } from './sampled-series.ts';
 import type { CompiledService, ServiceVersion, Snapshot } from './snapshot.ts';
 import type { DiscoveryState } from './upstream/discovery.ts';
 import type { Target } from './upstream/target.ts';
 
 const STATE_VALUE: Readonly<Record<BreakerState, number>> = { closed: 0, 'half-open': 1, open: 2 };
-
-interface Sample {
-  readonly labels: Readonly<Record<string, string>>;
-  readonly value: number;
-}
 
 /** Series of circuit breakers (by service, route, version and endpoint) and of endpoints (by service, version, endpoint). */
 export function registerUpstreams(registry: Registry, snapshot: () => Snapshot | null): void {
@@ -27,14 +23,10 @@ export function registerUpstreams(registry: Registry, snapshot: () => Snapshot |
   const targets = (read: (target: Target) => number) => (): Sample[] => endpointSamples(snapshot(), read);
   const versions = (read: (version: ServiceVersion) => number) => (): Sample[] =>
     versionSamples(snapshot(), read);
-  const gauge = (name: string, help: string, read: () => Sample[]): void => {
-    const labelNames = labelsOf(name);
-    new Gauge({ name, help, labelNames, registers: [registry], collect: setAll(read) });
-  };
-  const counter = (name: string, help: string, read: () => Sample[]): void => {
-    const labelNames = labelsOf(name);
-    new Counter({ name, help, labelNames, registers: [registry], collect: addAll(read) });
-  };
+  const gauge = (name: string, help: string, read: () => Sample[]): void =>
+    sampledGauge(registry, { name, help, labelNames: labelsOf(name) }, read);
+  const counter = (name: string, help: string, read: () => Sample[]): void =>
+    sampledCounter(registry, { name, help, labelNames: labelsOf(name) }, read);
   gauge(
     'sluice_breaker_state',
     'State of a circuit breaker: 0 closed, 1 half-open, 2 open.',
@@ -99,31 +91,49 @@ export function registerUpstreams(registry: Registry, snapshot: () => Snapshot |
     'Share of the attempts at a version that stay in the zone of the gateway, 0 to 1.',
     versions(({ balancer }) => balancer.localShare),
   );
+  sampledCounter(
+    registry,
+    {
+      name: 'sluice_segment_attempts_left_out_total',
+      help: 'Attempts with a value that is not told apart, as its dimension has too many.',
+      labelNames: ['service', 'version', 'dimension'],
+    },
+    () => leftOutSamples(snapshot()),
+  );
 }
 
 /** Series of the places where endpoints are looked up. */
 export function registerDiscovery(registry: Registry, states: () => readonly DiscoveryState[]): void {
   const read = (value: (state: DiscoveryState) => number) => (): Sample[] =>
     states().map((state) => ({ labels: { source: state.source }, value: value(state) }));
-  const common = { labelNames: ['source'], registers: [registry] };
-  new Gauge({
-    ...common,
-    name: 'sluice_discovery_endpoints',
-    help: 'Endpoints that a source names, as far as is known.',
-    collect: setAll(read(({ endpoints }) => endpoints)),
-  });
-  new Gauge({
-    ...common,
-    name: 'sluice_discovery_stale',
-    help: '1 while a source cannot be asked, so that what it said before is used.',
-    collect: setAll(read(({ stale }) => (stale ? 1 : 0))),
-  });
-  new Counter({
-    ...common,
-    name: 'sluice_discovery_failures_total',
-    help: 'Look-ups of a source that failed or found nothing.',
-    collect: addAll(read(({ failures }) => failures)),
-  });
+  const labelNames = ['source'];
+  sampledGauge(
+    registry,
+    {
+      name: 'sluice_discovery_endpoints',
+      help: 'Endpoints that a source names, as far as is known.',
+      labelNames,
+    },
+    read(({ endpoints }) => endpoints),
+  );
+  sampledGauge(
+    registry,
+    {
+      name: 'sluice_discovery_stale',
+      help: '1 while a source cannot be asked, so that what it said before is used.',
+      labelNames,
+    },
+    read(({ stale }) => (stale ? 1 : 0)),
+  );
+  sampledCounter(
+    registry,
+    {
+      name: 'sluice_discovery_failures_total',
+      help: 'Look-ups of a source that failed or found nothing.',
+      labelNames,
+    },
+    read(({ failures }) => failures),
+  );
 }
 
 function labelsOf(name: string): string[] {
@@ -147,6 +157,17 @@ function versionSamples(snapshot: Snapshot | null, read: (version: ServiceVersio
   );
 }
 
+function leftOutSamples(snapshot: Snapshot | null): Sample[] {
+  return [...(snapshot?.services.values() ?? [])].flatMap((service) =>
+    [...service.versions.values()].flatMap(({ name, counter }) =>
+      [...counter.segments.leftOut].map(([dimension, value]) => ({
+        labels: { service: service.name, version: name, dimension },
+        value,
+      })),
+    ),
+  );
+}
+
 function endpointSamples(
   snapshot: Snapshot | null,
   read: (target: Target) => number,
@@ -164,18 +185,4 @@ function endpointSamples(
     }
   }
   return samples;
-}
-
-function setAll(read: () => Sample[]): (this: Gauge) => void {
-  return function collect() {
-    this.reset();
-    for (const { labels, value } of read()) this.set(labels, value);
-  };
-}
-
-function addAll(read: () => Sample[]): (this: Counter) => void {
-  return function collect() {
-    this.reset();
-    for (const { labels, value } of read()) this.inc(labels, value);
-  };
 }

@@ -64,6 +64,7 @@ const NOTHING_SEEN: Sighting = {
   canaryRequests: 0,
   totalRequests: 0,
   compared: 0,
+  leftOut: {},
   closed: null,
   supersededBy: null,
   unseen: false,

@@ -6,7 +6,7 @@
 
 import type { CounterInterval } from '../core/analysis/counter-interval.ts';
 import { evidenceGap, isStale } from '../core/analysis/evidence-gap.ts';
-import { recentBuckets, sumArm, sumCompared } from '../core/analysis/evidence-window.ts';
+import { recentBuckets, sumArm, sumCompared, sumLeftOut } from '../core/analysis/evidence-window.ts';
 import type { JudgeInput, JudgeOutput } from '../core/analysis/judge.ts';
 import { tallyOf } from '../core/analysis/traffic-meter.ts';
 import type { WeightMove } from '../core/analysis/weight-moves.ts';
@@ -199,5 +199,6 @@ function look(session: Session, collected: Collected, served: Reconciled, nowMs:
     canaryRequests,
     totalRequests,
     compared: sumCompared(buckets, plan.canary),
+    leftOut: sumLeftOut(recentBuckets(collected.window, SHARE_WINDOW_MAX_MS)),
   };
 }

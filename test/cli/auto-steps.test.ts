@@ -22,6 +22,7 @@ const SIGHTING: Sighting = {
   gap: null,
   canaryRequests: 0,
   compared: 0,
+  leftOut: {},
   totalRequests: 0,
   supersededBy: null,
   unseen: false,

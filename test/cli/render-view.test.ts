@@ -80,6 +80,11 @@ describe('the picture of a rollout', () => {
     }
   }
 
+  it('says which parts of the traffic are not told apart', () => {
+    const lines = renderView({ ...holdingView(), leftOut: { route: 1_234 } }, options(80));
+    expect(lines).toContain('          too many values of route to tell apart: 1,234 attempts/min left out');
+  });
+
   it('looks as recorded without unicode', async () => {
     const text = `${renderView(holdingView(), options(80, { unicode: false })).join('\n')}\n`;
     await expect(text).toMatchFileSnapshot('goldens/holding-80-ascii.txt');

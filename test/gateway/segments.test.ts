@@ -1,9 +1,10 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { SegmentSource } from '../../src/config/policies/segments.ts';
-import type { Segments } from '../../src/core/domain/telemetry.ts';
+import { OTHER_INSTANCES, type Segments } from '../../src/core/domain/telemetry.ts';
+import { MAX_DISCOVERED } from '../../src/gateway/limits.ts';
 import { SegmentCounters } from '../../src/gateway/segment-counters.ts';
 import { gatewayConfigOf, routeOf, serviceOf } from '../support/gateway-config.ts';
-import { call, eventually, GatewayHarness, portOf, raw } from '../support/gateway-harness.ts';
+import { admin, call, eventually, GatewayHarness, portOf, raw } from '../support/gateway-harness.ts';
 
 let harness: GatewayHarness;
 
@@ -98,13 +99,48 @@ describe('segments of a service', () => {
   });
 });
 
+describe('a dimension of too many values', () => {
+  it('says in metrics and telemetry how many attempts are in no segment', async () => {
+    const upstream = await harness.named('v1');
+    const routes = Array.from({ length: 34 }, (_, at) =>
+      routeOf('orders', { name: `r${at}`, path: { kind: 'exact', path: `/${at}` } }),
+    );
+    const gateway = await harness.gateway(
+      gatewayConfigOf([serviceOf('orders', { v1: [upstream.url] }, { segments: ['route'] })], { routes }),
+    );
+    for (let at = 0; at < 34; at += 1) await call(gateway, `/${at}`);
+    await eventually(() => attempts() === 34);
+    const leftOut = harness.stream.summaries.map(({ versions }) => versions.v1?.leftOut?.route ?? 0);
+    expect(leftOut.reduce((sum, each) => sum + each, 0)).toBe(2);
+    expect((await admin(gateway, '/metrics')).body).toContain(
+      'sluice_segment_attempts_left_out_total{service="orders",version="v1",dimension="route"} 2\n',
+    );
+  });
+});
+
 describe('the counters of segments', () => {
   const valuesOf = (segments: Segments | undefined): readonly string[] => Object.keys(segments?.route ?? {});
 
-  it('tell a bounded number of values apart', () => {
+  it('tell a bounded number of values apart, and count the attempts at others', () => {
     const counters = new SegmentCounters();
     for (let i = 0; i < 100; i += 1) counters.note('route', `r${i}`, false, false, 1);
     expect(valuesOf(counters.take())).toHaveLength(32);
+    expect([counters.takeLeftOut(), counters.takeLeftOut()]).toEqual([{ route: 68 }, undefined]);
+    counters.note('route', 'r99', false, false, 1);
+    expect(counters.takeLeftOut()).toEqual({ route: 1 });
+    expect([...counters.leftOut]).toEqual([['route', 69]]);
+  });
+
+  it('tell as many instances apart as discovery may find, and count those beyond as one', () => {
+    const counters = new SegmentCounters();
+    for (let i = 0; i < MAX_DISCOVERED + 5; i += 1) {
+      counters.note('endpoint', `http://10.0.0.${i}:80`, i >= MAX_DISCOVERED, false, 20);
+    }
+    const instances = counters.take()?.endpoint ?? {};
+    expect(Object.keys(instances)).toHaveLength(MAX_DISCOVERED + 1);
+    expect(instances[OTHER_INSTANCES]).toMatchObject({ total: 5, bad: 5 });
+    expect(OTHER_INSTANCES).toContain(`${MAX_DISCOVERED}`);
+    expect(counters.takeLeftOut()).toEqual({ endpoint: 5 });
   });
 
   it('give the place of a value up that has been idle for ten minutes, and not before', () => {

@@ -137,6 +137,10 @@ function evidenceLines(view: RolloutView, options: RenderOptions, style: Style):
     const since = view.evidence.sinceMs === null ? '' : ` for ${whole(view.nowMs - view.evidence.sinceMs)}`;
     lines.push(attentionLine(`no evidence${since}: ${view.evidence.cause}`, options, style));
   }
+  for (const [dimension, attempts] of Object.entries(view.leftOut ?? {})) {
+    const text = `too many values of ${printable(dimension)} to tell apart: ${formatCount(attempts)} attempts/min left out`;
+    lines.push(attentionLine(text, options, style));
+  }
   return lines;
 }
 

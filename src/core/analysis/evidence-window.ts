@@ -4,7 +4,14 @@
  * @module
  */
 
-import { badOf, seenOf, type TelemetrySummary, totalOf, type VersionSummary } from '../domain/telemetry.ts';
+import {
+  badOf,
+  type LeftOut,
+  seenOf,
+  type TelemetrySummary,
+  totalOf,
+  type VersionSummary,
+} from '../domain/telemetry.ts';
 import { type HistogramWire, mergeWires } from './histogram.ts';
 
 /** Buckets kept at most; a longer window gets wider buckets instead of more. */
@@ -23,6 +30,7 @@ export interface ArmBucket {
   readonly refused: number;
   /** Mirrored answers of it that were compared; not attempts either. */
   readonly compared: number;
+  readonly leftOut: LeftOut;
 }
 
 export interface Bucket {
@@ -88,7 +96,7 @@ function mergeArms(
   versions: Readonly<Record<string, VersionSummary>>,
 ): Readonly<Record<string, ArmBucket>> {
   const merged: Record<string, ArmBucket> = { ...arms };
-  for (const [version, { attempts, refused = 0, mirrored }] of Object.entries(versions)) {
+  for (const [version, { attempts, refused = 0, mirrored, leftOut }] of Object.entries(versions)) {
     const before = merged[version];
     merged[version] = {
       bad: (before?.bad ?? 0) + badOf(attempts.outcomes),
@@ -97,6 +105,7 @@ function mergeArms(
       latencyUs: before ? mergeWires(before.latencyUs, attempts.latencyUs) : attempts.latencyUs,
       refused: (before?.refused ?? 0) + refused,
       compared: (before?.compared ?? 0) + (mirrored?.compared ?? 0),
+      leftOut: addLeftOut(before?.leftOut, leftOut),
     };
   }
   return merged;
@@ -135,4 +144,22 @@ export function sumRefused(buckets: readonly Bucket[], version: string): number 
 /** Mirrored answers of a version that were compared, over some buckets. */
 export function sumCompared(buckets: readonly Bucket[], version: string): number {
   return buckets.reduce((sum, bucket) => sum + (bucket.arms[version]?.compared ?? 0), 0);
+}
+
+/** Attempts of all versions whose values were not told apart, by dimension, over some buckets. */
+export function sumLeftOut(buckets: readonly Bucket[]): LeftOut {
+  return buckets
+    .flatMap(({ arms }) => Object.values(arms))
+    .reduce<LeftOut>((sum, { leftOut }) => addLeftOut(sum, leftOut), NOTHING_LEFT_OUT);
+}
+
+const NOTHING_LEFT_OUT: LeftOut = {};
+
+function addLeftOut(sum: LeftOut = NOTHING_LEFT_OUT, more: LeftOut = NOTHING_LEFT_OUT): LeftOut {
+  const dimensions = Object.keys(more);
+  if (dimensions.length === 0) return sum;
+  return {
+    ...sum,
+    ...Object.fromEntries(dimensions.map((name) => [name, (sum[name] ?? 0) + (more[name] ?? 0)])),
+  };
 }

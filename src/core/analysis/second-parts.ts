@@ -7,6 +7,7 @@
 import {
   badOf,
   INSTANCE_DIMENSION,
+  OTHER_INSTANCES,
   type SegmentSummary,
   type Segments,
   seenOf,
@@ -16,7 +17,7 @@ import {
 import { condenseWire, Histogram, mergeWires } from './histogram.ts';
 import { type ArmSecond, type Arms, QUIET_ARM, type Second } from './second.ts';
 
-/** More than one gateway tells apart; names come from configuration, so that this is never reached by traffic. */
+/** As many as one gateway tells apart of instances, which are the most; names come from configuration, never from clients. */
 const MAX_PARTS = 256;
 
 const QUIET_ARMS: Arms = { canary: QUIET_ARM, baseline: QUIET_ARM };
@@ -100,8 +101,8 @@ export function addInstances(before: Second['instances'], canary: Segments | und
   if (instances === undefined) return before;
   const sums: Record<string, ArmSecond> = { ...before };
   for (const [instance, summary] of Object.entries(instances)) {
-    const known = sums[instance] ?? (hasRoom(sums) ? QUIET_ARM : undefined);
-    if (known) sums[instance] = addArms(known, armOf(summary));
+    const name = Object.hasOwn(sums, instance) || hasRoom(sums) ? instance : OTHER_INSTANCES;
+    sums[name] = addArms(sums[name] ?? QUIET_ARM, armOf(summary));
   }
   return sums;
 }

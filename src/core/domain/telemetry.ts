@@ -49,8 +49,14 @@ export interface SegmentSummary {
 /** By dimension (`endpoint`, `route`, …) and value. */
 export type Segments = Readonly<Record<string, Readonly<Record<string, SegmentSummary>>>>;
 
+/** By dimension: attempts with a value that found no place. */
+export type LeftOut = Readonly<Record<string, number>>;
+
 /** Dimension whose values differ between versions: one instance each. */
 export const INSTANCE_DIMENSION = 'endpoint';
+
+/** What a gateway reports of instances beyond those that it tells apart. No endpoint can have this name. */
+export const OTHER_INSTANCES = 'endpoints beyond the first 256';
 
 export interface VersionSummary {
   /** One entry per try of an upstream. The analysis judges these: a retry never hides a bad canary. */
@@ -82,6 +88,8 @@ export interface VersionSummary {
   readonly running?: HistogramWire;
   /** `attempts` by parts, as far as the gateway tells them apart. Left out when it does not. */
   readonly segments?: Segments;
+  /** By dimension: attempts whose values are not told apart, because it has too many. Left out when there are none. */
+  readonly leftOut?: LeftOut;
 }
 
 /** Comparisons of mirrored answers with the ones that clients got; see `core/analysis/mirror-noise.ts`. */

@@ -12,6 +12,7 @@ import type { RolloutEvent } from '../domain/rollout-event.ts';
 import type { Rule } from '../domain/rule.ts';
 import { describeShare } from '../domain/share.ts';
 import type { SplitDocument } from '../domain/split-document.ts';
+import type { LeftOut } from '../domain/telemetry.ts';
 import { formatBp } from '../domain/weight.ts';
 import { declaredSteps } from '../rollout/auto-ramp.ts';
 import {
@@ -38,6 +39,8 @@ export interface Sighting {
   readonly totalRequests: number;
   /** Mirrored answers of the canary that were compared. */
   readonly compared: number;
+  /** Attempts of the last minute that are in no segment, as their dimension has too many values. */
+  readonly leftOut: LeftOut;
   /** A rollout that was started on the service since; null when this one says what is served. */
   readonly supersededBy: string | null;
   /** The operator that looks after it cannot be asked: this is what it wrote last. */
@@ -134,6 +137,7 @@ export function project(
       totalRequests: sighting.totalRequests,
     },
     ...(active && mirrorView(stepsOf(plan, state)[state.step], sighting)),
+    ...(active && Object.keys(sighting.leftOut).length > 0 && { leftOut: sighting.leftOut }),
     gateways: sighting.gateways,
     evidence: {
       flowing: active && sighting.gap === null,

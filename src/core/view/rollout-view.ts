@@ -9,6 +9,7 @@ import type { RolloutEvent } from '../domain/rollout-event.ts';
 import type { Check, NoEvidenceCause } from '../domain/rule.ts';
 import type { ServiceTraffic } from '../domain/service-traffic.ts';
 import type { AppliedState } from '../domain/split-document.ts';
+import type { LeftOut } from '../domain/telemetry.ts';
 import type { Phase } from '../rollout/state.ts';
 
 /** `attention` asks for a person; `bad` and `good` are ends. */
@@ -97,6 +98,8 @@ export interface RolloutView {
     /** Answers of the canary that were compared, in the same minute. */
     readonly compared: number;
   };
+  /** Attempts of the last minute that are in no segment, by dimension: it has too many values. Left out without any. */
+  readonly leftOut?: LeftOut;
   readonly gateways: readonly GatewayView[];
   readonly evidence: {
     readonly flowing: boolean;

@@ -4,29 +4,21 @@
  * @module
  */
 
-import { Counter, Gauge, type Registry } from 'prom-client';
+import type { Registry } from 'prom-client';
 import { MIRROR_ARMS } from '../../core/analysis/mirror-report.ts';
+import { sampledCounter, sampledGauge } from '../sampled-series.ts';
 import type { Snapshot } from '../snapshot.ts';
 import { MIRROR_OUTCOMES, type MirrorPlace, type MirrorState } from './mirror-table.ts';
 
 const LABELS = ['service', 'route', 'candidate'] as const;
 
+/** A rollout may mirror beside the route's own policy, to the same candidate: their values add up. */
 export function registerMirrors(registry: Registry, snapshot: () => Snapshot | null): void {
   const mirrors = (): MirrorState[] => [...(snapshot()?.mirrors.values() ?? [])];
-  const registers = [registry];
-  const gauge = (name: string, help: string, read: (state: MirrorState) => number): void => {
-    new Gauge({
-      name,
-      help,
-      labelNames: LABELS,
-      registers,
-      collect() {
-        this.reset();
-        // A rollout may mirror beside the route's own policy, to the same candidate.
-        for (const state of mirrors()) this.inc(labelsOf(state.place), read(state));
-      },
-    });
-  };
+  const gauge = (name: string, help: string, read: (state: MirrorState) => number): void =>
+    sampledGauge(registry, { name, help, labelNames: LABELS }, () =>
+      mirrors().map((state) => ({ labels: labelsOf(state.place), value: read(state) })),
+    );
   gauge(
     'sluice_mirror_in_flight',
     'Mirrored requests that are not compared yet.',
@@ -37,22 +29,23 @@ export function registerMirrors(registry: Registry, snapshot: () => Snapshot | n
     'Places at which a candidate differs from the baseline more than that from itself.',
     ({ report }) => report.places().filter(({ verdict }) => verdict === 'differs').length,
   );
-  new Counter({
-    name: 'sluice_mirror_requests_total',
-    help: 'Mirrored requests by who was asked a second time and by what came of it.',
-    labelNames: [...LABELS, 'arm', 'outcome'],
-    registers,
-    collect() {
-      this.reset();
-      for (const { place, counts } of mirrors()) {
-        for (const arm of MIRROR_ARMS) {
-          for (const outcome of MIRROR_OUTCOMES) {
-            this.inc({ ...labelsOf(place), arm, outcome }, counts[arm][outcome]);
-          }
-        }
-      }
+  sampledCounter(
+    registry,
+    {
+      name: 'sluice_mirror_requests_total',
+      help: 'Mirrored requests by who was asked a second time and by what came of it.',
+      labelNames: [...LABELS, 'arm', 'outcome'],
     },
-  });
+    () =>
+      mirrors().flatMap(({ place, counts }) =>
+        MIRROR_ARMS.flatMap((arm) =>
+          MIRROR_OUTCOMES.map((outcome) => ({
+            labels: { ...labelsOf(place), arm, outcome },
+            value: counts[arm][outcome],
+          })),
+        ),
+      ),
+  );
 }
 
 function labelsOf({ service, route, candidate }: MirrorPlace): Record<(typeof LABELS)[number], string> {

@@ -5,6 +5,7 @@ import {
   foldSummary,
   recentBuckets,
   sumArm,
+  sumLeftOut,
 } from '../../../src/core/analysis/evidence-window.ts';
 import { summary } from './summaries.ts';
 
@@ -26,6 +27,17 @@ describe('foldSummary', () => {
     const window = summaries.reduce(foldSummary, emptyWindow(60_000));
     expect(sumArm(window.buckets, 'v2').total).toBe(7);
     expect(window.buckets.length).toBe(1);
+  });
+
+  it('sums what gateways left out of segments, of both versions', () => {
+    const [v1, v2] = [{ route: 2 }, { route: 1, endpoint: 4 }];
+    const sent = summary(1, { v1: { ok: 9 }, v2: { ok: 9 } });
+    const versions = Object.fromEntries(
+      Object.entries(sent.versions).map(([name, of]) => [name, { ...of, leftOut: name === 'v1' ? v1 : v2 }]),
+    );
+    const both = [sent, { ...sent, gateway: 'gw-2' }].map((each) => ({ ...each, versions }));
+    const window = [...both, summary(2, { v1: { ok: 1 } })].reduce(foldSummary, emptyWindow(60_000));
+    expect(sumLeftOut(window.buckets)).toEqual({ route: 6, endpoint: 8 });
   });
 
   it('knows from a gap in the sequence how many summaries are missing', () => {

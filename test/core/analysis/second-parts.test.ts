@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { Histogram } from '../../../src/core/analysis/histogram.ts';
 import { SecondLedger } from '../../../src/core/analysis/second-ledger.ts';
-import type { Segments, VersionSummary } from '../../../src/core/domain/telemetry.ts';
+import { OTHER_INSTANCES, type Segments, type VersionSummary } from '../../../src/core/domain/telemetry.ts';
 import { frameLine, readFrame } from '../../../src/core/rollout/recording.ts';
 import { summary, traffic } from './summaries.ts';
 
@@ -58,6 +58,19 @@ describe('the parts of a second', () => {
       'http://c:1': { total: 15, bad: 6, distinctBad: 6, seen: 15, latencyUs },
       'http://c:2': { total: 1, bad: 0, distinctBad: 0, seen: 1, latencyUs },
     });
+  });
+
+  it('of more instances than one gateway tells apart, from several gateways, are still all there', () => {
+    const ledger = new SecondLedger({ canary: 'v2', baseline: 'v1' }, 5_000);
+    for (const gateway of ['gw-1', 'gw-2']) {
+      const endpoint = Object.fromEntries(
+        Array.from({ length: 200 }, (_, n) => [`http://${gateway}-${n}:1`, { total: 2, bad: 1, latencyUs }]),
+      );
+      ledger.fold(summary(5, {}, { gateway, versions: { v2: version({ endpoint }) } }), 6_000);
+    }
+    const instances = ledger.close(20_000)[0]?.instances ?? {};
+    expect(Object.keys(instances)).toHaveLength(257);
+    expect(instances[OTHER_INSTANCES]).toMatchObject({ total: 288, bad: 144 });
   });
 
   it('are recorded and read again as they were', () => {

@@ -16,6 +16,7 @@ function sighting(changes: Partial<Sighting> = {}): Sighting {
     gap: null,
     canaryRequests: 50,
     compared: 0,
+    leftOut: {},
     totalRequests: 1000,
     closed: null,
     supersededBy: null,
@@ -53,6 +54,11 @@ function view(state: RolloutState, seen: Partial<Sighting> = {}, changes: Partia
 }
 
 describe('project', () => {
+  it('says what is in no segment, and nothing where everything is in one', () => {
+    expect(view(HOLDING, { leftOut: { route: 12 } }).leftOut).toEqual({ route: 12 });
+    expect('leftOut' in view(HOLDING)).toBe(false);
+  });
+
   it('tells set weight from served share', () => {
     expect(view(HOLDING).weight).toEqual({
       setBp: 500,
