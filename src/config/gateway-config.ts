@@ -29,6 +29,7 @@ import { checkLimitClaims } from './policies/limits.ts';
 import { checkListener, completeListener, type ListenerConfig } from './policies/listeners.ts';
 import { checkRouteMirror } from './policies/mirror.ts';
 import { completeOutlier } from './policies/outlier.ts';
+import { completeRetryBudget } from './policies/retry.ts';
 import { readConditions } from './policies/route-conditions.ts';
 import { checkSegments, completeSegments } from './policies/segments.ts';
 import { completeTracing } from './policies/tracing.ts';
@@ -121,6 +122,7 @@ function buildService(source: YamlSource, name: string, yaml: GatewayYaml['servi
     balance: yaml.balance,
     slowStartMs: yaml.slowStart ?? 0,
     outlier: completeOutlier(yaml.outlier),
+    retryBudget: completeRetryBudget(yaml.retryBudget),
     trailers: yaml.trailers ?? [],
     requestTrailers: yaml.requestTrailers ?? [],
     segments: completeSegments(yaml.segments),

@@ -10,8 +10,9 @@ import type { FreshnessLimits } from '../core/policy/cache/freshness.ts';
 import type { LifecyclePolicy } from '../core/policy/lifecycle.ts';
 import type { LogRules } from '../core/policy/log-sampling.ts';
 import type { OutlierLimits } from '../core/policy/outlier.ts';
+import type { RetryBudgetLimits } from '../core/policy/retry-budget.ts';
 import type { RouteCondition } from '../core/policy/route-condition.ts';
-import type { RetryOutcome, StickySource } from './gateway-schema.ts';
+import type { StickySource } from './gateway-schema.ts';
 import type { LogDestination } from './policies/access-log.ts';
 import type { AdaptivePolicy } from './policies/adaptive.ts';
 import type { BreakerPolicy } from './policies/breaker.ts';
@@ -24,7 +25,9 @@ import type { IpPolicy } from './policies/ip.ts';
 import type { RouteLimits } from './policies/limits.ts';
 import type { ListenerConfig } from './policies/listeners.ts';
 import type { MirrorPolicy } from './policies/mirror.ts';
+import type { RetryPolicy } from './policies/retry.ts';
 import type { SegmentSource } from './policies/segments.ts';
+import type { TimeoutPolicy } from './policies/timeout.ts';
 import type { TracingSettings } from './policies/tracing.ts';
 import type { TranscodePolicy } from './policies/transcode.ts';
 import type { TransformPolicy } from './policies/transform.ts';
@@ -68,6 +71,7 @@ export interface Service {
   readonly slowStartMs: number;
   /** Null: endpoints that fail are not ejected. */
   readonly outlier: OutlierLimits | null;
+  readonly retryBudget: RetryBudgetLimits;
   /** Response trailers that are passed on, lower case. */
   readonly trailers: readonly string[];
   /** Request trailers that upstreams get, lower case. */
@@ -100,12 +104,7 @@ export interface Route extends RouteLimits {
   /** All must hold; such routes go before others at the same place. */
   readonly conditions: readonly RouteCondition[];
   readonly service: string;
-  readonly timeout: {
-    readonly connectMs: number;
-    readonly responseMs: number;
-    readonly idleMs: number;
-    readonly totalMs: number;
-  };
+  readonly timeout: TimeoutPolicy;
   /** Null: no retries. */
   readonly retry: RetryPolicy | null;
   /** Null: no circuit breaker. */
@@ -153,15 +152,4 @@ export interface CachePolicy extends FreshnessLimits {
   /** Response field with tags to purge by, lower case; null: none. */
   readonly tags: string | null;
   readonly clientDirectives: boolean;
-}
-
-export interface RetryPolicy {
-  /** Further tries after the first. */
-  readonly attempts: number;
-  readonly on: readonly RetryOutcome[];
-  readonly baseMs: number;
-  readonly maxMs: number;
-  /** Left out: however long it took. */
-  readonly onlyIfFirstAttemptUnderMs?: number;
-  readonly bufferBytes: number;
 }

@@ -5,7 +5,7 @@
  */
 
 import { suggestion } from './edit-distance.ts';
-import type { RetryPolicy, Route } from './gateway-model.ts';
+import type { Route } from './gateway-model.ts';
 import type { GatewayYaml } from './gateway-schema.ts';
 import { checkAdaptive, completeAdaptive, mergeAdaptive } from './policies/adaptive.ts';
 import { checkBots, completeBots, mergeBots } from './policies/bots.ts';
@@ -26,6 +26,8 @@ import { checkIp, completeIp, mergeIp } from './policies/ip.ts';
 import { completeLifecycle, mergeLifecycle } from './policies/lifecycle.ts';
 import { checkLimitFields, completeLimits, mergeLimits } from './policies/limits.ts';
 import { completeMirror, mergeMirror } from './policies/mirror.ts';
+import { checkRetry, completeRetry, mergeRetry } from './policies/retry.ts';
+import { checkTimeout, completeTimeout, mergeTimeout } from './policies/timeout.ts';
 import { completeTranscode } from './policies/transcode.ts';
 import { checkTransform, completeTransform, TRANSFORM_MERGES } from './policies/transform.ts';
 import { completeUpgrade } from './policies/upgrade.ts';
@@ -36,14 +38,6 @@ type PolicyYaml = NonNullable<GatewayYaml['policies']>[string];
 export type PolicyFields = Omit<PolicyYaml, 'extends'>;
 export type RoutePolicy = Omit<Route, 'name' | 'methods' | 'host' | 'path' | 'conditions' | 'service'>;
 
-const DEFAULT_TIMEOUT = { connectMs: 1000, responseMs: 10_000, idleMs: 60_000, totalMs: 15_000 } as const;
-const DEFAULT_RETRY: RetryPolicy = {
-  attempts: 1,
-  on: ['connect', 'reset', '502', '503', '504'],
-  baseMs: 25,
-  maxMs: 250,
-  bufferBytes: 65_536,
-};
 const DEFAULT_MAX_BODY_BYTES = 10_485_760;
 
 /** Each policy with everything it extends merged in. Unknown names and cycles are errors, then left out. */
@@ -88,7 +82,7 @@ type Merge<K extends keyof PolicyFields> = (
 
 /** A new policy is one more line here, one in `completePolicy` and one in `checkPolicyFields`. */
 const MERGES: { readonly [K in keyof Required<PolicyFields>]: Merge<K> } = {
-  timeout: (base, over) => (base || over ? { ...base, ...over } : undefined),
+  timeout: mergeTimeout,
   retry: mergeRetry,
   breaker: mergeBreaker,
   fallback: mergeFallback,
@@ -132,23 +126,12 @@ function replace<Value>(base: Value, over: Value): Value {
   return over ?? base;
 }
 
-function mergeRetry(base: PolicyFields['retry'], over: PolicyFields['retry']): PolicyFields['retry'] {
-  if (over === undefined || over === false || !base) return over ?? base;
-  const backoff = base.backoff || over.backoff ? { ...base.backoff, ...over.backoff } : undefined;
-  return { ...base, ...over, ...(backoff && { backoff }) };
-}
-
 /** Fills in what neither the route nor its policy sets. */
 export function completePolicy(fields: PolicyFields): RoutePolicy {
-  const { timeout = {}, retry = {}, maxBodyBytes } = fields;
+  const { maxBodyBytes } = fields;
   return {
-    timeout: {
-      connectMs: timeout.connect ?? DEFAULT_TIMEOUT.connectMs,
-      responseMs: timeout.response ?? DEFAULT_TIMEOUT.responseMs,
-      idleMs: timeout.idle ?? DEFAULT_TIMEOUT.idleMs,
-      totalMs: timeout.total ?? DEFAULT_TIMEOUT.totalMs,
-    },
-    retry: retry === false ? null : completeRetry(retry),
+    timeout: completeTimeout(fields.timeout),
+    retry: completeRetry(fields.retry),
     breaker: completeBreaker(fields.breaker),
     fallback: completeFallback(fields.fallback),
     hedge: completeHedge(fields.hedge),
@@ -170,29 +153,13 @@ export function completePolicy(fields: PolicyFields): RoutePolicy {
   };
 }
 
-function completeRetry(retry: Exclude<NonNullable<PolicyFields['retry']>, false>): RetryPolicy {
-  const baseMs =
-    retry.backoff?.base ?? Math.min(DEFAULT_RETRY.baseMs, retry.backoff?.max ?? DEFAULT_RETRY.baseMs);
-  return {
-    attempts: retry.attempts ?? DEFAULT_RETRY.attempts,
-    on: [...new Set(retry.on ?? DEFAULT_RETRY.on)],
-    baseMs,
-    maxMs: retry.backoff?.max ?? Math.max(DEFAULT_RETRY.maxMs, baseMs),
-    ...(retry.onlyIfFirstAttemptUnder !== undefined && {
-      onlyIfFirstAttemptUnderMs: retry.onlyIfFirstAttemptUnder,
-    }),
-    bufferBytes: retry.bufferBytes ?? DEFAULT_RETRY.bufferBytes,
-  };
-}
-
-/** Checks what can only be judged where it is written: provider names and the order of the two backoff times. */
+/** Checks what can only be judged where it is written: names, and values that contradict each other. */
 export function checkPolicyFields(
   source: YamlSource,
   path: Path,
   written: PolicyFields,
   { providers, services }: { readonly providers: KnownProviders; readonly services: readonly string[] },
 ): void {
-  const { findings } = source;
   checkLimitFields(source, path, written);
   checkTransform(source, path, written);
   checkConcurrency(source, path, written.concurrency);
@@ -200,22 +167,10 @@ export function checkPolicyFields(
   checkIp(source, path, written.ip);
   checkBots(source, path, written.bots);
   checkAuth(source, path, written.auth, providers);
-  const backoff = written.retry ? written.retry.backoff : undefined;
-  if (backoff?.base !== undefined && backoff.max !== undefined && backoff.base > backoff.max) {
-    findings.error(
-      source.valueRange([...path, 'retry', 'backoff', 'max']),
-      `expected at least the base of ${backoff.base}ms, got ${backoff.max}ms`,
-    );
-  }
-  const timeout = written.timeout;
-  checkBreaker(source, path, written.breaker, timeout?.response);
+  checkRetry(source, path, written.retry);
+  checkTimeout(source, path, written.timeout);
+  checkBreaker(source, path, written.breaker, written.timeout?.response);
   checkFallback(source, path, written.fallback, services);
-  checkHedge(source, path, written.hedge, timeout?.response);
+  checkHedge(source, path, written.hedge, written.timeout?.response);
   checkCache(source, path, written.cache);
-  if (timeout?.connect !== undefined && timeout.total !== undefined && timeout.connect > timeout.total) {
-    findings.warning(
-      source.valueRange([...path, 'timeout', 'connect']),
-      'the total timeout ends before this one ever does',
-    );
-  }
 }

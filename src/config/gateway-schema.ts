@@ -22,8 +22,10 @@ import { listenerShape } from './policies/listeners-schema.ts';
 import { mirrorField } from './policies/mirror-schema.ts';
 import { outlierField } from './policies/outlier.ts';
 import { PRESETS } from './policies/presets.ts';
+import { retryBudgetField, retryField } from './policies/retry.ts';
 import { conditionFields } from './policies/route-conditions.ts';
 import { segmentsField } from './policies/segments.ts';
+import { timeoutField } from './policies/timeout.ts';
 import { tracingField } from './policies/tracing.ts';
 import { requestTrailersField, trailersField } from './policies/trailers.ts';
 import { transcodeField } from './policies/transcode.ts';
@@ -39,7 +41,6 @@ import {
 } from './policies/upstreams-schema.ts';
 import { duration, headerName, listenAddress, name, trustClient } from './primitives.ts';
 
-const SECOND = 1000;
 const HOUR = 3_600_000;
 
 /** Where the sticky key of a request comes from; the first source in the list that yields one wins. */
@@ -74,6 +75,7 @@ const service = z.strictObject({
       'How attempts spread over the endpoints of a version: in turn, to the less busy of two, or by the sticky key.',
   }),
   outlier: outlierField,
+  retryBudget: retryBudgetField,
   health: healthField,
   localZone: localZoneField,
   tls: tlsField,
@@ -89,64 +91,10 @@ const service = z.strictObject({
   }),
 });
 
-const retryOn = z.enum(['connect', 'reset', 'timeout', '502', '503', '504']);
-
-/** No defaults here: a route that sets one field keeps the others of its policy. Defaults: `gateway-policies.ts`. */
-const retry = z.strictObject({
-  attempts: z
-    .int()
-    .min(1)
-    .max(5)
-    .optional()
-    .meta({ description: 'Further tries after the first. Default 1.' }),
-  on: z
-    .array(
-      z
-        .union([retryOn, z.literal(502), z.literal(503), z.literal(504)])
-        .transform((value) => String(value) as z.output<typeof retryOn>),
-    )
-    .min(1)
-    .optional()
-    .meta({ description: 'Outcomes of an attempt that are tried again. Default: all but timeout.' }),
-  backoff: z
-    .strictObject({ base: duration(1, 10 * SECOND).optional(), max: duration(1, 60 * SECOND).optional() })
-    .optional()
-    .meta({
-      description:
-        'Full jitter: a random time up to base, doubled each time, at most max. Default 25ms, 250ms.',
-    }),
-  onlyIfFirstAttemptUnder: duration(1, HOUR).optional().meta({
-    description:
-      'No retry when the first attempt took this long to fail: it had its chance. Default: any time.',
-  }),
-  bufferBytes: z.int().min(0).max(16_777_216).optional().meta({
-    description:
-      'A request body up to this size is kept for a retry; a larger one is sent once. Default 64 KiB.',
-  }),
-});
-
-const timeout = z.strictObject({
-  connect: duration(1, 60 * SECOND)
-    .optional()
-    .meta({ description: 'Until the connection to an endpoint stands. Default 1s.' }),
-  response: duration(1, HOUR)
-    .optional()
-    .meta({ description: 'Per attempt, until the response headers. Default 10s.' }),
-  idle: duration(1, HOUR)
-    .optional()
-    .meta({ description: 'Between two pieces of a response body. Default 60s.' }),
-  total: duration(1, HOUR).optional().meta({
-    description: 'All attempts and backoffs until the response headers reach the client. Default 15s.',
-  }),
-});
-
 /** Everything that a named policy or a route may set. */
 const policyFields = {
-  timeout: timeout.optional(),
-  retry: z
-    .union([retry, z.literal(false)])
-    .optional()
-    .meta({ description: 'Retries of idempotent methods; false for none. Default: one retry.' }),
+  timeout: timeoutField,
+  retry: retryField,
   breaker: breakerField,
   fallback: fallbackField,
   hedge: hedgeField,
@@ -240,4 +188,3 @@ export const gatewaySchema = z.strictObject({
 
 export type GatewayYaml = z.output<typeof gatewaySchema>;
 export type StickySource = z.output<typeof stickySource>;
-export type RetryOutcome = z.output<typeof retryOn>;

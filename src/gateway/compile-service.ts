@@ -56,8 +56,8 @@ export function compileService(
     split: parts.splits.slot(service.name),
     sample: parts.recorder.sample(service.name),
     sticky: compileStickySources(service.sticky),
-    retryBudget: new RetryBudget(),
-    retries: parts.metrics.retryCounts(service.name),
+    retryBudget: new RetryBudget(service.retryBudget),
+    retries: parts.metrics.resilience.retryCounts(service.name),
     ownCookies: new Set(
       service.sticky.flatMap((source) => (source !== 'ip' && 'cookie' in source ? [source.cookie] : [])),
     ),

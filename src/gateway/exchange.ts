@@ -200,6 +200,10 @@ export class Exchange {
   /** Watches a client that does not take its response as fast as it comes; null until there was need. */
   reader: Deadline | null = null;
   attempts = 0;
+  /** Of the attempts, those that follow one that failed. */
+  retries = 0;
+  /** When the first attempt began, monotonic milliseconds. */
+  firstAttemptMs = 0;
   /** Where attempts have failed; null before a first retry. */
   tried: Target[] | null = null;
   /** The response as its route's filters send it; null before there is one, and on routes that change nothing. */

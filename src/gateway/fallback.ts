@@ -25,8 +25,10 @@ export function standIn(
 ): StandIn {
   if (cause === null || exchange.relaying || exchange.recorded) return 'none';
   if (answerOnError(exchange, status)) return 'answered';
-  const fallback = exchange.route?.fallback ?? null;
-  if (fallback === null || exchange.standIn !== null || !fallback.on.has(cause)) return 'none';
+  const { route } = exchange;
+  const fallback = route?.fallback ?? null;
+  if (route === null || fallback === null || exchange.standIn !== null || !fallback.on.has(cause))
+    return 'none';
   if (exchange.cacheRun?.background === true) return 'none';
   const { to } = fallback;
   if (to.kind === 'service' && !isReplayable(exchange)) return 'none';
@@ -35,6 +37,8 @@ export function standIn(
   exchange.hold?.release();
   exchange.hold = null;
   exchange.cacheRun?.release();
+  exchange.note('fallback_cause', cause);
+  exchange.runtime.metrics.resilience.countFallback(route.service.name, route.pattern, cause);
   if (to.kind === 'response') {
     exchange.note('fallback', 'response');
     replyFixed(exchange, to.status, to.fields, to.body);

@@ -15,6 +15,7 @@ import { KNOWN_METHODS } from './known-methods.ts';
 import { LifecycleMetrics } from './lifecycle-metrics.ts';
 import { LimitMetrics } from './limit-metrics.ts';
 import { escapeLabel, routeLabels } from './metric-labels.ts';
+import { ResilienceMetrics } from './resilience-metrics.ts';
 import { SlowReaderMetrics } from './slow-reader-metrics.ts';
 import { TraceMetrics } from './tracing/trace-metrics.ts';
 import { TunnelMetrics } from './upgrade/tunnel-metrics.ts';
@@ -114,15 +115,9 @@ export class ServerSeries {
   }
 }
 
-/** Retries of one service. */
-export interface RetryCounts {
-  made: number;
-  /** The policy wanted one, the budget was spent. */
-  refused: number;
-}
-
 /** All series of a gateway. They outlive reloads, so that counters never fall. */
 export class GatewayMetrics {
+  readonly resilience = new ResilienceMetrics();
   readonly limits = new LimitMetrics();
   readonly idempotency = new IdempotencyMetrics();
   readonly bots = new BotMetrics();
@@ -134,19 +129,12 @@ export class GatewayMetrics {
   readonly traces = new TraceMetrics();
   readonly #server = new Map<string, Map<string, Map<number, DurationSeries>>>();
   readonly #client = new Map<string, ClientSeries>();
-  readonly #retries = new Map<string, RetryCounts>();
   readonly #cache = new Map<string, CacheCounts>();
 
   cacheCounts(service: string, pattern: string): CacheCounts {
     const labels = routeLabels(service, pattern);
     const counts = this.#cache.get(labels) ?? newCacheCounts();
     this.#cache.set(labels, counts);
-    return counts;
-  }
-
-  retryCounts(service: string): RetryCounts {
-    const counts = this.#retries.get(service) ?? { made: 0, refused: 0 };
-    this.#retries.set(service, counts);
     return counts;
   }
 
@@ -181,6 +169,7 @@ export class GatewayMetrics {
         'Time from the start of an attempt to its last byte, per attempt.',
         client,
       ) +
+      this.resilience.render() +
       this.limits.render() +
       renderCache(this.#cache) +
       this.idempotency.render() +

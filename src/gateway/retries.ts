@@ -4,21 +4,34 @@
  * @module
  */
 
-import { type AttemptFailure, retryDelayMs } from '../core/policy/retry.ts';
+import {
+  type AttemptBreak,
+  type AttemptFailure,
+  type RetryStatus,
+  retryDelayMs,
+} from '../core/policy/retry.ts';
 import type { Exchange } from './exchange.ts';
 import { randomFraction } from './random-ids.ts';
 import type { Attempt } from './upstream/attempt.ts';
 import type { AttemptTrouble } from './upstream/attempt-sink.ts';
 
 /** Null: not worth a retry. */
-export function failureOfTrouble(trouble: AttemptTrouble): AttemptFailure | null {
+export function breakOfTrouble(trouble: AttemptTrouble): AttemptBreak | null {
   if (trouble === 'bad-response' || trouble === 'client-stalled' || trouble === 'unsendable') return null;
   return trouble === 'tls' ? 'connect' : trouble;
 }
 
-export function failureOfStatus(status: number): AttemptFailure | null {
-  if (status < 502 || status > 504) return null;
-  return status === 502 ? '502' : status === 503 ? '503' : '504';
+const RETRY_STATUSES: ReadonlyMap<number, RetryStatus> = new Map([
+  [429, '429'],
+  [500, '500'],
+  [502, '502'],
+  [503, '503'],
+  [504, '504'],
+]);
+
+/** Null: a status that no route tries again. */
+export function retryStatusOf(status: number): RetryStatus | null {
+  return status < 429 ? null : (RETRY_STATUSES.get(status) ?? null);
 }
 
 /** All that was sent of the request can be sent again. */
@@ -26,7 +39,7 @@ export function isReplayable({ body, wholeBody }: Exchange): boolean {
   return body === null || wholeBody !== null || body.replayable;
 }
 
-/** Milliseconds until the next attempt, or null when this one is the last. Takes the retry out of the budget. */
+/** Milliseconds until the next attempt, or null when this one is the last. Takes the retry out of the budget and counts it. */
 export function retryDelay(current: Attempt, failure: AttemptFailure): number | null {
   const { exchange, route, version } = current;
   // What stands in is asked once.
@@ -40,25 +53,24 @@ export function retryDelay(current: Attempt, failure: AttemptFailure): number | 
       method: exchange.method,
       idempotent: exchange.hold !== null,
       failure,
-      attemptsMade: exchange.attempts,
-      attemptMs: nowMs - current.startedMs,
+      retriesMade: exchange.retries,
+      sinceFirstMs: nowMs - exchange.firstAttemptMs,
       replayable: isReplayable(exchange),
       responseStarted: exchange.relaying,
       remainingMs: current.totalDeadlineMs() - nowMs,
     },
     randomFraction(),
   );
-  return delayMs !== null && takeRetry(exchange, nowMs) ? delayMs : null;
+  if (delayMs === null || !withinBudget(exchange, 'retry', nowMs)) return null;
+  exchange.retries += 1;
+  return delayMs;
 }
 
-/** A retry or a hedge: both are load that nobody asked for, so one budget bounds them. */
-export function takeRetry({ route }: Exchange, nowMs: number): boolean {
+/** Takes a retry or a hedge out of the budget: both are load that nobody asked for, so one budget bounds them. */
+export function withinBudget({ route }: Exchange, kind: 'retry' | 'hedge', nowMs: number): boolean {
   if (route === null) return false;
   const { retryBudget, retries } = route.service;
-  if (retryBudget.tryRetry(nowMs)) {
-    retries.made += 1;
-    return true;
-  }
-  retries.refused += 1;
-  return false;
+  const granted = retryBudget.tryRetry(nowMs);
+  retries[kind][granted ? 'made' : 'refused'] += 1;
+  return granted;
 }

@@ -3,7 +3,7 @@ import type { Route } from '../../src/config/gateway-model.ts';
 import type { FallbackPolicy } from '../../src/config/policies/fallback.ts';
 import type { Gateway } from '../../src/gateway/gateway.ts';
 import { gatewayConfigOf, routeOf, serviceOf } from '../support/gateway-config.ts';
-import { call, GatewayHarness } from '../support/gateway-harness.ts';
+import { admin, call, GatewayHarness } from '../support/gateway-harness.ts';
 import { type AccessFile, accessFile, summed } from '../support/gateway-observed.ts';
 
 let harness: GatewayHarness;
@@ -104,6 +104,13 @@ describe('a fixed fallback', () => {
     expect((await call(gateway, '/')).status).toBe(200);
     expect(calls).toHaveLength(20);
     expect((await access.lines(21)).at(-1)).toMatchObject({ error: 'BREAKER_OPEN', fallback: 'response' });
+    const text = (await admin(gateway, '/metrics')).body;
+    expect(text).toContain(
+      'sluice_fallbacks_total{sluice_service="orders",http_route="/*",cause="503"} 20\n',
+    );
+    expect(text).toContain(
+      'sluice_fallbacks_total{sluice_service="orders",http_route="/*",cause="breaker"} 1\n',
+    );
   });
 });
 

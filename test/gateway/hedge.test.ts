@@ -89,6 +89,18 @@ describe('a hedged request', () => {
     expect([one.calls.count, two.calls.count]).toEqual([1, 1]);
   });
 
+  it('is no retry: those that the route allows come after it, and only when the first attempt was quick enough', async () => {
+    const two = await answering('two', 0, 503);
+    const one = await answering('one', () => two.calls.count === 1, 503);
+    const retry = { attempts: 1, on: ['503'] as const, baseMs: 1, maxMs: 1, bufferBytes: 0 };
+    const urls = [one.url, two.url];
+    await call(await gatewayOf(urls, { retry }), '/');
+    expect(one.calls.count + two.calls.count).toBe(3);
+    // The hedge itself comes after 30 ms.
+    await call(await gatewayOf(urls, { retry: { ...retry, onlyIfFirstAttemptUnderMs: 20 } }), '/');
+    expect(one.calls.count + two.calls.count).toBe(5);
+  });
+
   it('is not one when it is quick, cannot be repeated, or has nowhere else to go', async () => {
     const quick = await answering('quick', 0);
     const slow = await answering('slow', 100);

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { nobody, rude, startImpatient, TIMEOUT } from '../support/failing-upstream.ts';
-import { call, eventually, GatewayHarness, portOf, raw } from '../support/gateway-harness.ts';
+import { gatewayConfigOf, routeOf, serviceOf } from '../support/gateway-config.ts';
+import { admin, call, eventually, GatewayHarness, portOf, raw } from '../support/gateway-harness.ts';
 
 let harness: GatewayHarness;
 
@@ -65,6 +66,42 @@ describe('retries', () => {
     const reply = await call(gateway, '/', { method: 'PUT', body: Buffer.alloc(100_000) });
     expect(reply.status).toBe(502);
     expect(upstream.seen).toHaveLength(1);
+  });
+
+  it.each([429, 500] as const)(
+    'happen on %d where the route asks for it, and not otherwise',
+    async (status) => {
+      let calls = 0;
+      const upstream = await harness.upstream((_request, response) => {
+        calls += 1;
+        response.writeHead(calls % 2 === 1 ? status : 200).end();
+      });
+      const asked = await startImpatient(harness, [upstream.url], {
+        retry: { ...retry, on: [String(status) as '429' | '500'] },
+      });
+      expect((await call(asked, '/')).status).toBe(200);
+      const usual = await startImpatient(harness, [upstream.url], { retry });
+      expect((await call(usual, '/')).status).toBe(status);
+      expect(calls).toBe(3);
+    },
+  );
+
+  it('are counted in the metrics, and refused beyond the budget of the service', async () => {
+    const upstream = await harness.upstream((_request, response) => response.writeHead(503).end());
+    const service = serviceOf(
+      'orders',
+      { v1: [upstream.url] },
+      { retryBudget: { share: 0.5, perSecond: 0 } },
+    );
+    const route = routeOf('orders', { retry: { ...retry, attempts: 1 } });
+    const gateway = await harness.gateway(gatewayConfigOf([service], { routes: [route] }));
+    for (let i = 0; i < 10; i += 1) await call(gateway, '/');
+    const text = (await admin(gateway, '/metrics')).body;
+    const count = (labels: string): number =>
+      Number(new RegExp(`^sluice_retries_total\\{${labels}\\} (\\d+)$`, 'm').exec(text)?.[1]);
+    const made = count('sluice_service="orders",kind="retry",outcome="made"');
+    expect([made, count('sluice_service="orders",kind="retry",outcome="refused"')]).toEqual([5, 5]);
+    expect(upstream.seen).toHaveLength(15);
   });
 
   it('do not happen for POST', async () => {

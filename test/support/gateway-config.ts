@@ -7,6 +7,7 @@ import type { GatewayConfig, Route, Service } from '../../src/config/gateway-mod
 import { DEFAULT_LISTENER_LIMITS, type ListenerConfig } from '../../src/config/policies/listeners.ts';
 import type { UpstreamTls } from '../../src/config/policies/upstream-tls.ts';
 import type { EndpointAddress } from '../../src/config/policies/upstreams.ts';
+import { DEFAULT_RETRY_BUDGET } from '../../src/core/policy/retry-budget.ts';
 
 export const ANY_PORT = { host: '127.0.0.1', port: 0 } as const;
 
@@ -72,6 +73,7 @@ export function serviceOf(
     balance: 'roundRobin',
     slowStartMs: 0,
     outlier: null,
+    retryBudget: DEFAULT_RETRY_BUDGET,
     trailers: [],
     requestTrailers: [],
     segments: [],

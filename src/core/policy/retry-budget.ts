@@ -1,19 +1,30 @@
 /**
- * The retry budget of a service: retries may be a fifth of its requests over the last ten seconds, so that a
+ * The retry budget of a service: retries may be a share of its requests over the last ten seconds, so that a
  * failing upstream is not hit harder for failing. Knows no requests, only counts and the time that it is told.
  * @module
  */
 
 const WINDOW_S = 10;
-const SHARE = 0.2;
-/** Retries that are always allowed, so that a quiet service can retry at all. */
-const FLOOR_PER_S = 10;
+
+export interface RetryBudgetLimits {
+  /** Of the requests, 0 to 1. */
+  readonly share: number;
+  /** Retries a second that are always allowed, so that a quiet service can retry at all. */
+  readonly perSecond: number;
+}
+
+export const DEFAULT_RETRY_BUDGET: RetryBudgetLimits = { share: 0.2, perSecond: 10 };
 
 /** Counts per second in a ring of {@link WINDOW_S}. Times are milliseconds of any clock that never goes back. */
 export class RetryBudget {
+  readonly #limits: RetryBudgetLimits;
   readonly #requests = new Float64Array(WINDOW_S);
   readonly #retries = new Float64Array(WINDOW_S);
   #second = 0;
+
+  constructor(limits: RetryBudgetLimits) {
+    this.#limits = limits;
+  }
 
   /** Counts a first attempt. */
   countRequest(nowMs: number): void {
@@ -24,7 +35,8 @@ export class RetryBudget {
   /** Takes one retry out of the budget; false when there is none left. */
   tryRetry(nowMs: number): boolean {
     const slot = this.#slot(nowMs);
-    const allowed = Math.max(SHARE * sum(this.#requests), FLOOR_PER_S * WINDOW_S);
+    const { share, perSecond } = this.#limits;
+    const allowed = Math.max(share * sum(this.#requests), perSecond * WINDOW_S);
     if (sum(this.#retries) >= allowed) return false;
     this.#retries[slot] = (this.#retries[slot] ?? 0) + 1;
     return true;

@@ -3,8 +3,12 @@
  * @module
  */
 
+/** How an attempt got no response. */
+export type AttemptBreak = 'connect' | 'reset' | 'timeout';
+/** Statuses that a route may try again. */
+export type RetryStatus = '429' | '500' | '502' | '503' | '504';
 /** How an attempt failed, as far as retries tell failures apart. */
-export type AttemptFailure = 'connect' | 'reset' | 'timeout' | '502' | '503' | '504';
+export type AttemptFailure = AttemptBreak | RetryStatus;
 
 /** Limits of one route; see `retry` in the gateway's configuration. */
 export interface RetryLimits {
@@ -25,10 +29,10 @@ export interface RetryFacts {
   /** An idempotency key is held: the method does not matter. */
   readonly idempotent: boolean;
   readonly failure: AttemptFailure;
-  /** Attempts made so far, at least 1. */
-  readonly attemptsMade: number;
-  /** That the attempt before took, milliseconds. */
-  readonly attemptMs: number;
+  /** Retries made so far; a hedged attempt is none. */
+  readonly retriesMade: number;
+  /** Since the first attempt began, milliseconds. */
+  readonly sinceFirstMs: number;
   /** The request has no body, or all that was sent of it can be sent again. */
   readonly replayable: boolean;
   /** A byte of the response has gone to the client. */
@@ -51,12 +55,12 @@ export function isIdempotent(method: string): boolean {
  */
 export function retryDelayMs(limits: RetryLimits, facts: RetryFacts, random: number): number | null {
   if (facts.responseStarted || !facts.replayable) return null;
-  if (facts.attemptsMade > limits.attempts) return null;
+  if (facts.retriesMade >= limits.attempts) return null;
   const { onlyIfFirstAttemptUnderMs: quickMs } = limits;
-  if (quickMs !== undefined && facts.attemptsMade === 1 && facts.attemptMs >= quickMs) return null;
+  if (quickMs !== undefined && facts.retriesMade === 0 && facts.sinceFirstMs >= quickMs) return null;
   if (!facts.idempotent && !isIdempotent(facts.method)) return null;
   if (!limits.on.includes(facts.failure)) return null;
-  const ceilingMs = Math.min(limits.maxMs, limits.baseMs * 2 ** (facts.attemptsMade - 1));
+  const ceilingMs = Math.min(limits.maxMs, limits.baseMs * 2 ** facts.retriesMade);
   const delayMs = random * ceilingMs;
   return delayMs < facts.remainingMs ? delayMs : null;
 }

@@ -18,7 +18,7 @@ import { setCallDeadline } from '../grpc/call-deadline.ts';
 import { EAGER_BODY_BYTES } from '../limits.ts';
 import { replyProblem } from '../problem.ts';
 import { randomHex16 } from '../random-ids.ts';
-import { failureOfStatus, failureOfTrouble, retryDelay, takeRetry } from '../retries.ts';
+import { breakOfTrouble, retryDelay, retryStatusOf, withinBudget } from '../retries.ts';
 import { collectBody, watchSender } from '../slow-sender.ts';
 import type { CompiledRoute, ServiceVersion } from '../snapshot.ts';
 import { openTunnel } from '../upgrade/open-tunnel.ts';
@@ -100,7 +100,7 @@ function guarded<Rest extends unknown[]>(
 
 function onHead(current: Attempt): void {
   const { exchange, route } = current;
-  const failure = failureOfStatus(current.status);
+  const failure = retryStatusOf(current.status);
   // Without its client it goes on for the sake of its idempotency key, but not again and again.
   if (failure !== null && !exchange.recorded) {
     if (leaveToRival(exchange, current)) {
@@ -134,7 +134,7 @@ function onFail(current: Attempt, failure: AttemptTrouble): void {
     replyProblem(exchange, failure === 'client-stalled' ? 'CLIENT_TOO_SLOW' : 'RESPONSE_BROKEN_OFF', '');
     return;
   }
-  const kind = failureOfTrouble(failure);
+  const kind = breakOfTrouble(failure);
   if (kind !== null && leaveToRival(exchange, current)) return;
   dropRival(exchange, current);
   const delayMs = kind === null ? null : retryDelay(current, kind);
@@ -148,7 +148,8 @@ function onFail(current: Attempt, failure: AttemptTrouble): void {
 }
 
 function causeOfStatus(status: number): '500' | '502' | '503' | '504' | null {
-  return status === 500 ? '500' : (failureOfStatus(status) as '502' | '503' | '504' | null);
+  const failure = retryStatusOf(status);
+  return failure === '429' ? null : failure;
 }
 
 /** The other one of two parallel attempts may still bring a better answer. */
@@ -177,9 +178,6 @@ const ERROR_OF_TROUBLE: Readonly<Record<AttemptTrouble, GatewayErrorCode>> = {
   tls: 'UPSTREAM_TLS',
   reset: 'UPSTREAM_RESET',
   timeout: 'UPSTREAM_TIMEOUT',
-  '502': 'UPSTREAM_BAD_RESPONSE',
-  '503': 'UPSTREAM_BAD_RESPONSE',
-  '504': 'UPSTREAM_TIMEOUT',
 };
 
 function start(exchange: Exchange, nowMs: number): void {
@@ -217,6 +215,7 @@ function launch(
   nowMs: number,
 ): void {
   if (exchange.route === null) throw new Error('attempt runs after route');
+  if (exchange.attempts === 0) exchange.firstAttemptMs = nowMs;
   exchange.attempts += 1;
   const spanId = randomHex16();
   const { traceId, traceFlags } = exchange;
@@ -247,7 +246,11 @@ function hedge(exchange: Exchange, version: ServiceVersion): void {
   const nowMs = exchange.runtime.monotonicMs();
   exchange.tried = [first.target];
   const admitted = chooseTarget(exchange, version, nowMs);
-  if (admitted.target === null || admitted.target === first.target || !takeRetry(exchange, nowMs)) {
+  if (
+    admitted.target === null ||
+    admitted.target === first.target ||
+    !withinBudget(exchange, 'hedge', nowMs)
+  ) {
     if (admitted.target !== null) admitted.pass?.settle('neutral', nowMs);
     return;
   }

@@ -5,7 +5,7 @@
  */
 
 import type { Duplex } from 'node:stream';
-import type { AttemptFailure } from '../../core/policy/retry.ts';
+import type { AttemptBreak } from '../../core/policy/retry.ts';
 
 /** Who hears of an attempt. Nothing is called after `fail` or `end`, nor after the attempt was abandoned. */
 export interface AttemptSink<Attempt> {
@@ -24,6 +24,6 @@ export interface AttemptSink<Attempt> {
  * `tls`: the two sides do not trust or understand each other; `bad-response` cannot be passed on; `client-stalled`: the client stopped sending its request or taking its
  * response; `unsendable`: undici refuses the request.
  */
-export type AttemptTrouble = AttemptFailure | 'tls' | 'bad-response' | 'client-stalled' | 'unsendable';
+export type AttemptTrouble = AttemptBreak | 'tls' | 'bad-response' | 'client-stalled' | 'unsendable';
 
 export type AttemptPhase = 'connecting' | 'waiting' | 'streaming' | 'discarding' | 'over';

@@ -16,7 +16,7 @@ import { OUTCOME, type OutcomeIndex, outcomeOfStatus } from '../recorder.ts';
 import type { CompiledRoute, ServiceVersion } from '../snapshot.ts';
 import { AttemptClock } from './attempt-clock.ts';
 import { countAttempt } from './attempt-count.ts';
-import { attemptDueMs } from './attempt-due.ts';
+import { attemptDueMs, clientIsLate } from './attempt-due.ts';
 import type { AttemptPhase, AttemptSink, AttemptTrouble } from './attempt-sink.ts';
 import { isTlsFailure } from './connector.ts';
 import { fieldsFor } from './endpoint.ts';
@@ -66,9 +66,8 @@ export class Attempt extends Deadline implements Dispatcher.DispatchHandler {
   }
 
   send(): void {
-    const { exchange, route } = this;
-    const connectByMs = this.startedMs + route.timeout.connectMs;
-    exchange.runtime.wheel.arm(this, Math.min(connectByMs, exchange.totalDeadlineMs));
+    const { exchange } = this;
+    exchange.runtime.wheel.arm(this, attemptDueMs(this));
     this.target.state.inFlight += 1;
     if (!exchange.forced) this.version.counter.running.add(this);
     const { endpoint } = this.target;
@@ -251,7 +250,7 @@ export class Attempt extends Deadline implements Dispatcher.DispatchHandler {
         else this.#failWith(OUTCOME.timeout, 'timeout');
         return;
       case 'streaming':
-        if (this.times.pausedSinceMs >= 0) this.#failWith(OUTCOME.clientAborted, 'client-stalled');
+        if (clientIsLate(this, nowMs)) this.#failWith(OUTCOME.clientAborted, 'client-stalled');
         else this.#failWith(OUTCOME.timeout, 'timeout');
         return;
       case 'discarding':

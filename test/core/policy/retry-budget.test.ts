@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { RetryBudget } from '../../../src/core/policy/retry-budget.ts';
+import { DEFAULT_RETRY_BUDGET, RetryBudget } from '../../../src/core/policy/retry-budget.ts';
 
 function retriesGranted(budget: RetryBudget, nowMs: number, asked: number): number {
   let granted = 0;
@@ -14,17 +14,17 @@ function sumOf<K extends string>(entries: readonly Readonly<Record<K, number>>[]
 
 describe('RetryBudget', () => {
   it('grants the floor of ten per second over its window to a quiet service', () => {
-    expect(retriesGranted(new RetryBudget(), 0, 1_000)).toBe(100);
+    expect(retriesGranted(new RetryBudget(DEFAULT_RETRY_BUDGET), 0, 1_000)).toBe(100);
   });
 
   it('grants a fifth of the requests of the last ten seconds to a busy one', () => {
-    const budget = new RetryBudget();
+    const budget = new RetryBudget(DEFAULT_RETRY_BUDGET);
     for (let i = 0; i < 5_000; i += 1) budget.countRequest(1_000 + i);
     expect(retriesGranted(budget, 6_000, 5_000)).toBe(1_000);
   });
 
   it('forgets what is older than ten seconds', () => {
-    const budget = new RetryBudget();
+    const budget = new RetryBudget(DEFAULT_RETRY_BUDGET);
     for (let i = 0; i < 5_000; i += 1) budget.countRequest(0);
     expect(retriesGranted(budget, 500, 5_000)).toBe(1_000);
     expect(retriesGranted(budget, 9_999, 5_000)).toBe(0);
@@ -32,7 +32,7 @@ describe('RetryBudget', () => {
   });
 
   it('survives a clock that stands still, goes back or leaps', () => {
-    const budget = new RetryBudget();
+    const budget = new RetryBudget(DEFAULT_RETRY_BUDGET);
     expect(budget.tryRetry(50_000)).toBe(true);
     expect(budget.tryRetry(1_000)).toBe(true);
     expect(budget.tryRetry(1e9)).toBe(true);
@@ -47,7 +47,7 @@ describe('RetryBudget', () => {
     });
     fc.assert(
       fc.property(fc.array(event, { maxLength: 200 }), (events) => {
-        const budget = new RetryBudget();
+        const budget = new RetryBudget(DEFAULT_RETRY_BUDGET);
         const history: { second: number; requests: number; granted: number }[] = [];
         let nowMs = 0;
         for (const { gapMs, requests, retries } of events) {

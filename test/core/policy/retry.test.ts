@@ -7,8 +7,8 @@ const facts: RetryFacts = {
   method: 'GET',
   idempotent: false,
   failure: 'connect',
-  attemptsMade: 1,
-  attemptMs: 10,
+  retriesMade: 0,
+  sinceFirstMs: 10,
   replayable: true,
   responseStarted: false,
   remainingMs: 1_000,
@@ -31,7 +31,7 @@ describe('retryDelayMs', () => {
     ['a method that is not idempotent', { method: 'POST' }],
     ['a method that nobody declared idempotent', { method: 'PATCH' }],
     ['a failure that is not listed', { failure: 'timeout' }],
-    ['the last attempt', { attemptsMade: 3 }],
+    ['the last attempt', { retriesMade: 2 }],
     ['a body that is gone', { replayable: false }],
     ['a response that has begun', { responseStarted: true }],
     ['a deadline that leaves no room', { remainingMs: 5 }],
@@ -43,18 +43,18 @@ describe('retryDelayMs', () => {
   it('property: a backoff is below base · 2^n, below the maximum and below the time that remains', () => {
     fc.assert(
       fc.property(
-        fc.integer({ min: 1, max: 5 }),
+        fc.integer({ min: 0, max: 4 }),
         fc.integer({ min: 1, max: 10_000 }),
         fc.integer({ min: 1, max: 60_000 }),
         fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }),
         fc.integer({ min: -10, max: 20_000 }),
-        (attemptsMade, baseMs, maxMs, random, remainingMs) => {
+        (retriesMade, baseMs, maxMs, random, remainingMs) => {
           const delayMs = retryDelayMs(
             { ...limits, attempts: 5, baseMs, maxMs },
-            { ...facts, attemptsMade, remainingMs },
+            { ...facts, retriesMade, remainingMs },
             random,
           );
-          const ceilingMs = Math.min(maxMs, baseMs * 2 ** (attemptsMade - 1));
+          const ceilingMs = Math.min(maxMs, baseMs * 2 ** retriesMade);
           if (delayMs === null) expect(random * ceilingMs).toBeGreaterThanOrEqual(remainingMs);
           else {
             expect(delayMs).toBeGreaterThanOrEqual(0);
@@ -67,14 +67,14 @@ describe('retryDelayMs', () => {
   });
 
   it.each<[number, number, boolean]>([
-    [1, 49, true],
-    [1, 50, false],
-    [2, 400, true],
+    [0, 49, true],
+    [0, 50, false],
+    [1, 400, true],
   ])(
-    'after attempt %d of %d ms, with a first one that had to be quicker than 50 ms: %s',
+    'after %d retries, %d ms since the first attempt began, with a first one that had to be quicker than 50 ms: %s',
     (made, ms, again) => {
       const quick = { ...limits, attempts: 3, onlyIfFirstAttemptUnderMs: 50 };
-      expect(retryDelayMs(quick, { ...facts, attemptsMade: made, attemptMs: ms }, 0) !== null).toBe(again);
+      expect(retryDelayMs(quick, { ...facts, retriesMade: made, sinceFirstMs: ms }, 0) !== null).toBe(again);
     },
   );
 });
