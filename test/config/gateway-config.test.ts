@@ -125,6 +125,7 @@ routes: [{ name: a, match: { path: / }, service: a }]
           segments: ['endpoint', 'route'],
           slowStartMs: 0,
           outlier: null,
+          retryBudget: { share: 0.2, perSecond: 10 },
           trailers: [],
           requestTrailers: [],
           health: null,
