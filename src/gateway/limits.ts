@@ -8,6 +8,8 @@
 export const CONNECTIONS_CHECK_MS = 1_000;
 /** Connections per endpoint; more requests queue until their connect time-out. */
 export const MAX_UPSTREAM_CONNECTIONS = 1_024;
+/** Of these, for requests with trailers over HTTP/1.1, where a service takes such; more of them go without. */
+export const MAX_TRAILER_CONNECTIONS = 64;
 /** Head of an upstream's response, bytes. */
 export const MAX_UPSTREAM_HEADER_BYTES = 65_536;
 /** Idle upstream connections are closed before most servers (5 s) close theirs. */

@@ -289,6 +289,7 @@ describe('the answer to a request with trailers', () => {
           closed = true;
         });
         request.resume();
+        response.setHeader('Connection', 'close');
         request.on('end', () => {
           for (let i = 0; i < pieces; i += 1) response.write(piece);
           response.end();

@@ -90,9 +90,9 @@ export class EndpointRegistry {
   }
 }
 
-function keyOf({ origin, host, servername, connectMs, tls, protocol }: EndpointPlace): string {
+function keyOf({ origin, host, servername, connectMs, tls, protocol, trailers }: EndpointPlace): string {
   const trust = tls === null ? '' : `${tls.material.revision} ${tls.verify}`;
-  return `${origin} ${host} ${servername} ${connectMs} ${protocol} ${trust}`;
+  return `${origin} ${host} ${servername} ${connectMs} ${protocol} ${trailers} ${trust}`;
 }
 
 function openPool(place: EndpointPlace, connections: number): UpstreamPool {

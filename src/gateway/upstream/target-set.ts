@@ -127,7 +127,7 @@ export class TargetSet {
   }
 
   #acquire({ url, servername }: EndpointAddress): Endpoint {
-    const { connectMs, upstream } = this.#options;
+    const { connectMs, service, upstream } = this.#options;
     const { protocol, hostname, port } = new URL(url);
     const material = protocol === 'https:' ? this.#parts.tls.current(upstream.tls) : null;
     return this.#parts.endpoints.acquire({
@@ -136,6 +136,7 @@ export class TargetSet {
       servername: upstream.tls.servername ?? (servername || hostname.replace(/^\[|\]$/g, '')),
       connectMs,
       protocol: upstream.protocol,
+      trailers: service.requestTrailers.length > 0,
       tls: material === null ? null : { material, verify: upstream.tls.verify },
     });
   }

@@ -1,25 +1,20 @@
 /**
- * One request with trailers and its answer over HTTP/1.1, on a connection of its own, in the shape of undici's handlers:
+ * One request with trailers and its answer over HTTP/1.1, beside undici's pool but in the shape of its handlers:
  * undici's client ends a body without them. Knows one request.
  * @module
  */
 
 import { type ClientRequest, type IncomingMessage, request as openRequest } from 'node:http';
-import type { Duplex, Writable } from 'node:stream';
-import type { buildConnector, Dispatcher } from 'undici';
+import type { Writable } from 'node:stream';
+import { type Dispatcher, errors } from 'undici';
+import { MAX_UPSTREAM_HEADER_BYTES } from '../limits.ts';
+import type { TrailerConnections } from './trailer-connections.ts';
 import type { RequestTrailers, UpstreamRequest } from './upstream-pool.ts';
-
-export interface TrailerPlace {
-  /** Scheme, host and port. */
-  readonly origin: string;
-  readonly connect: buildConnector.connector;
-  readonly maxHeaderBytes: number;
-}
 
 export class TrailerExchange implements Dispatcher.DispatchController {
   readonly #request: UpstreamRequest;
   readonly #handler: Dispatcher.DispatchHandler;
-  readonly #place: TrailerPlace;
+  readonly #connections: TrailerConnections;
   readonly #onClose: () => void;
   aborted = false;
   paused = false;
@@ -30,45 +25,58 @@ export class TrailerExchange implements Dispatcher.DispatchController {
   #response: IncomingMessage | null = null;
   #over = false;
 
-  /** `onClose` is called once, when the connection is closed or was never there. */
+  /** `onClose` is called once, when the connection is another's, is closed, or was never there. */
   constructor(
     request: UpstreamRequest,
     handler: Dispatcher.DispatchHandler,
-    place: TrailerPlace,
+    connections: TrailerConnections,
     onClose: () => void,
   ) {
     this.#request = request;
     this.#handler = handler;
-    this.#place = place;
+    this.#connections = connections;
     this.#onClose = onClose;
   }
 
-  start(trailers: RequestTrailers): void {
-    const { protocol, host, hostname, port } = new URL(this.#place.origin);
-    const options = { hostname, host, protocol, port, servername: this.#request.servername };
-    this.#place.connect(options, (error, socket) => {
-      if (error !== null) {
-        this.#fail(error);
-        this.#onClose();
-        return;
-      }
-      if (this.#over) socket.destroy();
-      socket.once('close', () => {
-        // A whole response that waits for a slow client needs its connection no more.
-        if (this.#response?.complete !== true)
-          this.#fail(this.reason ?? new Error('the connection was closed'));
-        this.#onClose();
-      });
-      if (this.#over) return;
+  /** `origin`: scheme, host and port. */
+  start(origin: string, trailers: RequestTrailers): void {
+    let client: ClientRequest;
+    try {
+      client = this.#open(new URL(origin).host, trailers);
+    } catch (error) {
+      // No attempt of the version's: nothing was sent, and nothing would ever be.
+      this.#fail(new errors.InvalidArgumentError(String(error)));
+      this.#onClose();
+      return;
+    }
+    this.#client = client;
+    client.maxHeadersCount = 0;
+    client.once('socket', () => {
       try {
         // Given up meanwhile: it throws.
         this.#handler.onRequestStart?.(this, {});
-        this.#send(socket, host, trailers);
       } catch (refused) {
-        socket.destroy();
+        client.destroy();
         this.#fail(refused instanceof Error ? refused : new Error(String(refused)));
+        return;
       }
+      void this.#write(client, this.#request.body, trailers);
     });
+    client.on('error', (error) => this.#fail(error));
+    client.on('information', ({ statusCode, rawHeaders }) => this.#head(statusCode, rawHeaders));
+    client.on('response', (response) => this.#answer(response));
+    client.once('close', () => {
+      // A whole response that waits for a slow client needs its connection no more.
+      if (this.#response?.complete !== true)
+        this.#fail(this.reason ?? new Error('the connection was closed'));
+      this.#onClose();
+    });
+  }
+
+  /** Ends it, whatever it has come to; the handler hears of it. */
+  cut(reason: Error): void {
+    this.#client?.destroy(reason);
+    this.#fail(reason);
   }
 
   abort(reason: Error): void {
@@ -89,29 +97,23 @@ export class TrailerExchange implements Dispatcher.DispatchController {
     this.#response?.resume();
   }
 
-  #send(socket: Duplex, host: string, trailers: RequestTrailers): void {
-    const { method, path, headers, body } = this.#request;
+  #open(host: string, trailers: RequestTrailers): ClientRequest {
+    const { method, path, headers } = this.#request;
     const fields = Array.isArray(headers) ? headers.map(String) : [];
     const named = fields.some((name, index) => index % 2 === 0 && name.toLowerCase() === 'host');
-    const client = openRequest({
+    return openRequest({
       method,
       path,
       // Raw, so that names and their order stay as they are.
       headers: [
         ...(named ? [] : ['Host', host]),
         ...fields,
-        ...['Transfer-Encoding', 'chunked', 'Trailer', trailers.declared, 'Connection', 'close'],
+        ...['Transfer-Encoding', 'chunked', 'Trailer', trailers.declared, 'Connection', 'keep-alive'],
       ],
-      createConnection: () => socket,
-      maxHeaderSize: this.#place.maxHeaderBytes,
+      agent: this.#connections,
+      maxHeaderSize: MAX_UPSTREAM_HEADER_BYTES,
       insecureHTTPParser: false,
     });
-    this.#client = client;
-    client.maxHeadersCount = 0;
-    client.on('error', (error) => this.#fail(error));
-    client.on('information', ({ statusCode, rawHeaders }) => this.#head(statusCode, rawHeaders));
-    client.on('response', (response) => this.#answer(response));
-    void this.#write(client, body, trailers);
   }
 
   async #write(client: ClientRequest, body: unknown, trailers: RequestTrailers): Promise<void> {

@@ -55,4 +55,6 @@ export interface EndpointPlace {
   /** Null: not https. */
   readonly tls: EndpointTls | null;
   readonly protocol: UpstreamProtocol;
+  /** Requests to it may have trailers. */
+  readonly trailers: boolean;
 }
