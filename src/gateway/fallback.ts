@@ -24,6 +24,7 @@ export function standIn(
   code: GatewayErrorCode | '',
 ): StandIn {
   if (cause === null || exchange.relaying || exchange.recorded) return 'none';
+  exchange.cacheRun?.failed(status);
   if (answerOnError(exchange, status)) return 'answered';
   const { route } = exchange;
   const fallback = route?.fallback ?? null;
@@ -59,6 +60,7 @@ export function giveUp(
   const outcome = standIn(exchange, cause, 0, code);
   if (outcome === 'none') {
     exchange.hold?.release();
+    exchange.cacheRun?.release();
     replyProblem(exchange, code, '', fields);
   }
   return outcome === 'service';

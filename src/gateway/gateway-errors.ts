@@ -103,6 +103,11 @@ export const GATEWAY_ERRORS = {
     title: 'The service is failing and gets a moment to recover; try again later',
     close: false,
   },
+  UPSTREAM_FAILING: {
+    status: 503,
+    title: 'The service has failed those who asked for the same before; try again later',
+    close: false,
+  },
   OVERLOADED: {
     status: 503,
     title: 'The service has as many requests as it can answer; try again later',

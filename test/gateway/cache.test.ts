@@ -48,16 +48,6 @@ describe('a route that caches', () => {
     expect([(await ask('u')).body, (await ask('u')).body, calls()]).toEqual(['call 2', 'call 2', 2]);
   });
 
-  it('lets one request fetch what many ask for at the same time', async () => {
-    const { gateway, calls } = await cached(harness, (_request, response, count) => {
-      setTimeout(() => response.writeHead(200, { 'cache-control': 'max-age=60' }).end(`call ${count}`), 150);
-    });
-    const replies = await Promise.all(Array.from({ length: 20 }, () => call(gateway, '/')));
-    expect(calls()).toBe(1);
-    expect(new Set(replies.map(({ body }) => body))).toEqual(new Set(['call 1']));
-    expect(replies.filter((reply) => status(reply).includes('collapsed'))).toHaveLength(19);
-  });
-
   it('does not make requests wait for each other where nothing can be stored', async () => {
     let together = false;
     const waiting: (() => void)[] = [];
@@ -73,21 +63,6 @@ describe('a route that caches', () => {
     const replies = await ask();
     expect(replies.map((reply) => reply.status)).toEqual(Array(10).fill(200));
     expect(calls()).toBe(20);
-  });
-
-  it('lets the next request fetch when the client that others waited for goes away', async () => {
-    const { gateway, calls } = await cached(harness, (_request, response, count) => {
-      setTimeout(() => response.writeHead(200, { 'cache-control': 'max-age=60' }).end(`call ${count}`), 300);
-    });
-    const leader = raw(portOf(gateway), 'GET / HTTP/1.1\r\nHost: a\r\n\r\n', (socket) => {
-      setTimeout(() => socket.destroy(), 100);
-    });
-    await eventually(() => calls() === 1);
-    const replies = await Promise.all(
-      Array.from({ length: 5 }, () => call(gateway, '/', { headers: { host: 'a' } })),
-    );
-    await leader;
-    expect(replies.map(({ body }) => body)).toEqual(Array(5).fill('call 2'));
   });
 
   it('answers conditions, ranges and HEAD from a stored GET', async () => {

@@ -38,7 +38,6 @@ export function completeCache(yaml: CacheYaml): CachePolicy | null {
     query: { sort: yaml.query?.sort ?? true, exclude: yaml.query?.exclude ?? [] },
     headers: [...new Set(yaml.headers ?? [])].sort(),
     maxBytes: yaml.maxBytes ?? DEFAULT_MAX_BYTES,
-    setCookie: yaml.setCookie ?? 'refuse',
     tags: yaml.tags ?? null,
     clientDirectives: yaml.clientDirectives ?? true,
   };

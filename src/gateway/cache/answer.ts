@@ -56,6 +56,7 @@ export function answerOnError(exchange: Exchange, status: number): boolean {
   if (run?.stored == null || run.background || run.storedIsPurged || exchange.relaying) return false;
   const ageMs = currentAgeMs(run.stored.freshness, run.stored.responseMs, exchange.runtime.clock.nowMs());
   if (!mayServeOnError(run.stored.freshness, ageMs, run.facts.directives)) return false;
+  const collapsed = run.outcome === 'collapsed';
   run.outcome = 'stale-on-error';
   const { stored } = run;
   run.release();
@@ -63,7 +64,7 @@ export function answerOnError(exchange: Exchange, status: number): boolean {
     forwarded: 'stale',
     forwardStatus: status,
     stored: false,
-    collapsed: false,
+    collapsed,
     detail: 'stale-if-error',
   });
   return true;

@@ -50,7 +50,7 @@ class NoClient extends GatewayResponse {
 /** One renewal per key at a time; none while the gateway drains. */
 export function renewInBackground(exchange: Exchange, run: CacheRun, stored: StoredResponse): void {
   const { runtime } = exchange;
-  if (runtime.draining || runtime.cache.flight(run.key) !== undefined) return;
+  if (runtime.draining || runtime.cache.flights.get(run.flightKey) !== undefined) return;
   const renewal = new Exchange(
     runtime,
     exchange.request,
@@ -78,7 +78,7 @@ export function renewInBackground(exchange: Exchange, run: CacheRun, stored: Sto
   const next = new CacheRun(runtime.cache, run.compiled, run.facts, run.resource, run.selector, true);
   next.stored = stored;
   next.reason = 'stale';
-  next.flight = runtime.cache.lead(run.key);
+  next.flight = runtime.cache.flights.lead(run.flightKey, runtime.monotonicMs());
   next.sent(runtime.clock.nowMs());
   renewal.cacheRun = next;
   renewal.upstreamFields = exchange.upstreamFields;

@@ -8,7 +8,8 @@ import type { CachePolicy } from '../../config/gateway-model.ts';
 import type { ForwardReason } from '../../core/policy/cache/cache-status.ts';
 import type { CallerField } from '../../core/policy/cache/caller-fields.ts';
 import type { FreshnessLimits } from '../../core/policy/cache/freshness.ts';
-import type { Collector, Flight, HttpCache, PurgeMark } from './http-cache.ts';
+import type { Flight, Landing, Waiter } from './flights.ts';
+import type { Collector, HttpCache, PurgeMark } from './http-cache.ts';
 import type { RequestFacts } from './request-facts.ts';
 import { type ResponseHead, type StoredResponse, storedResponse } from './stored-response.ts';
 
@@ -38,7 +39,7 @@ export interface CompiledCache {
   readonly counts: CacheCounts;
 }
 
-export class CacheRun {
+export class CacheRun implements Waiter {
   readonly #cache: HttpCache;
   readonly compiled: CompiledCache;
   readonly facts: RequestFacts;
@@ -50,13 +51,19 @@ export class CacheRun {
   reason: ForwardReason = 'uri-miss';
   /** It waits for no other request (any more). */
   waited = false;
+  /** What the upstream failed the one with that this one waited for, 0 without a response; −1: nothing. */
+  leaderFailure = -1;
   /** When its patience with others ends, monotonic milliseconds; 0 before it waited. */
   waitUntilMs = 0;
   /** Stale or to be validated; may stand in when the attempt fails. */
   stored: StoredResponse | null = null;
   /** The upstream was asked whether `stored` still holds. */
   validating = false;
+  /** The one that it leads. */
   flight: Flight | null = null;
+  waitsFor: Flight | null = null;
+  /** Called once when the wait is over. */
+  onLanding: ((landing: Landing, status: number) => void) | null = null;
   /** Epoch milliseconds when the request went to the upstream. */
   requestMs = 0;
   /** The tier was asked. */
@@ -88,6 +95,16 @@ export class CacheRun {
     return `${this.selector}\n${this.resource}`;
   }
 
+  /** Who may wait for whom: what callers that the upstream knows get is seldom for others. */
+  get flightKey(): string {
+    return this.facts.identified ? `${this.key}\nidentified` : this.key;
+  }
+
+  /** Others wait for what it brings. */
+  get awaited(): boolean {
+    return this.flight?.awaited === true;
+  }
+
   get queryKey(): (query: string) => string {
     return this.compiled.queryKey;
   }
@@ -103,10 +120,11 @@ export class CacheRun {
     return this.#mark === null || this.#cache.outdatedSince(this.#mark, this.#subject(tags));
   }
 
-  /** Keeps the response, unless a purge came after the request had gone out. */
-  put(stored: StoredResponse): void {
-    if (this.#mark === null || this.storedIsPurged || this.isPurged(stored.tags)) return;
+  /** Keeps the response, unless a purge came after the request had gone out: then false. */
+  put(stored: StoredResponse): boolean {
+    if (this.#mark === null || this.storedIsPurged || this.isPurged(stored.tags)) return false;
     this.#cache.put(stored, this.#mark, stored.responseMs);
+    return true;
   }
 
   /** What it held to be stale was purged since. */
@@ -125,27 +143,55 @@ export class CacheRun {
     this.#collector = this.#cache.collect(this.resource, this.compiled.policy.maxBytes);
   }
 
-  /** What `keep` announced will not be kept; who waits need not. */
-  piece(piece: Buffer): void {
-    if (this.#collector === null) return;
-    this.#collector.add(piece);
-    if (this.#collector.spoilt) this.release();
+  /** Once it is too large, or outdated, nobody need wait for it. `nowMs`: monotonic. */
+  piece(piece: Buffer, nowMs: number): void {
+    const collector = this.#collector;
+    if (collector === null) return;
+    collector.add(piece);
+    if (!collector.spoilt) return;
+    if (collector.tooLarge) this.unshare(nowMs);
+    this.release();
   }
 
   /** The body is complete. */
   complete(): void {
     const collector = this.#collector;
+    let kept = false;
     if (collector !== null && this.#head !== null && !collector.spoilt) {
-      this.put(storedResponse(this, this.#head, collector.body(), this.#readRequest));
+      kept = this.put(storedResponse(this, this.#head, collector.body(), this.#readRequest));
     }
-    this.release();
+    this.release(kept ? 'stored' : 'lost');
   }
 
-  /** Whatever happened, nobody waits for this request any more. Idempotent. */
-  release(): void {
+  /** The upstream failed this request: `status` of its response, 0 without one. */
+  failed(status: number): void {
+    if (this.flight !== null) this.flight.failedStatus = status;
+  }
+
+  /** What it brings is for nobody else, and so will be what others bring, for a while. `nowMs`: monotonic. */
+  unshare(nowMs: number): void {
+    if (this.flight === null) return;
+    this.#cache.flights.letPass(this.flight.key, nowMs);
+    this.#land('unshared');
+  }
+
+  wake(landing: Landing, status: number): void {
+    const { onLanding } = this;
+    this.onLanding = null;
+    onLanding?.(landing, status);
+  }
+
+  /** Whatever happened, it waits no more, and nobody waits for it. Idempotent. */
+  release(landing: 'stored' | 'lost' = 'lost'): void {
     if (this.#collector !== null) this.#cache.release(this.#collector);
     this.#collector = null;
-    if (this.flight !== null) this.#cache.land(this.flight);
+    this.waitsFor?.leave(this);
+    this.#land(landing);
+  }
+
+  #land(landing: 'stored' | 'unshared' | 'lost'): void {
+    const { flight } = this;
     this.flight = null;
+    if (flight !== null) this.#cache.flights.land(flight, landing);
   }
 }

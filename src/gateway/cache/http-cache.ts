@@ -11,40 +11,11 @@ import { KeptBytes } from '../../core/policy/kept-bytes.ts';
 import type { PurgeChannel, PurgeListener } from '../../ports/purge-channel.ts';
 import { bufferOf } from '../kept-buffer.ts';
 import { CacheStore } from './cache-store.ts';
+import { Flights } from './flights.ts';
 import { matcherOf, type PurgeSubject } from './purge-match.ts';
 import type { SharedTier } from './shared-tier.ts';
 import type { StoredResponse } from './stored-response.ts';
 import type { SharedResponse } from './stored-text.ts';
-
-/** Keys whose responses turned out not to be storable: their requests do not wait for each other. */
-const MAX_PASSES = 4_096;
-const PASS_MS = 10_000;
-
-/** One request on its way that others with the same key wait for. */
-export class Flight {
-  readonly key: string;
-  readonly #waiters = new Set<() => void>();
-  /** It got an answer; else one of those who wait tries next. */
-  settled = false;
-
-  constructor(key: string) {
-    this.key = key;
-  }
-
-  wait(waiter: () => void): void {
-    this.#waiters.add(waiter);
-  }
-
-  leave(waiter: () => void): void {
-    this.#waiters.delete(waiter);
-  }
-
-  wake(): void {
-    const waiters = [...this.#waiters];
-    this.#waiters.clear();
-    for (const waiter of waiters) waiter();
-  }
-}
 
 /** The body of a response that may be stored, as it passes by. */
 export class Collector {
@@ -53,6 +24,7 @@ export class Collector {
   readonly #kept = new KeptBytes();
   /** Too large, or outdated by an unsafe request meanwhile. */
   spoilt = false;
+  tooLarge = false;
 
   constructor(resource: string, limit: number) {
     this.resource = resource;
@@ -61,7 +33,8 @@ export class Collector {
 
   add(piece: Buffer): void {
     if (this.spoilt) return;
-    if (this.#kept.length + piece.length > this.#limit) this.spoil();
+    this.tooLarge = this.#kept.length + piece.length > this.#limit;
+    if (this.tooLarge) this.spoil();
     else this.#kept.add(piece);
   }
 
@@ -87,9 +60,8 @@ export type CacheSettings = Pick<GatewayConfig, 'cacheBytes' | 'cacheRedis'>;
 
 export class HttpCache {
   readonly store: CacheStore;
-  readonly #flights = new Map<string, Flight>();
+  readonly flights = new Flights();
   readonly #collectors = new Set<Collector>();
-  readonly #passes = new Map<string, number>();
   readonly #closing = new AbortController();
   readonly #tier: SharedTier;
   #tierOn: boolean;
@@ -135,23 +107,6 @@ export class HttpCache {
   adoptShared({ stored, mark }: SharedResponse): void {
     const sound = mark.generation === this.#generation && !this.#purges.outdates(mark.sequence, stored);
     if (sound) this.store.put(stored);
-  }
-
-  flight(key: string): Flight | undefined {
-    return this.#flights.get(key);
-  }
-
-  /** The caller fetches; `land` must follow, however it ends. */
-  lead(key: string): Flight {
-    const flight = new Flight(key);
-    this.#flights.set(key, flight);
-    return flight;
-  }
-
-  /** Wakes who waits. Idempotent. */
-  land(flight: Flight): void {
-    if (this.#flights.get(flight.key) === flight) this.#flights.delete(flight.key);
-    flight.wake();
   }
 
   collect(resource: string, limit: number): Collector {
@@ -200,24 +155,5 @@ export class HttpCache {
   /** Whether `subject` was purged since; also when that cannot be told. */
   outdatedSince(mark: PurgeMark, subject: PurgeSubject): boolean {
     return mark.log !== this.#purges || mark.log.outdates(mark.sequence, subject);
-  }
-
-  /** Requests with this key gain nothing by waiting, for a while. */
-  letPass(key: string, nowMs: number): void {
-    this.#passes.delete(key);
-    this.#passes.set(key, nowMs + PASS_MS);
-    if (this.#passes.size <= MAX_PASSES) return;
-    for (const oldest of this.#passes.keys()) {
-      this.#passes.delete(oldest);
-      return;
-    }
-  }
-
-  passes(key: string, nowMs: number): boolean {
-    const untilMs = this.#passes.get(key);
-    if (untilMs === undefined) return false;
-    if (untilMs > nowMs) return true;
-    this.#passes.delete(key);
-    return false;
   }
 }

@@ -131,6 +131,8 @@ function onFail(current: Attempt, failure: AttemptTrouble): void {
   const { exchange } = current;
   if (exchange.relaying || exchange.recorded) {
     exchange.hold?.release();
+    if (failure !== 'client-stalled') exchange.cacheRun?.failed(0);
+    exchange.cacheRun?.release();
     replyProblem(exchange, failure === 'client-stalled' ? 'CLIENT_TOO_SLOW' : 'RESPONSE_BROKEN_OFF', '');
     return;
   }

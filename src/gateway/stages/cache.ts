@@ -5,14 +5,13 @@
  */
 
 import { currentAgeMs } from '../../core/policy/cache/freshness.ts';
-import { reuseOf } from '../../core/policy/cache/reuse.ts';
+import { isSharable, reuseOf } from '../../core/policy/cache/reuse.ts';
 import { varyKey } from '../../core/policy/cache/vary.ts';
-import { Alarm } from '../alarm.ts';
-import { answerFromStored } from '../cache/answer.ts';
+import { answerFromStored, answerOnError } from '../cache/answer.ts';
 import { renewInBackground, validate } from '../cache/background.ts';
 import { CacheRun, type CompiledCache } from '../cache/cache-run.ts';
-import type { Flight } from '../cache/http-cache.ts';
 import { fieldOf, requestFacts } from '../cache/request-facts.ts';
+import { patienceMs, waitFor } from '../cache/waiting.ts';
 import type { Exchange } from '../exchange.ts';
 import { replyProblem } from '../problem.ts';
 
@@ -28,6 +27,8 @@ export function cache(exchange: Exchange): boolean {
     return true;
   }
   if (useStored(exchange, run)) return false;
+  // The one that this one waited for met an error, which a stale response may hide from both.
+  if (run.leaderFailure >= 0 && answerOnError(exchange, run.leaderFailure)) return false;
   if (askTier(exchange, run)) return false;
   if (facts.directives.onlyIfCached) {
     replyProblem(exchange, 'NOT_CACHED', '');
@@ -66,6 +67,7 @@ function useStored(exchange: Exchange, run: CacheRun): boolean {
   const found = runtime.cache.store.find(run, (name) => fieldOf(exchange.upstreamFields, name));
   const stored = found.response;
   if (stored === null) {
+    run.stored = null;
     run.reason = found.otherVariants ? 'vary-miss' : 'uri-miss';
     return false;
   }
@@ -110,36 +112,24 @@ function askTier(exchange: Exchange, run: CacheRun): boolean {
 /** False: another request for the same is on its way, and this one waits for what it brings. */
 function join(exchange: Exchange, run: CacheRun): boolean {
   const { runtime } = exchange;
-  const { facts, key } = run;
+  const { facts, flightKey, stored } = run;
   // What an authenticated request gets is seldom for others; a condition may bring nothing to store.
   if (run.waited || facts.authenticated) return true;
-  const flight = runtime.cache.flight(key);
-  if (flight !== undefined) {
+  // Each has to ask anyway whether that still holds.
+  if (stored !== null && !isSharable(stored.freshness)) return true;
+  const { flights } = runtime.cache;
+  const nowMs = runtime.monotonicMs();
+  const flight = flights.get(flightKey);
+  // One that takes longer than an answer may is left to those who wait already.
+  if (flight !== undefined && nowMs - flight.sinceMs < patienceMs(exchange)) {
     waitFor(exchange, run, flight);
     return false;
   }
-  const conditional = run.stored === null && (facts.ifNoneMatch !== '' || facts.ifModifiedSince !== '');
-  if (!conditional && !runtime.cache.passes(key, runtime.monotonicMs())) run.flight = runtime.cache.lead(key);
+  const conditional = stored === null && (facts.ifNoneMatch !== '' || facts.ifModifiedSince !== '');
+  if (!conditional && !flights.passes(flightKey, nowMs)) {
+    run.flight = flights.lead(flightKey, nowMs);
+    // A slow reader must not hold up those who wait.
+    run.flight.onWaiter = () => exchange.attempt?.resume();
+  }
   return true;
-}
-
-/** Looks again when the other has landed, at the latest after the time that a response may take. */
-function waitFor(exchange: Exchange, run: CacheRun, flight: Flight): void {
-  const { runtime, route } = exchange;
-  const nowMs = runtime.monotonicMs();
-  if (run.waitUntilMs === 0) run.waitUntilMs = nowMs + (route?.timeout.responseMs ?? 0);
-  const goOn = (): void => {
-    flight.leave(goOn);
-    run.waited = flight.settled || runtime.monotonicMs() >= run.waitUntilMs;
-    if (exchange.alarm !== null) runtime.wheel.disarm(exchange.alarm);
-    exchange.alarm = null;
-    if (exchange.recorded) return;
-    run.outcome = 'collapsed';
-    exchange.stage -= 1;
-    exchange.proceed();
-  };
-  flight.wait(goOn);
-  const alarm = new Alarm(goOn);
-  exchange.alarm = alarm;
-  runtime.wheel.arm(alarm, run.waitUntilMs);
 }

@@ -7,7 +7,7 @@
 import { type CacheReport, formatCacheStatus } from '../../core/policy/cache/cache-status.ts';
 import { freshnessOf } from '../../core/policy/cache/freshness.ts';
 import { invalidates, sameOriginTarget } from '../../core/policy/cache/invalidation.ts';
-import { isSetCookie, keepsCookies } from '../../core/policy/cache/set-cookie.ts';
+import { isSharable } from '../../core/policy/cache/reuse.ts';
 import { storeVerdict } from '../../core/policy/cache/storability.ts';
 import { answerFromStored, answerOnError, CACHE_NAME } from '../cache/answer.ts';
 import type { CacheRun } from '../cache/cache-run.ts';
@@ -17,13 +17,14 @@ import { freshenedResponse, responseFacts, type StoredResponse } from '../cache/
 import type { Exchange } from '../exchange.ts';
 import { ownFields } from '../own-fields.ts';
 import type { RunningAttempt } from '../running.ts';
-import { fieldsWithout } from '../transform/field-list.ts';
 import { resourceKey } from './cache.ts';
 import { responseFields } from './relay.ts';
 
 /** Of one response. */
 const MAX_TAGS = 256;
 const ANYBODY = { ownCookies: new Set<string>(), callerFields: new Map() };
+/** These judge the request and not the resource (RFC 9110 §15.5, RFC 6585): another may get something else. */
+const OF_ONE_REQUEST: ReadonlySet<number> = new Set([400, 408, 413, 414, 417, 421, 425, 429, 431]);
 
 export function keep(exchange: Exchange): boolean {
   const { attempt, cacheRun: run, route } = exchange;
@@ -34,10 +35,13 @@ export function keep(exchange: Exchange): boolean {
     }
     return true;
   }
-  if (run.flight !== null) run.flight.settled = true;
-  if (attempt.status >= 500 && answerOnError(exchange, attempt.status)) {
-    attempt.discard();
-    return false;
+  if (run.flight !== null) run.flight.headSeen = true;
+  if (attempt.status >= 500) {
+    run.failed(attempt.status);
+    if (answerOnError(exchange, attempt.status)) {
+      attempt.discard();
+      return false;
+    }
   }
   const fields = responseFields(exchange, attempt);
   // The relay refuses it.
@@ -50,9 +54,8 @@ export function keep(exchange: Exchange): boolean {
   run.fields = fields;
   const kept = run.outcome !== 'bypass' && keepResponse(exchange, run, attempt.status, fields);
   if (!kept) {
-    if (run.flight !== null && attempt.status < 500) {
-      exchange.runtime.cache.letPass(run.key, exchange.runtime.monotonicMs());
-    }
+    if (attempt.status < 500 && !OF_ONE_REQUEST.has(attempt.status))
+      run.unshare(exchange.runtime.monotonicMs());
     run.release();
   }
   fields.push('Cache-Status', formatCacheStatus(CACHE_NAME, forwardReport(run, kept)));
@@ -68,16 +71,19 @@ function confirm(exchange: Exchange, run: CacheRun, stored: StoredResponse, upda
   const { runtime } = exchange;
   exchange.expectedBytes = -1;
   run.outcome = 'revalidated';
-  const { limits, policy } = run.compiled;
+  const { limits } = run.compiled;
   const tags = tagsIn(run, update) ?? stored.tags;
   const fresh = freshenedResponse(stored, update, limits, run.requestMs, runtime.clock.nowMs(), tags);
   const { directives } = fresh.freshness;
-  if (directives.noStore || directives.isPrivate || tags.length > MAX_TAGS)
+  let kept = false;
+  if (directives.noStore || directives.isPrivate || tags.length > MAX_TAGS) {
     runtime.cache.store.remove(stored);
-  // A cookie that comes with a confirmation is of who asked, as it would be with the whole response.
-  else if (keepsCookies(policy.setCookie, fresh.freshness)) run.put(fresh);
-  else run.put({ ...fresh, fields: fieldsWithout(fresh.fields, isSetCookie) });
-  run.release();
+    run.unshare(runtime.monotonicMs());
+  } else {
+    kept = run.put(fresh);
+    if (!isSharable(fresh.freshness)) run.unshare(runtime.monotonicMs());
+  }
+  run.release(kept ? 'stored' : 'lost');
   if (run.background) exchange.response.end();
   else {
     answerFromStored(exchange, run, fresh, {
@@ -104,21 +110,24 @@ function keepResponse(exchange: Exchange, run: CacheRun, status: number, fields:
     identified: run.facts.identified,
     noStore: run.facts.directives.noStore,
   };
-  const { setCookie } = policy;
   const tags = tagsIn(run, fields) ?? [];
-  const theirs = fields.slice(from);
-  const stored = setCookie === 'strip' ? fieldsWithout(theirs, isSetCookie) : theirs;
-  let head = { facts, freshness, tags, responseMs, fields: stored };
-  let verdict = storeVerdict(request, facts, freshness, { overridden: limits.ttlMs !== null, setCookie });
+  let head = { facts, freshness, tags, responseMs, fields: fields.slice(from) };
+  let verdict = storeVerdict(request, facts, freshness, limits.ttlMs !== null);
   if (verdict !== 'store' && limits.ttlMs !== null) {
     // Not by the route's lifetime; perhaps by the response's own word.
     const own = freshnessOf(facts, { ...limits, ttlMs: null }, run.requestMs, responseMs);
     head = { ...head, freshness: own };
-    verdict = storeVerdict(request, facts, own, { overridden: false, setCookie });
+    verdict = storeVerdict(request, facts, own, false);
   }
   if (verdict !== 'store' || exchange.expectedBytes > policy.maxBytes) return false;
   // One that could not be purged by all of its tags is not kept.
-  if (tags.length > MAX_TAGS || run.isPurged(tags)) return false;
+  if (tags.length > MAX_TAGS) return false;
+  if (run.isPurged(tags)) {
+    // The next one who asks gets a newer one.
+    run.release();
+    return false;
+  }
+  if (!isSharable(head.freshness)) run.unshare(runtime.monotonicMs());
   run.keep(head, (name) => fieldOf(upstreamFields, name));
   return true;
 }

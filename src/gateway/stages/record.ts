@@ -25,7 +25,6 @@ export function record(exchange: Exchange): void {
   letGo(exchange);
   const cacheRun = exchange.cacheRun;
   if (cacheRun !== null) {
-    cacheRun.release();
     // Nobody saw a response: only the attempts count.
     if (cacheRun.background) {
       exchange.trace?.end(exchange, 0);
@@ -88,12 +87,21 @@ function noteTunnel(exchange: Exchange, { end, bytesIn }: RunningTunnel): void {
 }
 
 /**
- * Ends the attempt, unless it holds an idempotency key and its client is gone: the request is then finished all the
- * same, within its time, so that the client finds its answer when it comes back.
+ * Ends the attempt, unless its client is gone and it holds an idempotency key or others wait for what it brings to the
+ * cache: the request is then finished all the same, within its time, for the client that comes back, or for them.
  */
-function letGo({ attempt, rival, hold }: Exchange): void {
+function letGo({ attempt, rival, hold, cacheRun }: Exchange): void {
   rival?.abandon();
   const running = attempt !== null && attempt.phase !== 'over' && attempt.phase !== 'discarding';
+  if (running && cacheRun?.flight?.awaited === true) {
+    cacheRun.flight.onDeserted = () => {
+      attempt.abandon();
+      cacheRun.release();
+    };
+    attempt.resume();
+    return;
+  }
+  cacheRun?.release();
   if (running && hold !== null && !hold.settled) {
     attempt.resume();
     return;

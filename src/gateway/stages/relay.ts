@@ -87,8 +87,9 @@ export function relayPiece(attempt: Attempt, piece: Buffer): void {
   const { response, hold } = exchange;
   hold?.piece(piece);
   if (exchange.recorded || response.destroyed) {
-    // Only the idempotency key keeps the attempt going.
-    if (hold === null || hold.settled) attempt.abandon();
+    exchange.cacheRun?.piece(piece, exchange.runtime.monotonicMs());
+    // Only the idempotency key, or who waits for what it brings to the cache, keeps the attempt going.
+    if (!isWantedWhole(exchange)) attempt.abandon();
     return;
   }
   exchange.mirror?.piece(piece);
@@ -96,10 +97,10 @@ export function relayPiece(attempt: Attempt, piece: Buffer): void {
     if (!exchange.call.piece(piece)) attempt.pause();
     return;
   }
-  exchange.cacheRun?.piece(piece);
+  exchange.cacheRun?.piece(piece, exchange.runtime.monotonicMs());
   const { outgoing } = exchange;
   if (outgoing !== null) {
-    if (!outgoing.write(piece) && (hold === null || hold.settled)) attempt.pause();
+    if (!outgoing.write(piece) && !isWantedWhole(exchange)) attempt.pause();
     return;
   }
   exchange.bytesOut += piece.length;
@@ -108,8 +109,8 @@ export function relayPiece(attempt: Attempt, piece: Buffer): void {
     response.end(piece);
   } else if (!response.write(piece) && !response.destroyed) {
     watchReader(exchange);
-    // What an idempotency key keeps is taken whole: a slow reader must not cost the answer.
-    if (hold !== null && !hold.settled) return;
+    // What an idempotency key keeps, or others wait for, is taken whole: a slow reader must not cost the answer.
+    if (isWantedWhole(exchange)) return;
     attempt.pause();
     response.once('drain', resumeAttempt);
   }
@@ -119,13 +120,18 @@ export function relayEnd({ exchange, trailers }: Attempt): void {
   const { response } = exchange;
   exchange.hold?.end();
   exchange.mirror?.end();
-  if (exchange.recorded || response.destroyed) return;
   exchange.cacheRun?.complete();
+  if (exchange.recorded || response.destroyed) return;
   if (exchange.call === null && !response.writableEnded) addTrailers(exchange, trailers);
   if (exchange.call !== null) exchange.call.end(trailers);
   else if (exchange.outgoing !== null) exchange.outgoing.end();
   else if (!response.writableEnded) response.end();
   watchRest(exchange);
+}
+
+/** Somebody else than its client wants the response: whoever has its idempotency key, or waits for it in the cache. */
+function isWantedWhole({ hold, cacheRun }: Exchange): boolean {
+  return (hold !== null && !hold.settled) || cacheRun?.awaited === true;
 }
 
 function resumeAttempt(this: unknown): void {

@@ -30,6 +30,16 @@ export function reuseOf(freshness: Freshness, ageMs: number, request: RequestDir
     : 'validate';
 }
 
+/** Whether the response could ever answer another request without asking whether it still holds. */
+export function isSharable({
+  directives,
+  lifetimeMs,
+  staleWhileRevalidateMs,
+  initialAgeMs,
+}: Freshness): boolean {
+  return !directives.noCache && lifetimeMs + staleWhileRevalidateMs > initialAgeMs;
+}
+
 /** Whether the stored response may stand in for an attempt that failed. */
 export function mayServeOnError(freshness: Freshness, ageMs: number, request: RequestDirectives): boolean {
   if (request.noCache || freshness.neverStale) return false;
