@@ -6,6 +6,7 @@
 
 import type { BalanceKind } from '../core/policy/balancer.ts';
 import type { BotRules } from '../core/policy/bots.ts';
+import type { QueryKeying } from '../core/policy/cache/cache-key.ts';
 import type { FreshnessLimits } from '../core/policy/cache/freshness.ts';
 import type { LifecyclePolicy } from '../core/policy/lifecycle.ts';
 import type { LogRules } from '../core/policy/log-sampling.ts';
@@ -143,7 +144,8 @@ export interface Route extends RouteLimits {
 }
 
 export interface CachePolicy extends FreshnessLimits {
-  readonly query: { readonly sort: boolean; readonly exclude: readonly string[] };
+  /** `forward`: what is excluded goes to the upstream all the same. */
+  readonly query: QueryKeying & { readonly forward: boolean };
   /** Request fields, lower case, whose values are part of the key. */
   readonly headers: readonly string[];
   /** Larger bodies are passed on and not stored. */

@@ -9,7 +9,7 @@ import type { AdaptivePolicy } from '../config/policies/adaptive.ts';
 import type { BreakerPolicy } from '../config/policies/breaker.ts';
 import type { FallbackPolicy } from '../config/policies/fallback.ts';
 import type { MirrorPolicy } from '../config/policies/mirror.ts';
-import { compileQueryKey } from '../core/policy/cache/cache-key.ts';
+import { compileQueryKey, compileQueryRest } from '../core/policy/cache/cache-key.ts';
 import { compilePriority, type VersionLimiter } from './adaptive.ts';
 import { compileBots } from './bots.ts';
 import type { VersionBreakers } from './breakers.ts';
@@ -140,6 +140,7 @@ function compileCache(
     policy,
     limits: policy,
     queryKey: compileQueryKey(policy.query),
+    queryRest: policy.query.forward ? null : compileQueryRest(policy.query.exclude),
     ownCookies: service.ownCookies,
     callerFields: routeCallers(policy, route, config),
     counts: metrics.cacheCounts(service.name, pattern),

@@ -211,7 +211,7 @@ routes: [{ name: a, match: { path: / }, service: a }]
       staleWhileRevalidateMs: 0,
       staleIfErrorMs: 60_000,
       heuristic: true,
-      query: { sort: true, exclude: ['utm_*'] },
+      query: { sort: true, exclude: ['utm_*'], forward: false },
       headers: ['x-a', 'x-b'],
       maxBytes: 1_048_576,
       tags: null,
@@ -224,7 +224,7 @@ routes: [{ name: a, match: { path: / }, service: a }]
     expect(route(over, 'orders').cache).toMatchObject({
       ttlMs: 30_000,
       staleIfErrorMs: 0,
-      query: { sort: false, exclude: ['utm_*'] },
+      query: { sort: false, exclude: ['utm_*'], forward: false },
     });
     const off = edited(withCache, { replace: 'policy: careful', by: 'policy: careful\n    cache: false' });
     expect(route(off, 'orders').cache).toBeNull();

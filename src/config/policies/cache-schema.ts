@@ -46,10 +46,19 @@ const cache = z.strictObject({
         )
         .max(64)
         .optional()
-        .meta({ description: 'Parameters that make no difference, such as utm_*. Default: none.' }),
+        .meta({
+          description:
+            'Parameters that make no difference, such as utm_*; the upstream does not get them. Default: none.',
+        }),
+      forward: z.boolean().optional().meta({
+        description:
+          'The upstream gets excluded parameters all the same: whatever one changes in a response, everybody gets. Default false.',
+      }),
     })
     .optional()
-    .meta({ description: 'How the query counts in the key. The upstream gets it as sent.' }),
+    .meta({
+      description: 'How the query counts in the key. The upstream gets it as sent, without what is excluded.',
+    }),
   headers: z.array(headerName).max(16).optional().meta({
     description: 'Request headers that tell responses apart beside Vary. Default: none.',
   }),

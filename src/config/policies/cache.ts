@@ -35,7 +35,11 @@ export function completeCache(yaml: CacheYaml): CachePolicy | null {
     staleWhileRevalidateMs: yaml.staleWhileRevalidate ?? 0,
     staleIfErrorMs: yaml.staleIfError ?? DEFAULT_STALE_IF_ERROR_MS,
     heuristic: yaml.heuristic ?? true,
-    query: { sort: yaml.query?.sort ?? true, exclude: yaml.query?.exclude ?? [] },
+    query: {
+      sort: yaml.query?.sort ?? true,
+      exclude: yaml.query?.exclude ?? [],
+      forward: yaml.query?.forward ?? false,
+    },
     headers: [...new Set(yaml.headers ?? [])].sort(),
     maxBytes: yaml.maxBytes ?? DEFAULT_MAX_BYTES,
     tags: yaml.tags ?? null,

@@ -33,6 +33,8 @@ export interface CompiledCache {
   readonly policy: CachePolicy;
   readonly limits: FreshnessLimits;
   readonly queryKey: (query: string) => string;
+  /** What of a query the upstream gets; null: all of it. */
+  readonly queryRest: ((query: string) => string) | null;
   /** Cookies that the gateway issues itself: they do not make a request somebody's own. */
   readonly ownCookies: ReadonlySet<string>;
   readonly callerFields: ReadonlyMap<string, CallerField>;

@@ -17,8 +17,7 @@ import { replyProblem } from '../problem.ts';
 
 export function cache(exchange: Exchange): boolean {
   const { route, method } = exchange;
-  if (route === null || route.cache === null) return true;
-  if ((method !== 'GET' && method !== 'HEAD') || exchange.upgrade !== '') return true;
+  if (route === null || route.cache === null || !isCached(exchange)) return true;
   const run = exchange.cacheRun ?? begin(exchange, route.cache);
   const { facts } = run;
   if (facts.hasOriginCondition || facts.directives.noStore || exchange.bodyLength !== 0) {
@@ -39,6 +38,11 @@ export function cache(exchange: Exchange): boolean {
   run.sent(exchange.runtime.clock.nowMs());
   if (run.stored !== null && method === 'GET' && facts.range === '') validate(exchange, run, run.stored);
   return true;
+}
+
+/** What routes that cache look for stored responses to. */
+export function isCached({ method, upgrade }: Exchange): boolean {
+  return (method === 'GET' || method === 'HEAD') && upgrade === '';
 }
 
 function begin(exchange: Exchange, compiled: CompiledCache): CacheRun {

@@ -8,12 +8,16 @@ import type { Exchange } from '../exchange.ts';
 import { replyProblem } from '../problem.ts';
 import { requestTrailersOf } from '../request-trailers.ts';
 import { fieldsWithout, valueIndexOf } from '../transform/field-list.ts';
+import { isCached } from './cache.ts';
 
 /** Fields that ask for a form or a part of the response's bytes. */
 const OF_THE_BODY: ReadonlySet<string> = new Set(['accept-encoding', 'range', 'if-range']);
 
 export function prepare(exchange: Exchange): boolean {
   exchange.trailers = requestTrailersOf(exchange);
+  const queryRest = exchange.route?.cache?.queryRest ?? null;
+  // Before anything is made of the query: a response must not show what its key does not.
+  if (queryRest !== null && isCached(exchange)) exchange.query = queryRest(exchange.query);
   const transform = exchange.route?.transform ?? null;
   if (transform === null) return true;
   if (transform.requestFields !== null || transform.responseBody !== null) {
