@@ -142,6 +142,9 @@ describe('a client that speaks HTTP/2 without TLS', () => {
     expect(await status({ ':path': '/a/../b' })).toBe(400);
     expect(await status({ ':authority': 'a.test', host: 'b.test' })).toBe(400);
     expect(await status({ ':path': '/a%2fb' })).toBe(400);
+    // Some servers take it for GET.
+    expect(await status({ ':method': 'get' })).toBe(501);
+    expect(await status({ ':method': 'Post' })).toBe(501);
     expect(upstream.seen).toHaveLength(0);
   });
 

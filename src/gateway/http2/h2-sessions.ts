@@ -24,7 +24,9 @@ import {
   MAX_H2_CLIENT_STREAMS,
   MAX_H2_SESSION_MB,
 } from '../limits.ts';
+import { destroyLater } from './destroy-later.ts';
 import { readConnect } from './h2-connect.ts';
+import { watchLife } from './h2-life.ts';
 import { H2Request } from './h2-request.ts';
 import { H2Response } from './h2-response.ts';
 
@@ -76,7 +78,7 @@ export class H2Sessions {
       if (same && start.length < DECISIVE_BYTES) return;
       clearTimeout(timer);
       socket.pause();
-      socket.off('data', onData).off('error', cut).off('close', forget);
+      socket.off('data', onData).off('end', cut).off('error', cut).off('close', forget);
       socket.unshift(start);
       if (same) this.#serve(socket);
       else {
@@ -84,7 +86,8 @@ export class H2Sessions {
         socket.resume();
       }
     };
-    socket.on('data', onData).on('error', cut).on('close', forget);
+    // Whoever ends before it has said what it speaks wants nothing.
+    socket.on('data', onData).on('end', cut).on('error', cut).on('close', forget);
   }
 
   #serve(socket: Socket): void {
@@ -100,6 +103,7 @@ export class H2Sessions {
         enableConnectProtocol: true,
       },
     });
+    destroyLater(session);
     this.#sessions.add(session);
     let open = 0;
     const resets = new ResetAllowance(performance.now());
@@ -110,6 +114,7 @@ export class H2Sessions {
     // Until the first request as short as a request head may take, then as long as an idle connection may live.
     let idle = goodbyeAfter(limits.headersTimeoutMs);
     socket.once('close', () => clearTimeout(idle));
+    watchLife(session, socket, limits.keepAliveMs, () => open > 0);
     const onStream = (
       stream: ServerHttp2Stream,
       headers: IncomingHttpHeaders,

@@ -9,6 +9,7 @@ import type { Exchange } from '../exchange.ts';
 import { KIND, mayBeNominated, requestKind } from '../field-kinds.ts';
 import { clientAddress, forwardedElement, readForwarded } from '../forwarded.ts';
 import type { GatewayErrorCode } from '../gateway-errors.ts';
+import { isPlainMethod } from '../known-methods.ts';
 import { peerAddressOf } from '../listeners/proxy-protocol.ts';
 import { replyProblem } from '../problem.ts';
 import { isSoundAuthority, parseTarget } from '../request-target.ts';
@@ -41,7 +42,7 @@ export function admit(exchange: Exchange): boolean {
   if (request.httpVersionMajor !== 1 || request.httpVersionMinor > 1)
     return refuse(exchange, 'BAD_VERSION', '');
   // TRACE would send credentials back to whoever can make a client send it (RFC 9110 §9.3.8); CONNECT asks for a forward proxy.
-  if (exchange.method === 'TRACE' || exchange.method === 'CONNECT')
+  if (exchange.method === 'TRACE' || exchange.method === 'CONNECT' || !isPlainMethod(exchange.method))
     return refuse(exchange, 'METHOD_NOT_IMPLEMENTED', '');
   const raw = request.rawHeaders;
   const { maxHeaders, maxUriLength } = exchange.listener?.limits ?? DEFAULT_LISTENER_LIMITS;

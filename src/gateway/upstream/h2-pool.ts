@@ -8,6 +8,7 @@ import { type ClientHttp2Session, connect as connectH2 } from 'node:http2';
 import { connect as connectTcp, isIP, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { type Dispatcher, errors } from 'undici';
+import { destroyLater } from '../http2/destroy-later.ts';
 import {
   H2_IDLE_MS,
   H2_PING_MS,
@@ -167,6 +168,7 @@ export class H2Pool implements UpstreamPool {
         maxHeaderListSize: MAX_UPSTREAM_HEADER_BYTES,
       },
     });
+    destroyLater(session);
     const carrier: Carrier = { session, exchanges: new Set() };
     this.#carriers.add(carrier);
     // Its streams tell what it means to them.
