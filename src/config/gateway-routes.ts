@@ -4,6 +4,7 @@
  * @module
  */
 
+import { canonicalPath } from '../core/policy/request-target.ts';
 import { conditionsKey } from '../core/policy/route-condition.ts';
 import { suggestion } from './edit-distance.ts';
 import type { PathMatch } from './gateway-model.ts';
@@ -14,6 +15,10 @@ import type { Path, YamlSource } from './yaml-source.ts';
 type RouteYaml = GatewayYaml['routes'][number];
 
 const PARAMETER = /^\{([^{}]*)\}$/;
+/** Stands for a parameter where the form of a path is checked. */
+const STANDS_FOR = '~p~';
+/** What paths of requests have only escaped, whole characters. */
+const TO_ESCAPE = /[^\w.~!$&'()*+,;=:@/%\\{}\p{Surrogate}-]/gu;
 const PARAMETER_NAME = /^[A-Za-z_][A-Za-z0-9_]{0,63}$/;
 const ALL_METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as const;
 
@@ -29,6 +34,7 @@ export function readPathMatch(
     source.findings.error(source.keyRange([...at, 'prefix']), 'expected either path or prefix, got both');
     return undefined;
   }
+  checkForm(source, [...at, prefix === undefined ? 'path' : 'prefix'], prefix ?? path);
   // A trailing slash would change nothing: a prefix matches whole segments.
   if (prefix !== undefined)
     return { kind: 'prefix', path: prefix === '/' ? prefix : prefix.replace(/\/+$/, '') || '/' };
@@ -37,6 +43,30 @@ export function readPathMatch(
     return undefined;
   }
   return readPath(source, [...at, 'path'], path);
+}
+
+/** Requests are matched by the one form of their path: a route in another one would never be reached. */
+function checkForm(source: YamlSource, at: Path, path: string | undefined): void {
+  if (path === undefined) return;
+  const parameters = path.match(/\{[^{}]*\}/g) ?? [];
+  const plain = path.replace(/\{[^{}]*\}/g, STANDS_FOR).replace(TO_ESCAPE, encodeURIComponent);
+  const form = canonicalPath(plain);
+  if (form === undefined) {
+    source.findings.error(
+      source.valueRange(at),
+      `no request is let through with this path, got "${path}"`,
+      'leave out dot segments, escaped slashes, backslashes and broken escapes',
+    );
+    return;
+  }
+  let next = 0;
+  const written = form.replaceAll(STANDS_FOR, () => parameters[next++] ?? '');
+  if (written !== path)
+    source.findings.error(
+      source.valueRange(at),
+      `paths are matched in their canonical form, got "${path}"`,
+      `write ${written}`,
+    );
 }
 
 function readPath(source: YamlSource, at: Path, path: string): PathMatch | undefined {

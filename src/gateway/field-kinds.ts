@@ -43,15 +43,8 @@ const REQUEST_KINDS: Readonly<Record<string, Kind>> = {
   'x-forwarded-proto': KIND.forwardedProto,
   'x-forwarded-host': KIND.forwardedHost,
   forwarded: KIND.forwarded,
-  'x-forwarded-port': KIND.identity,
-  'x-forwarded-prefix': KIND.identity,
-  'x-forwarded-server': KIND.identity,
   'x-real-ip': KIND.identity,
   'x-sluice-mirror': KIND.identity,
-  'client-cert': KIND.identity,
-  'client-cert-chain': KIND.identity,
-  'x-client-cert-subject': KIND.identity,
-  'x-client-cert-alt-names': KIND.identity,
   'keep-alive': KIND.drop,
   te: KIND.drop,
   trailer: KIND.drop,
@@ -74,6 +67,12 @@ const RESPONSE_KINDS: Readonly<Record<string, Kind>> = {
 const NEVER_NOMINATED =
   /^(?:host|authorization|cookie|content-.*|transfer-encoding|x-forwarded-.*|forwarded|x-real-ip|(?:x-)?client-cert.*|x-request-id|x-consumer-.*|traceparent|tracestate|via)$/;
 const PROXY_FIELD = /^(?:proxy-|x-consumer-)/;
+/**
+ * Who or what the client is, or was asked for, as proxies tell it. Clients must not: the rest of X-Forwarded-*, certificates,
+ * CGI's Remote-*, and the targets that IIS and some frameworks put in the place of the request's.
+ */
+const IDENTITY_FIELD =
+  /^(?:x-forwarded-.+|(?:x-)?client-cert(?:-.+)?|(?:x-)?ssl-client-.+|remote-(?:addr|host|ident|user|groups|name|email)|x-remote-.+|x-original-(?:url|uri|host|method)|x-rewrite-url|x-authenticated-.+|x-auth-request-.+)$/;
 const PROXY_RESPONSE_FIELD = /^proxy-(?!status$|authenticate$)/;
 
 /** Names seen so far, so that most look-ups are one hash of the name as sent. Bounded: clients choose names. */
@@ -109,6 +108,7 @@ function remember(kinds: Map<string, Kind>, name: string, kind: Kind): Kind {
 function classifyRequest(name: string): Kind {
   if (Object.hasOwn(REQUEST_KINDS, name)) return REQUEST_KINDS[name] ?? KIND.plain;
   if (PROXY_FIELD.test(name)) return KIND.drop;
+  if (IDENTITY_FIELD.test(name)) return KIND.identity;
   // Many servers read X_Forwarded_For as X-Forwarded-For: a twin of a field with a meaning here is a forgery.
   return name.includes('_') && classifyRequest(name.replaceAll('_', '-')) !== KIND.plain
     ? KIND.drop

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { completeRewrite, type RewriteYaml } from '../../src/config/policies/rewrite.ts';
+import { parseTarget } from '../../src/core/policy/request-target.ts';
 import type { Gateway } from '../../src/gateway/gateway.ts';
-import { parseTarget } from '../../src/gateway/request-target.ts';
 import { compileRewrite } from '../../src/gateway/transform/rewrite.ts';
 import type { TransformSubject } from '../../src/gateway/transform/transform-model.ts';
 import { call, GatewayHarness, type Upstream } from '../support/gateway-harness.ts';

@@ -4,7 +4,7 @@
  */
 
 import type { Purge } from '../../core/policy/cache/purge.ts';
-import { parseTarget } from '../request-target.ts';
+import { parseTarget } from '../../core/policy/request-target.ts';
 
 export interface PurgeSubject {
   /** Service, then origin, path and query on a line of its own. */

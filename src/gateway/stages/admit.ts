@@ -5,6 +5,7 @@
  */
 
 import { DEFAULT_LISTENER_LIMITS } from '../../config/policies/listeners.ts';
+import { isSoundAuthority, parseTarget } from '../../core/policy/request-target.ts';
 import type { Exchange } from '../exchange.ts';
 import { KIND, mayBeNominated, requestKind } from '../field-kinds.ts';
 import { clientAddress, forwardedElement, readForwarded } from '../forwarded.ts';
@@ -12,7 +13,6 @@ import type { GatewayErrorCode } from '../gateway-errors.ts';
 import { isPlainMethod } from '../known-methods.ts';
 import { peerAddressOf } from '../listeners/proxy-protocol.ts';
 import { replyProblem } from '../problem.ts';
-import { isSoundAuthority, parseTarget } from '../request-target.ts';
 import { admitUpgrade } from '../upgrade/upgrade-rules.ts';
 
 /** What the pass over the fields finds; one object per pass, so that the loop only writes. */

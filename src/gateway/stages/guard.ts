@@ -5,10 +5,10 @@
  */
 
 import { isCertificateAllowed } from '../../core/policy/certificate-names.ts';
+import { hostOf } from '../../core/policy/request-target.ts';
 import type { Exchange } from '../exchange.ts';
 import { clientCertificateOf } from '../listeners/client-certificate.ts';
 import { replyFixed, replyProblem } from '../problem.ts';
-import { hostOf } from '../request-target.ts';
 import { passes } from './screen.ts';
 
 const NO_BODY = Buffer.alloc(0);

@@ -4,9 +4,9 @@
  * @module
  */
 
+import { hostName } from '../../core/policy/request-target.ts';
 import { preflightFields } from '../../core/policy/transform/cors.ts';
 import type { Exchange } from '../exchange.ts';
-import { hostName } from '../request-target.ts';
 
 const VARY = 'Origin, Access-Control-Request-Method, Access-Control-Request-Headers';
 

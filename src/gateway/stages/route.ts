@@ -3,9 +3,9 @@
  * @module
  */
 
+import { hostName, otherReading } from '../../core/policy/request-target.ts';
 import type { Exchange } from '../exchange.ts';
 import { replyProblem } from '../problem.ts';
-import { hostName } from '../request-target.ts';
 import { allowUpgrade } from '../upgrade/upgrade-rules.ts';
 import { answerPreflight } from './preflight.ts';
 
@@ -26,6 +26,15 @@ export function route(exchange: Exchange): boolean {
       return false;
     case 'found':
       exchange.route = result.route;
+  }
+  const other = otherReading(path);
+  if (other !== null) {
+    const second = exchange.snapshot.find(method, hostName(authority), other, request);
+    if (second.kind !== 'found' || second.route !== result.route) {
+      exchange.route = null;
+      replyProblem(exchange, 'BAD_PATH', `Servers may read it as ${other}, which is another route.`);
+      return false;
+    }
   }
   if (exchange.upgrade !== '' && !allowUpgrade(exchange)) return false;
   if (exchange.bodyLength > result.route.maxBodyBytes) {

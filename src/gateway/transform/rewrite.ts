@@ -11,9 +11,9 @@ import {
   type PathRewrite,
   type RewritePolicy,
 } from '../../config/policies/rewrite.ts';
+import { parseTarget } from '../../core/policy/request-target.ts';
 import { applyQueryRules } from '../../core/policy/transform/query-rules.ts';
 import { fillTemplate, urlSafe } from '../../core/policy/transform/text-template.ts';
-import { parseTarget } from '../request-target.ts';
 import type { CompiledRewrite, TransformSubject } from './transform-model.ts';
 import { compileText, segmentsOf, variableValue } from './variables.ts';
 

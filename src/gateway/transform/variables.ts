@@ -5,8 +5,8 @@
  */
 
 import type { PathMatch } from '../../config/gateway-model.ts';
+import { hostName } from '../../core/policy/request-target.ts';
 import { fillTemplate, type TextTemplate, type Variable } from '../../core/policy/transform/text-template.ts';
-import { hostName } from '../request-target.ts';
 import type { TextFiller, TransformSubject } from './transform-model.ts';
 
 /** `encode` makes each value safe for its place. */

@@ -5,7 +5,7 @@
  */
 
 export interface Target {
-  /** Starts with `/`; no empty or dot segments; unreserved characters unescaped. */
+  /** Starts with `/`; no empty or dot segments; what may stand there unescaped is, but for `;` and `+`. */
   readonly path: string;
   /** With its `?`, or empty. Passed on as it came. */
   readonly query: string;
@@ -19,7 +19,8 @@ const PLAIN_PATH = /^(?:\/[\w~!$&'()*+,;=:@-][\w.~!$&'()*+,;=:@-]*)+\/?$/;
 const PATH_CHARACTERS = /^[\w.~!$&'()*+,;=:@/%-]*$/;
 const ESCAPE = /%(.{0,2})/g;
 const HEX_PAIR = /^[0-9A-Fa-f]{2}$/;
-const UNRESERVED = /^[\w.~-]$/;
+/** RFC 3986 pchar without `;`, which begins a path parameter for some servers, and `+`, which is a space for some. */
+const UNESCAPED = /^[\w.~!$&'()*,=:@-]$/;
 /** `.` and `..`, also with the path parameters that some servers cut off before they resolve dots. */
 const DOT_SEGMENT = /\/\.{1,2}(?:;[^/]*)?(?=\/|$)/;
 const QUERY = /^[^\s#\\]*$/;
@@ -33,6 +34,11 @@ export function parseTarget(url: string): Target | undefined {
   if (match === null) return undefined;
   const [, authority = '', rest = ''] = match;
   return originForm(rest.startsWith('/') ? rest : `/${rest}`, authority);
+}
+
+/** The one form in which a path of requests is routed; undefined: no request has it. */
+export function canonicalPath(path: string): string | undefined {
+  return originForm(path, null)?.path;
 }
 
 /** Whether a Host value or the authority of a target has the only form that is accepted. */
@@ -52,6 +58,17 @@ export function hostName(authority: string): string {
   return name.endsWith('.') ? name.slice(0, -1) : name;
 }
 
+/**
+ * A path in its one form, as servers read it that cut path parameters (`;` and what follows in a segment) off and make no
+ * difference between `%3B` and `;` or `%2B` and `+`. Null: they read it as it is.
+ */
+export function otherReading(path: string): string | null {
+  if (!path.includes(';') && !path.includes('%')) return null;
+  const unescaped = path.replaceAll('%3B', ';').replaceAll('%2B', '+');
+  const other = unescaped.replace(/;[^/]*/g, '').replace(/\/{2,}/g, '/');
+  return other === path ? null : other;
+}
+
 function originForm(target: string, authority: string | null): Target | undefined {
   const mark = target.indexOf('?');
   const rawPath = mark < 0 ? target : target.slice(0, mark);
@@ -62,7 +79,7 @@ function originForm(target: string, authority: string | null): Target | undefine
 }
 
 /**
- * Unescapes unreserved characters once, writes other escapes in upper case and merges slashes. Refuses what
+ * Unescapes what need not be escaped once, writes other escapes in upper case and merges slashes. Refuses what
  * servers read in two ways: escaped `/`, `\` and NUL, broken escapes, and dot segments after unescaping.
  */
 function normalisePath(rawPath: string): string | undefined {
@@ -76,7 +93,7 @@ function normalisePath(rawPath: string): string | undefined {
     const code = Number.parseInt(pair, 16);
     if (code === 0 || code === 0x2f || code === 0x5c) sound = false;
     const character = String.fromCharCode(code);
-    return UNRESERVED.test(character) ? character : `%${pair.toUpperCase()}`;
+    return UNESCAPED.test(character) ? character : `%${pair.toUpperCase()}`;
   });
   if (!sound) return undefined;
   const merged = unescaped.replace(/\/{2,}/g, '/');

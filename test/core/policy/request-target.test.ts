@@ -1,12 +1,33 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { hostName, isSoundAuthority, parseTarget } from '../../src/gateway/request-target.ts';
+import {
+  hostName,
+  isSoundAuthority,
+  otherReading,
+  parseTarget,
+} from '../../../src/core/policy/request-target.ts';
+
+describe('otherReading', () => {
+  it.each([
+    ['/admin;a=1', '/admin'],
+    ['/;x/admin;y/z', '/admin/z'],
+    ['/admin%3Ba', '/admin'],
+    ['/a%2Bb', '/a+b'],
+    ['/a%20b', null],
+    ['/a+b', null],
+    ['/admin', null],
+  ])('of %s is %s', (path, other) => {
+    expect(otherReading(path)).toBe(other);
+  });
+});
 
 describe('parseTarget', () => {
   it.each([
     ['/', '/', ''],
     ['/orders/1?a=b&c=%2f', '/orders/1', '?a=b&c=%2f'],
     ['/a/%7Euser/%41', '/a/~user/A', ''],
+    ['/orders%3Acancel/%40me%21%2c', '/orders:cancel/@me!,', ''],
+    ['/a%2bb%3bc%20d', '/a%2Bb%3Bc%20d', ''],
     ['/caf%c3%a9', '/caf%C3%A9', ''],
     ['//a///b/', '/a/b/', ''],
     ['/.well-known/x', '/.well-known/x', ''],
