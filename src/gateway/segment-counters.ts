@@ -76,7 +76,10 @@ export class SegmentCounters {
     const counters = this.#dimensions.get(dimension) ?? new Map<string, SegmentCounter>();
     this.#dimensions.set(dimension, counters);
     const known = counters.get(value);
-    if (known !== undefined) return known.note(bad, repeated, latencyMs);
+    if (known !== undefined) {
+      known.note(bad, repeated, latencyMs);
+      return;
+    }
     const ofInstances = dimension === INSTANCE_DIMENSION;
     if (counters.size < (ofInstances ? MAX_INSTANCES : MAX_VALUES)) {
       added(counters, value).note(bad, repeated, latencyMs);
