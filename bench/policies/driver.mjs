@@ -114,11 +114,15 @@ export class Driver {
   #bytes(request) {
     const known = this.#encoded.get(request);
     if (known !== undefined) return known;
-    const { method, path, headers, body } = request;
+    const { method, path, headers, body, trailers } = request;
     const fields = { host: HOST, ...STANDARD, ...headers };
-    if (body !== '') fields['content-length'] = Buffer.byteLength(body);
-    const lines = Object.entries(fields).map(([name, value]) => `${name}: ${value}\r\n`);
-    const bytes = Buffer.from(`${method} ${path} HTTP/1.1\r\n${lines.join('')}\r\n${body}`);
+    if (trailers !== undefined) fields['transfer-encoding'] = 'chunked';
+    else if (body.length > 0) fields['content-length'] = Buffer.byteLength(body);
+    const head = Buffer.from(`${method} ${path} HTTP/1.1\r\n${linesOf(fields)}\r\n`);
+    const bytes = Buffer.concat([
+      head,
+      ...(trailers === undefined ? [Buffer.from(body)] : inChunks(Buffer.from(body), trailers)),
+    ]);
     this.#encoded.set(request, bytes);
     return bytes;
   }
@@ -137,6 +141,21 @@ export class Driver {
     this.#faults += 1;
     if (this.#examples.length < MAX_EXAMPLES) this.#examples.push(example);
   }
+}
+
+function linesOf(fields) {
+  return Object.entries(fields)
+    .map(([name, value]) => `${name}: ${value}\r\n`)
+    .join('');
+}
+
+/** One chunk, and the trailers behind it. */
+function inChunks(body, trailers) {
+  return [
+    Buffer.from(`${body.length.toString(16)}\r\n`),
+    body,
+    Buffer.from(`\r\n0\r\n${linesOf(trailers)}\r\n`),
+  ];
 }
 
 /** As `Connection` of the rig, over HTTP/2 without TLS; one request at a time too. */
@@ -177,8 +196,7 @@ class Http2Connection {
     });
     stream.on('close', () => {
       if (fields === null || stream.rstCode !== 0) return onLost(failure);
-      const lines = Object.entries(fields).map(([name, value]) => `${name}: ${value}\r\n`);
-      onAnswer(fields[':status'], `HTTP/2 ${fields[':status']}\r\n${lines.join('')}`, Buffer.concat(chunks));
+      onAnswer(fields[':status'], `HTTP/2 ${fields[':status']}\r\n${linesOf(fields)}`, Buffer.concat(chunks));
     });
     if (body !== '') stream.end(body);
   }

@@ -5,6 +5,7 @@
  */
 
 import { runTimeOf } from '../rig/process-tree.mjs';
+import { serveVerbs } from '../rig/served-verbs.mjs';
 import { Driver } from './driver.mjs';
 import { scenarioOf } from './scenarios.mjs';
 
@@ -37,11 +38,4 @@ const verbs = {
   },
 };
 
-process.on('message', async ({ id, verb, options }) => {
-  try {
-    process.send({ id, value: await verbs[verb](options) });
-  } catch (error) {
-    process.send({ id, error: error instanceof Error ? error.stack : String(error) });
-  }
-});
-process.on('disconnect', () => process.exit(0));
+serveVerbs(verbs);

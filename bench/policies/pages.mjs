@@ -22,6 +22,11 @@ export const MISSING = '{"error":"no such page"}';
 /** Of `/flaky`: one answer in so many is a 503. */
 export const FLAKY = 10;
 
+/** The page in gzip, whatever the client takes. */
+export const CODED_PATH = '/coded';
+/** Field in which the upstream that gives bodies back says what it got as a trailer of the bench; `none` without. */
+export const TRAILER_ECHO = 'x-got-digest';
+
 /** Status and body by path; everything that is not here is the page. */
 export function answerTo(path, nth) {
   if (path === '/large') return { status: 200, body: LARGE_PAGE };

@@ -10,7 +10,8 @@ import { PAGE } from './pages.mjs';
  * Fills in what a scenario leaves out:
  * - `id`, `label`; `doc`: the section of docs/policies/ that describes the policy;
  * - `off`, `on`: functions of the world that give the patch of `gatewayFile` (default: nothing on);
- * - `ask(world)`: gives a function that makes the next request, `{method, path, headers, body}`;
+ * - `ask(world)`: gives a function that makes the next request, `{method, path, headers, body, trailers}`: a body is text
+ *   or bytes, with `trailers` (HTTP/1.1 only) it goes in one chunk;
  * - `expect.off`, `expect.on`: `statuses` that any answer may have; of every batch's last answer also `body` (text, a
  *   predicate of the bytes, or null for any) and `head` (a pattern of status line and fields);
  * - `client.off`, `client.on`: `tls`, `http2`, `proxy`: how the load generator speaks to the listener;

@@ -4,6 +4,7 @@
  */
 
 import { scenario } from './scenario.mjs';
+import { BODIES } from './scenarios/bodies.mjs';
 import { EDGE } from './scenarios/edge.mjs';
 import { IDENTITY } from './scenarios/identity.mjs';
 import { CACHE, LIFECYCLE, OBSERVABILITY, PRESETS } from './scenarios/rest.mjs';
@@ -25,6 +26,7 @@ export const SCENARIOS = [
   ...RESILIENCE,
   ...UPSTREAMS,
   ...TRANSFORMATION,
+  ...BODIES,
   ...CACHE,
   ...LIFECYCLE,
   ...OBSERVABILITY,
@@ -36,7 +38,6 @@ export const SCENARIOS = [
 export const LEFT_OUT = {
   'edge.md#limits-of-a-listener': 'always on: part of the bare route',
   'mirroring.md#mirror-steps-of-a-rollout': 'a step of a rollout that turns mirroring on, which has a row',
-  'upstreams.md#streaming': 'how every body passes: part of the bare route',
   'upstreams.md#discovery': 'works beside the requests; what it finds are endpoints as any',
   'streams.md#upgrades': 'costs per connection; afterwards bytes pass without policies',
   'streams.md#event-streams': 'needs no policy',

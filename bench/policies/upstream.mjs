@@ -1,6 +1,6 @@
 /**
- * The upstream of the policy bench: the same pages over plain HTTP, TLS and HTTP/2, a server of introspection, and a
- * sink for spans. As cheap as Node can be where it answers the gateway's route. Knows no policies.
+ * The upstream of the policy bench: the same pages over plain HTTP, TLS and HTTP/2, what gives bodies back, a server of
+ * introspection, and a sink for spans. As cheap as Node can be where it answers the gateway's route. Knows no policies.
  * @module
  */
 
@@ -10,17 +10,26 @@ import { createServer as createHttp2 } from 'node:http2';
 import { createServer } from 'node:net';
 import { createServer as createTls } from 'node:tls';
 import { pathToFileURL } from 'node:url';
-import { answerTo, CALL, CALL_FRAME, CALL_JSON } from './pages.mjs';
+import { gzipSync } from 'node:zlib';
+import { answerTo, CALL, CALL_FRAME, CALL_JSON, CODED_PATH, PAGE, TRAILER_ECHO } from './pages.mjs';
 
 const END_OF_HEAD = '\r\n\r\n';
 const LENGTH = /\r\ncontent-length: *(\d+)/i;
 const CHUNKED = /\r\ntransfer-encoding:/i;
 /** Of the start: younger than anything that a scenario stores for. */
 const DATE = new Date().toUTCString();
+const CODED_BODY = gzipSync(PAGE);
+const CODED_ANSWER = Buffer.concat([
+  Buffer.from(
+    `HTTP/1.1 200 Fine\r\nContent-Type: application/json\r\nContent-Encoding: gzip\r\n` +
+      `Content-Length: ${CODED_BODY.length}\r\nDate: ${DATE}\r\n\r\n`,
+  ),
+  CODED_BODY,
+]);
 
 /**
  * Starts all of it on free ports. `certificate`: `{cert, key}` files, or null for no TLS.
- * @returns `ports` {first, second, h2, services, tls: a port or null} and `close`
+ * @returns `ports` {first, second, h2, services, echo, tls: a port or null} and `close`
  */
 export async function openUpstream(certificate) {
   const tls = certificate && {
@@ -32,6 +41,7 @@ export async function openUpstream(certificate) {
     second: createServer({ noDelay: true }, serve),
     h2: createHttp2().on('stream', serveHttp2),
     services: createHttp(serveServices),
+    echo: createHttp(serveEcho),
     ...(tls ? { tls: createTls(tls, serve) } : {}),
   };
   const sockets = new Set();
@@ -81,6 +91,7 @@ function targetOf(head) {
 }
 
 function encoded(path, nth) {
+  if (path === CODED_PATH) return CODED_ANSWER;
   const { status, body } = answerTo(path, nth);
   return (
     `HTTP/1.1 ${status} Fine\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\n` +
@@ -105,6 +116,22 @@ function serveHttp2(stream, { ':path': path }) {
     const length = Buffer.byteLength(body);
     stream.respond({ ':status': status, 'content-type': 'application/json', 'content-length': length });
     stream.end(body);
+  });
+}
+
+/** Gives the body back as it came, and says which trailer came behind it. */
+function serveEcho(request, response) {
+  const chunks = [];
+  request.on('data', (chunk) => chunks.push(chunk));
+  request.on('error', () => response.destroy());
+  request.on('end', () => {
+    const body = Buffer.concat(chunks);
+    response.writeHead(200, {
+      'content-type': request.headers['content-type'] ?? 'application/octet-stream',
+      'content-length': body.length,
+      [TRAILER_ECHO]: request.trailers['x-digest'] ?? 'none',
+    });
+    response.end(body);
   });
 }
 

@@ -6,20 +6,12 @@
 
 import { LoadRun } from './load-run.mjs';
 import { cpuOf } from './process-tree.mjs';
+import { serveVerbs } from './served-verbs.mjs';
 
 /** A proxy that needs longer for its warm-up is measured as it is. */
 const MAX_WARMUP_MS = 20_000;
 
 let run = null;
-
-process.on('message', async ({ id, verb, options }) => {
-  try {
-    process.send({ id, value: await verbs[verb](options) });
-  } catch (error) {
-    process.send({ id, error: error instanceof Error ? error.stack : String(error) });
-  }
-});
-process.on('disconnect', () => process.exit(0));
 
 const verbs = {
   /** Warm-up and one window, from beginning to end. */
@@ -60,6 +52,8 @@ const verbs = {
     return { ...window, ...(await run.stop()) };
   },
 };
+
+serveVerbs(verbs);
 
 function sleep(ms) {
   return new Promise((resolve) => setTimeout(resolve, ms));

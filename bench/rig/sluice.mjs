@@ -119,47 +119,33 @@ export async function startSluice({
 }
 
 /** Starts `rollout up`: a gateway and the control API in one process; resolves when both listen. */
-export async function startUp({ dist, configPath, rolloutsDir, stateDir }) {
-  const handle = startProcess(process.execPath, [
-    join(resolve(ROOT, dist), 'bin', 'rollout.js'),
-    'up',
-    '--api',
-    '127.0.0.1:0',
-    '--gateway',
-    configPath,
-    '--rollouts',
-    rolloutsDir,
-    '--state-dir',
-    stateDir,
-    '--log-level',
-    'error',
-  ]);
+export async function startUp(files) {
+  const handle = startControl('up', files, ['--log-level', 'error']);
   const port = Number((await handle.matching(/^gateway +http:\/\/[^:]+:(\d+)/))[1]);
-  const [, url] = await handle.matching(/^control API +(http\S+)/);
-  return { ...handle, port, url };
+  return { ...handle, port, url: await controlUrl(handle) };
 }
 
 /** Starts `rollout operator`, open to this machine; resolves when its control API listens, with its `url`. */
-export async function startOperator({ dist, configPath, rolloutsDir, stateDir, redisUrl }) {
-  const handle = startProcess(process.execPath, [
-    join(resolve(ROOT, dist), 'bin', 'rollout.js'),
-    'operator',
+export async function startOperator({ redisUrl, ...files }) {
+  const handle = startControl('operator', files, [
     '--open-loopback',
-    '--api',
-    '127.0.0.1:0',
-    '--gateway',
-    configPath,
-    '--rollouts',
-    rolloutsDir,
-    '--state-dir',
-    stateDir,
     '--log-level',
     'info',
     '--redis',
     redisUrl,
   ]);
+  return { ...handle, url: await controlUrl(handle) };
+}
+
+function startControl(verb, { dist, configPath, rolloutsDir, stateDir }, more) {
+  const program = join(resolve(ROOT, dist), 'bin', 'rollout.js');
+  const files = ['--gateway', configPath, '--rollouts', rolloutsDir, '--state-dir', stateDir];
+  return startProcess(process.execPath, [program, verb, '--api', '127.0.0.1:0', ...files, ...more]);
+}
+
+async function controlUrl(handle) {
   const [, url] = await handle.matching(/^control API +(http\S+)/);
-  return { ...handle, url };
+  return url;
 }
 
 /** A Redis of its own on a free port; `durable`: every write is on disk before it is answered. */

@@ -1,11 +1,12 @@
 /**
- * Scenarios of docs/policies/transformation.md: what is changed on the way in and on the way out.
+ * Scenarios of docs/policies/transformation.md: what is changed on the way in and on the way out, but for what is in
+ * bodies.
  * @module
  */
 
 import { brotliDecompressSync, gunzipSync } from 'node:zlib';
 import { LARGE_PAGE, MISSING, PAGE } from '../pages.mjs';
-import { get, post, scenario } from '../scenario.mjs';
+import { get, scenario } from '../scenario.mjs';
 
 const DOC = 'transformation.md';
 /** As a file writes it. */
@@ -28,8 +29,6 @@ const compressed = (id, label, path, coding, unpack, page) =>
       },
     },
   });
-const ORDER_XML = `<order id="7">${Array.from({ length: 24 }, (_, n) => `<line qty="${n}">sku-00${n + 10}</line>`).join('')}</order>`;
-const mapped = JSON.parse(PAGE);
 
 export const TRANSFORMATION = [
   scenario({
@@ -93,46 +92,6 @@ export const TRANSFORMATION = [
     doc: `${DOC}#path-rewrite`,
     on: route({ rewrite: { regex: { pattern: '^/old/([a-z]+)/(.*)$', to: '/$2/$1' } } }),
     ask: get('/old/shoes/7'),
-  }),
-  scenario({
-    id: 'json-request',
-    label: 'JSON of a request, 1 KiB',
-    doc: `${DOC}#json-bodies`,
-    on: route({ json: { request: { drop: ['internal'], set: { 'meta.source': 'edge' } } } }),
-    ask: post('/page', PAGE),
-  }),
-  scenario({
-    id: 'json-response',
-    label: 'JSON of a response, 1 KiB',
-    doc: `${DOC}#json-bodies`,
-    on: route({
-      json: { response: { drop: ['internal', 'items[*].internal'], rename: { 'items[*].price': 'amount' } } },
-    }),
-    expect: {
-      on: {
-        body: (bytes) => {
-          const { internal, items } = JSON.parse(bytes.toString());
-          return internal === undefined && items[1].amount === mapped.items[1].price;
-        },
-      },
-    },
-  }),
-  scenario({
-    id: 'xml-request',
-    label: 'XML of a request to JSON, 1 KiB',
-    doc: `${DOC}#xml-bodies`,
-    on: route({ xml: { request: { root: 'order', arrays: ['line'], types: { 'line/@qty': 'number' } } } }),
-    ask: post('/page', ORDER_XML, { 'content-type': 'application/xml' }),
-  }),
-  scenario({
-    id: 'xml-response',
-    label: 'JSON of a response to XML, 1 KiB',
-    doc: `${DOC}#xml-bodies`,
-    on: route({ xml: { response: { root: 'page' } } }),
-    ask: get('/page', { accept: 'application/xml' }),
-    expect: {
-      on: { body: (bytes) => /<page\b.*<sku>sku-0013<\/sku>.*<\/page>/s.test(bytes.toString()) },
-    },
   }),
   scenario({
     id: 'status',
