@@ -21,6 +21,12 @@ const route = (policies) => () => ({ route: policies });
 
 export const RESILIENCE = [
   scenario({
+    id: 'timeouts',
+    label: 'times for attempts and whole responses',
+    doc: 'resilience.md#timeouts',
+    on: route({ timeout: { connect: '10s', attempt: '20s', complete: '20s' } }),
+  }),
+  scenario({
     id: 'breaker',
     label: 'circuit breaker, closed',
     doc: 'resilience.md#circuit-breaker',
@@ -62,7 +68,7 @@ export const RESILIENCE = [
   scenario({
     id: 'retry-used',
     label: 'one retry, for a tenth',
-    doc: 'resilience.md#quick-retries',
+    doc: 'resilience.md#retries',
     on: route({ retry: { attempts: 1, backoff: { base: '1ms', max: '1ms' } } }),
     ask: get('/flaky'),
     // A retry may meet another connection's tenth answer, or the end of its budget.
