@@ -36,6 +36,7 @@ export const SCENARIOS = [
 
 /** Sections of docs/policies/ without a cost of their own per request. */
 export const LEFT_OUT = {
+  'edge.md#routes-and-paths': 'every request has a route: part of the bare route',
   'edge.md#limits-of-a-listener': 'always on: part of the bare route',
   'mirroring.md#mirror-steps-of-a-rollout': 'a step of a rollout that turns mirroring on, which has a row',
   'upstreams.md#discovery': 'works beside the requests; what it finds are endpoints as any',
