@@ -5,12 +5,8 @@ import { text } from 'node:stream/consumers';
 import { createGunzip, createGzip, gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import {
-  type JsonRules,
-  type JsonValue,
-  mapJson,
-  parseJsonPath,
-} from '../../src/core/policy/transform/json-map.ts';
+import { type JsonRules, type JsonValue, mapJson } from '../../src/core/policy/transform/json-map.ts';
+import { parseJsonPath } from '../../src/core/policy/transform/json-path.ts';
 import { JsonElements } from '../../src/gateway/transform/json-elements.ts';
 import { call, eventually, GatewayHarness, portOf, raw } from '../support/gateway-harness.ts';
 import { accessFile, summed } from '../support/gateway-observed.ts';

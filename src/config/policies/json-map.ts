@@ -5,7 +5,8 @@
  */
 
 import * as z from 'zod';
-import { type JsonPath, type JsonValue, parseJsonPath } from '../../core/policy/transform/json-map.ts';
+import type { JsonValue } from '../../core/policy/transform/json-map.ts';
+import { type JsonPath, parseJsonPath } from '../../core/policy/transform/json-path.ts';
 import { parseTemplate, type TextTemplate } from '../../core/policy/transform/text-template.ts';
 import type { Path, YamlSource } from '../yaml-source.ts';
 import { checkStream, namesOfStream } from './json-stream.ts';

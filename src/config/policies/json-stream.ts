@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type JsonPath, parseJsonPath } from '../../core/policy/transform/json-map.ts';
+import { type JsonPath, parseJsonPath } from '../../core/policy/transform/json-path.ts';
 import type { Path, YamlSource } from '../yaml-source.ts';
 
 /** The names before `[*]`; undefined when the text is not such a path. */

@@ -9,8 +9,9 @@ import type { PathMatch } from '../../config/gateway-model.ts';
 import type { JsonMapping } from '../../config/policies/json-map.ts';
 import type { TransformPolicy } from '../../config/policies/transform.ts';
 import { chooseEncoding } from '../../core/policy/transform/accept.ts';
-import { type JsonRules, type JsonValue, mapJson } from '../../core/policy/transform/json-map.ts';
+import { type JsonRules, mapInSlices, mapJson } from '../../core/policy/transform/json-map.ts';
 import { type BodyForm, formOf } from '../../core/policy/transform/media-types.ts';
+import { atOnce } from '../../core/policy/transform/sliced.ts';
 import type { BodyCounts, BodyDirection } from '../body-metrics.ts';
 import { type Coding, codingOf } from './content-coding.ts';
 import {
@@ -21,6 +22,7 @@ import {
   mediaTypeOf,
   weakTag,
 } from './field-list.ts';
+import { readJsonBody, writeJsonBody } from './json-codec.ts';
 import { JsonElements } from './json-elements.ts';
 import { JsonLines } from './json-lines.ts';
 import { compileRules } from './json-rules.ts';
@@ -33,9 +35,6 @@ const LINES: ReadonlySet<string> = new Set([
   'application/jsonl',
   'application/json-lines',
 ]);
-
-/** A body up to this is reshaped in one turn of the event loop. */
-const ONE_TURN_BYTES = 32_768;
 
 /** Null: no body of that direction is touched. */
 export function compileBody(
@@ -142,11 +141,8 @@ function reshaped(
     fields: changedFields,
     open: stream === null ? null : () => new JsonElements(rules, stream, maxBytes),
     *map(body) {
-      const value = parsedJson(body);
-      if (body.length > ONE_TURN_BYTES) yield;
-      const mapped = mapJson(value, rules);
-      if (body.length > ONE_TURN_BYTES) yield;
-      return textOf(mapped);
+      const value = yield* readJsonBody(body);
+      return yield* writeJsonBody(yield* mapInSlices(value, rules), body.length);
     },
   };
 }
@@ -179,10 +175,9 @@ function translated(
     ],
     open: null,
     *map(body) {
-      let value = from === 'json' ? parsedJson(body) : yield* codec.read(body);
-      if (body.length > ONE_TURN_BYTES) yield;
-      if (rules !== null) value = mapJson(value, rules);
-      const made = form === 'json' ? textOf(value) : yield* codec.write(value);
+      let value = yield* from === 'json' ? readJsonBody(body) : codec.read(body);
+      if (rules !== null) value = yield* mapInSlices(value, rules);
+      const made = yield* form === 'json' ? writeJsonBody(value, body.length) : codec.write(value);
       if (made.length > limit) throw new UnreadableBody('too-large', `it becomes larger than ${limit} bytes`);
       return made;
     },
@@ -211,27 +206,9 @@ function changedFields(fields: readonly string[]): string[] {
   return fieldsWithout(fieldsOfChangedBody(fields), (name) => name === 'content-encoding');
 }
 
-const UTF8 = new TextDecoder('utf-8', { fatal: true });
-
-function parsedJson(body: Buffer): JsonValue {
-  try {
-    return JSON.parse(UTF8.decode(body)) as JsonValue;
-  } catch {
-    throw new UnreadableBody('malformed', 'it is no JSON');
-  }
-}
-
-function textOf(value: JsonValue): Buffer {
-  try {
-    return Buffer.from(JSON.stringify(value));
-  } catch {
-    throw new UnreadableBody('malformed', 'it is nested deeper than can be walked');
-  }
-}
-
 function lineOf(line: Buffer, rules: JsonRules): Buffer | undefined {
   try {
-    return textOf(mapJson(parsedJson(line), rules));
+    return atOnce(writeJsonBody(mapJson(atOnce(readJsonBody(line)), rules), line.length));
   } catch {
     return undefined;
   }

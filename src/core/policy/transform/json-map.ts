@@ -4,45 +4,11 @@
  * @module
  */
 
+import type { JsonPath } from './json-path.ts';
+import { type PickTree, treeOf } from './pick-tree.ts';
+import { atOnce, type Sliced } from './sliced.ts';
+
 export type JsonValue = null | boolean | number | string | JsonValue[] | { [name: string]: JsonValue };
-
-/** Each step: a property, an index, or every element of an array. */
-export type JsonPath = readonly {
-  readonly kind: 'name' | 'index' | 'each';
-  readonly name: string;
-  readonly index: number;
-}[];
-
-const NAME = /^[^.[\]]+/;
-const BRACKET = /^\[(\*|\d{1,6})\]/;
-
-/** Undefined when it is no path: names parted by dots, `[0]` and `[*]`. */
-export function parseJsonPath(text: string): JsonPath | undefined {
-  const path: JsonPath[number][] = [];
-  let rest = text;
-  while (rest !== '') {
-    const bracket = BRACKET.exec(rest);
-    if (bracket !== null) {
-      const [whole, inner = ''] = bracket;
-      path.push({
-        kind: inner === '*' ? 'each' : 'index',
-        name: '',
-        index: inner === '*' ? -1 : Number(inner),
-      });
-      rest = rest.slice(whole.length);
-    } else {
-      if (path.length > 0) {
-        if (!rest.startsWith('.')) return undefined;
-        rest = rest.slice(1);
-      }
-      const name = NAME.exec(rest)?.[0];
-      if (name === undefined || name === '__proto__') return undefined;
-      path.push({ kind: 'name', name, index: -1 });
-      rest = rest.slice(name.length);
-    }
-  }
-  return path.length === 0 ? undefined : path;
-}
 
 export interface JsonRules {
   /** Null: everything stays. */
@@ -56,105 +22,164 @@ export interface JsonRules {
 
 /** In this order: pick, drop, rename, set. What a path does not find is left alone. May reuse and change `value`. */
 export function mapJson(value: JsonValue, rules: JsonRules): JsonValue {
-  let mapped = value;
-  if (rules.pick !== null) mapped = picked(value, rules.pick, 0);
-  for (const path of rules.drop) {
-    eachParent(mapped, path, (parent, { name }, index) => {
-      if (Array.isArray(parent)) parent.splice(index, 1);
-      else delete parent[name];
-    });
-  }
-  for (const { path, to } of rules.rename) {
-    eachParent(mapped, path, (parent, { name }) => {
-      if (Array.isArray(parent)) return;
-      const moved = parent[name];
-      delete parent[name];
-      if (moved !== undefined) parent[to] = moved;
-    });
-  }
-  for (const { path, value: given } of rules.set) if (given !== undefined) setAt(mapped, path, given);
-  return mapped;
+  return atOnce(mapInSlices(value, rules));
 }
 
-/** The parts of `value` that one of the paths leads to; elements of arrays keep their order and close ranks. */
-function picked(value: JsonValue, paths: readonly JsonPath[], depth: number): JsonValue {
-  if (paths.some((path) => path.length === depth)) return value;
-  if (typeof value !== 'object' || value === null) return value;
-  if (Array.isArray(value)) {
-    const kept: JsonValue[] = [];
-    for (const [index, element] of value.entries()) {
-      const leading = paths.filter(({ [depth]: step }) => step?.kind === 'each' || step?.index === index);
-      if (leading.length > 0) kept.push(picked(element, leading, depth + 1));
-    }
-    return kept;
-  }
-  const kept: { [name: string]: JsonValue } = {};
-  for (const name of new Set(
-    paths
-      .map((path) => path[depth])
-      .filter((step) => step?.kind === 'name')
-      .map((step) => step?.name ?? ''),
-  )) {
-    const inner = Object.hasOwn(value, name) ? value[name] : undefined;
-    if (inner === undefined) continue;
-    const leading = paths.filter(({ [depth]: step }) => step?.kind === 'name' && step.name === name);
-    // A path that goes on below what has no below finds nothing.
-    const ends = leading.some((path) => path.length === depth + 1);
-    if (ends || (typeof inner === 'object' && inner !== null)) kept[name] = picked(inner, leading, depth + 1);
-  }
-  return kept;
+/** The same, for a value that may be large. */
+export function mapInSlices(value: JsonValue, rules: JsonRules): Sliced<JsonValue> {
+  return new Mapping().run(value, rules);
 }
+
+/** Values that are looked at in one slice: two milliseconds at most. */
+const SLICE_VALUES = 4_096;
 
 type Container = JsonValue[] | { [name: string]: JsonValue };
 
-/** Calls back with each object or array that holds what the path leads to, and its key there. */
-function eachParent(
-  value: JsonValue | undefined,
-  path: JsonPath,
-  visit: (parent: Container, step: JsonPath[number], index: number) => void,
-  depth = 0,
-): void {
-  const step = path[depth];
-  if (step === undefined || typeof value !== 'object' || value === null) return;
-  const last = depth === path.length - 1;
-  if (Array.isArray(value)) {
-    if (step.kind === 'name') return;
-    const from = step.kind === 'index' ? Math.min(step.index, value.length - 1) : value.length - 1;
-    const to = step.kind === 'index' ? step.index : 0;
-    // From the end, because a visit may take elements out.
-    for (let index = from; index >= to; index -= 1) {
-      if (last) visit(value, step, index);
-      else eachParent(value[index], path, visit, depth + 1);
+/** A part of the value that is only picked from: what leads on goes from one to the other. */
+interface Picking {
+  readonly from: Container;
+  readonly tree: PickTree;
+  readonly to: Container;
+}
+
+class Mapping {
+  #looked = 0;
+
+  *run(value: JsonValue, rules: JsonRules): Sliced<JsonValue> {
+    const mapped = rules.pick === null ? value : yield* this.#pick(value, rules.pick);
+    for (const path of rules.drop) {
+      const step = path.at(-1);
+      for (const parent of yield* this.#parents(mapped, path, false)) {
+        if (step !== undefined) drop(parent, step);
+        if (this.#endsSlice()) yield;
+      }
     }
-  } else if (step.kind === 'name' && Object.hasOwn(value, step.name)) {
-    if (last) visit(value, step, -1);
-    else eachParent(value[step.name], path, visit, depth + 1);
+    for (const { path, to } of rules.rename) {
+      const name = path.at(-1)?.name ?? '';
+      for (const parent of yield* this.#parents(mapped, path, false)) {
+        if (!Array.isArray(parent)) rename(parent, name, to);
+        if (this.#endsSlice()) yield;
+      }
+    }
+    for (const { path, value: given } of rules.set)
+      if (given !== undefined) yield* this.#set(mapped, path, given);
+    return mapped;
+  }
+
+  #endsSlice(): boolean {
+    this.#looked += 1;
+    return this.#looked % SLICE_VALUES === 0;
+  }
+
+  /** The parts of `value` that one of the paths leads to; elements of arrays keep their order and close ranks. */
+  *#pick(value: JsonValue, paths: readonly JsonPath[]): Sliced<JsonValue> {
+    const whole = treeOf(paths);
+    if (whole.all || !isContainer(value)) return value;
+    const picked = emptyOf(value);
+    const open: Picking[] = [{ from: value, tree: whole, to: picked }];
+    for (let next = open.pop(); next !== undefined; next = open.pop()) {
+      const { from, tree, to } = next;
+      if (!Array.isArray(from) && !Array.isArray(to)) {
+        for (const name of tree.names) {
+          const inner = Object.hasOwn(from, name) ? from[name] : undefined;
+          const below = tree.named(name);
+          // A path that goes on below what has no below finds nothing.
+          if (inner !== undefined && (below.all || isContainer(inner))) to[name] = taken(inner, below, open);
+          if (this.#endsSlice()) yield;
+        }
+      } else if (Array.isArray(from) && Array.isArray(to)) {
+        for (const [index, element] of from.entries()) {
+          const below = tree.at(index);
+          if (below !== null) to.push(taken(element, below, open));
+          if (this.#endsSlice()) yield;
+        }
+      }
+    }
+    return picked;
+  }
+
+  /** What holds the values that the path leads to. `makes`: objects on the way are made when they are missing. */
+  *#parents(value: JsonValue, path: JsonPath, makes: boolean): Sliced<readonly Container[]> {
+    let level = isContainer(value) ? [value] : [];
+    for (const [depth, { kind, name, index }] of path.slice(0, -1).entries()) {
+      // Arrays are not made, nor are objects that lead to one.
+      const made = makes && path.slice(depth + 1).every((step) => step.kind === 'name');
+      const next: Container[] = [];
+      for (const parent of level) {
+        if (Array.isArray(parent)) {
+          const [from, to] = rangeOf(parent, kind, index);
+          for (let at = from; at < to; at += 1) {
+            const element = parent[at];
+            if (isContainer(element)) next.push(element);
+            if (this.#endsSlice()) yield;
+          }
+        } else if (kind === 'name') {
+          if (made && !Object.hasOwn(parent, name)) parent[name] = {};
+          const inner = Object.hasOwn(parent, name) ? parent[name] : undefined;
+          if (isContainer(inner)) next.push(inner);
+        }
+        if (this.#endsSlice()) yield;
+      }
+      level = next;
+    }
+    return level;
+  }
+
+  *#set(value: JsonValue, path: JsonPath, given: JsonValue): Sliced<void> {
+    const step = path.at(-1);
+    if (step === undefined) return;
+    for (const parent of yield* this.#parents(value, path, true)) {
+      if (!Array.isArray(parent)) {
+        if (step.kind === 'name') parent[step.name] = given;
+      } else {
+        const [from, to] = rangeOf(parent, step.kind, step.index);
+        parent.fill(given, from, to);
+      }
+      if (this.#endsSlice()) yield;
+    }
   }
 }
 
-/** Objects on the way are made when they are missing, arrays are not: nor are objects that lead to one. */
-function setAt(value: JsonValue, path: JsonPath, given: JsonValue, depth = 0): void {
-  const step = path[depth];
-  if (step === undefined || typeof value !== 'object' || value === null) return;
-  const last = depth === path.length - 1;
-  if (Array.isArray(value)) {
-    if (step.kind === 'name') return;
-    const from = step.kind === 'index' ? step.index : 0;
-    const to = step.kind === 'index' ? Math.min(step.index + 1, value.length) : value.length;
-    for (let index = from; index < to; index += 1) {
-      const element = value[index];
-      if (last) value[index] = given;
-      else if (element !== undefined) setAt(element, path, given, depth + 1);
-    }
-    return;
+/** `value` itself, or what will hold the part of it that is picked. */
+function taken(value: JsonValue, tree: PickTree, open: Picking[]): JsonValue {
+  if (tree.all || !isContainer(value)) return value;
+  const to = emptyOf(value);
+  open.push({ from: value, tree, to });
+  return to;
+}
+
+function drop(parent: Container, { kind, name, index }: JsonPath[number]): void {
+  if (Array.isArray(parent)) {
+    const [from, to] = rangeOf(parent, kind, index);
+    parent.splice(from, to - from);
+  } else if (kind === 'name') {
+    delete parent[name];
   }
-  if (step.kind !== 'name') return;
-  if (last) {
-    value[step.name] = given;
-    return;
-  }
-  const leads = path.slice(depth + 1).every(({ kind }) => kind === 'name');
-  if (leads && !Object.hasOwn(value, step.name)) value[step.name] = {};
-  const inner = Object.hasOwn(value, step.name) ? value[step.name] : undefined;
-  if (inner !== undefined) setAt(inner, path, given, depth + 1);
+}
+
+function rename(parent: { [name: string]: JsonValue }, name: string, to: string): void {
+  if (!Object.hasOwn(parent, name)) return;
+  const moved = parent[name];
+  delete parent[name];
+  if (moved !== undefined) parent[to] = moved;
+}
+
+/** From where to where the elements stand that a step leads to. */
+function rangeOf(
+  list: readonly JsonValue[],
+  kind: JsonPath[number]['kind'],
+  index: number,
+): [number, number] {
+  if (kind === 'name') return [0, 0];
+  return kind === 'each'
+    ? [0, list.length]
+    : [Math.min(index, list.length), Math.min(index + 1, list.length)];
+}
+
+function isContainer(value: JsonValue | undefined): value is Container {
+  return typeof value === 'object' && value !== null;
+}
+
+function emptyOf(value: Container): Container {
+  return Array.isArray(value) ? [] : {};
 }

@@ -3,9 +3,10 @@ import { describe, expect, it } from 'vitest';
 import {
   type JsonRules,
   type JsonValue,
+  mapInSlices,
   mapJson,
-  parseJsonPath,
 } from '../../../../src/core/policy/transform/json-map.ts';
+import { parseJsonPath } from '../../../../src/core/policy/transform/json-path.ts';
 
 function pathOf(text: string) {
   const path = parseJsonPath(text);
@@ -20,14 +21,17 @@ interface Written {
   set?: Record<string, JsonValue>;
 }
 
-function mapped(value: JsonValue, { pick, drop = [], rename = {}, set = {} }: Written): JsonValue {
-  const rules: JsonRules = {
+function rulesOf({ pick, drop = [], rename = {}, set = {} }: Written): JsonRules {
+  return {
     pick: pick === undefined ? null : pick.map(pathOf),
     drop: drop.map(pathOf),
     rename: Object.entries(rename).map(([text, to]) => ({ path: pathOf(text), to })),
     set: Object.entries(set).map(([text, given]) => ({ path: pathOf(text), value: given })),
   };
-  return mapJson(structuredClone(value), rules);
+}
+
+function mapped(value: JsonValue, written: Written): JsonValue {
+  return mapJson(structuredClone(value), rulesOf(written));
 }
 
 const ORDER: JsonValue = { id: 1, customer: { name: 'A', age: 3 }, items: [{ a: 1, b: 2 }, { a: 3 }, 7] };
@@ -83,6 +87,24 @@ describe('mapJson', () => {
         },
       ),
     );
+  });
+
+  it('takes many turns for a large value, whatever the rules', () => {
+    const rows = Array.from({ length: 50_000 }, (_, a) => ({ a, b: { c: a } }));
+    for (const written of [
+      { pick: ['[*].a'] },
+      { drop: ['[*].b.c'] },
+      { rename: { '[*].a': 'z' } },
+      { set: { '[*].b.d.e': 1 } },
+    ] satisfies Written[]) {
+      const work = mapInSlices(structuredClone(rows), rulesOf(written));
+      let turns = 1;
+      let step = work.next();
+      for (; step.done !== true; step = work.next()) turns += 1;
+      expect(turns).toBeGreaterThan(10);
+      const [one] = [step.value].flat();
+      expect(one).toEqual([mapped([{ a: 0, b: { c: 0 } }], written)].flat()[0]);
+    }
   });
 
   it.each(['', '.', 'a.', 'a..b', 'a[', 'a[-1]', 'a[x]', '[*]a', 'a]'])('%j is no path', (text) => {
