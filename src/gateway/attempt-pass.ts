@@ -4,7 +4,7 @@
  */
 
 import type { BreakerOutcome } from '../core/policy/breaker.ts';
-import { OUTCOME, type OutcomeIndex } from './recorder.ts';
+import { OUTCOME, type OutcomeIndex } from './version-counter.ts';
 
 /** Only the first of all calls counts. */
 export interface AttemptPass {

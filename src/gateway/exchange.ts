@@ -24,7 +24,6 @@ import type { KeyOutcome } from './idempotency-metrics.ts';
 import type { IdempotentHold } from './idempotent-hold.ts';
 import type { LimitKeeper } from './limit-keeper.ts';
 import type { GatewayMetrics } from './metrics.ts';
-import type { OutcomeIndex } from './recorder.ts';
 import type { CallRelay, RunningAttempt, RunningMirror } from './running.ts';
 import type { CompiledRoute, ServiceVersion, Snapshot } from './snapshot.ts';
 import type { Tracer } from './tracing/tracer.ts';
@@ -35,6 +34,7 @@ import type { HeldSocket, RunningTunnel } from './upgrade/upgrade-model.ts';
 import type { RequestBody } from './upstream/request-body.ts';
 import type { Target } from './upstream/target.ts';
 import type { RequestTrailers } from './upstream/upstream-pool.ts';
+import type { OutcomeIndex } from './version-counter.ts';
 
 /** A response that knows its exchange, so that its events need no closure of their own. */
 export class GatewayResponse extends ServerResponse<IncomingMessage> {

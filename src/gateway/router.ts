@@ -1,25 +1,20 @@
 /**
  * Finds the route of a request: host-specific before any host; then exact path, template, longest prefix; then by
- * conditions on fields. Compiled once per configuration into maps; knows nothing of what a route does.
+ * conditions on fields. Searches tables that are built once per configuration; knows nothing of what a route does.
  * @module
  */
 
-import type { PathMatch } from '../config/gateway-model.ts';
+import { conditionHolds, fieldOfCondition, type RouteCondition } from '../core/policy/route-condition.ts';
 import {
-  conditionHolds,
-  conditionsKey,
-  fieldOfCondition,
-  type RouteCondition,
-} from '../core/policy/route-condition.ts';
-
-export interface Routable {
-  /** Null: all methods. GET includes HEAD. */
-  readonly methods: readonly string[] | null;
-  /** Lower case without port; null: any host. */
-  readonly host: string | null;
-  readonly path: PathMatch;
-  readonly conditions: readonly RouteCondition[];
-}
+  addRoute,
+  type ConditionalRoutes,
+  type Entry,
+  emptyTable,
+  type Methods,
+  type Routable,
+  type Table,
+  type TemplateNode,
+} from './route-table.ts';
 
 /** `vary`: request fields, lower case, that the choice depended on; null: none. */
 export type RouteResult<R> =
@@ -45,38 +40,6 @@ export type Router<R> = (
   fields: FieldSource | null,
 ) => RouteResult<R>;
 
-/** Routes that share host and path; told apart by method. */
-interface Methods<R> {
-  readonly byMethod: Map<string, R>;
-  anyMethod: R | null;
-}
-
-interface Entry<R> extends Methods<R> {
-  /** Routes with conditions, the ones with most first; null: none. */
-  conditional: ConditionalRoutes<R>[] | null;
-  /** Fields that those look at. */
-  vary: readonly string[];
-}
-
-/** Routes with the same conditions. */
-interface ConditionalRoutes<R> extends Methods<R> {
-  readonly key: string;
-  readonly conditions: readonly RouteCondition[];
-}
-
-interface TemplateNode<R> {
-  readonly literals: Map<string, TemplateNode<R>>;
-  parameter: TemplateNode<R> | null;
-  entry: Entry<R> | null;
-}
-
-interface Table<R> {
-  readonly exact: Map<string, Entry<R>>;
-  readonly templates: TemplateNode<R>;
-  hasTemplates: boolean;
-  readonly prefixes: Map<string, Entry<R>>;
-}
-
 const UNKNOWN = { kind: 'unknown', vary: null } as const;
 
 /** Compiles routes. Of two routes with the same host, path and method, the first wins (the loader refuses them). */
@@ -88,7 +51,7 @@ export function compileRouter<R extends Routable>(routes: readonly R[]): Router<
     found.set(route, { kind: 'found', route, vary: null });
     const table = route.host === null ? anyHost : (hosts.get(route.host) ?? emptyTable<R>());
     if (route.host !== null) hosts.set(route.host, table);
-    addRoute(entryOf(table, route.path), route);
+    addRoute(table, route);
   }
   return (method, host, path, fields) => {
     const seek = new Search(fields);
@@ -120,77 +83,6 @@ class Search {
 
   dependsOn(names: readonly string[]): void {
     this.vary = [...new Set([...(this.vary ?? []), ...names])];
-  }
-}
-
-function emptyTable<R>(): Table<R> {
-  return { exact: new Map(), templates: emptyNode(), hasTemplates: false, prefixes: new Map() };
-}
-
-function emptyNode<R>(): TemplateNode<R> {
-  return { literals: new Map(), parameter: null, entry: null };
-}
-
-function emptyEntry<R>(): Entry<R> {
-  return { byMethod: new Map(), anyMethod: null, conditional: null, vary: [] };
-}
-
-function entryOf<R>(table: Table<R>, match: PathMatch): Entry<R> {
-  switch (match.kind) {
-    case 'exact':
-      return entryAt(table.exact, match.path);
-    case 'prefix':
-      return entryAt(table.prefixes, match.path.replace(/\/$/, ''));
-    case 'template': {
-      table.hasTemplates = true;
-      let node = table.templates;
-      for (const segment of match.path.slice(1).split('/')) node = childOf(node, segment);
-      node.entry ??= emptyEntry();
-      return node.entry;
-    }
-  }
-}
-
-function entryAt<R>(entries: Map<string, Entry<R>>, path: string): Entry<R> {
-  const entry = entries.get(path) ?? emptyEntry<R>();
-  entries.set(path, entry);
-  return entry;
-}
-
-function childOf<R>(node: TemplateNode<R>, segment: string): TemplateNode<R> {
-  if (/^\{.*\}$/.test(segment)) {
-    node.parameter ??= emptyNode();
-    return node.parameter;
-  }
-  const child = node.literals.get(segment) ?? emptyNode<R>();
-  node.literals.set(segment, child);
-  return child;
-}
-
-function addRoute<R extends Routable>(entry: Entry<R>, route: R): void {
-  const { conditions } = route;
-  if (conditions.length === 0) {
-    addMethods(entry, route);
-    return;
-  }
-  const key = conditionsKey(conditions);
-  const known = entry.conditional ?? [];
-  const same = known.find((each) => each.key === key);
-  const group = same ?? { key, conditions, byMethod: new Map(), anyMethod: null };
-  addMethods(group, route);
-  if (same !== undefined) return;
-  // Sorting is stable: with as many conditions, the first in the file goes first.
-  entry.conditional = [...known, group].sort((a, b) => b.conditions.length - a.conditions.length);
-  entry.vary = [...new Set([...entry.vary, ...conditions.map(fieldOfCondition)])];
-}
-
-function addMethods<R extends Routable>(entry: Methods<R>, route: R): void {
-  if (route.methods === null) {
-    entry.anyMethod ??= route;
-    return;
-  }
-  for (const method of route.methods) {
-    if (!entry.byMethod.has(method)) entry.byMethod.set(method, route);
   }
 }
 

@@ -29,7 +29,7 @@ import type { KeySample } from './key-sample.ts';
 import type { LifecycleCounts } from './lifecycle-metrics.ts';
 import type { ClientSeries, GatewayMetrics, ServerSeries } from './metrics.ts';
 import type { MirrorState, MirrorTable } from './mirror/mirror-table.ts';
-import type { Recorder, VersionCounter } from './recorder.ts';
+import type { Recorder } from './recorder.ts';
 import type { RetryCounts } from './resilience-metrics.ts';
 import type { CompiledLimits } from './route-limits.ts';
 import type { Router } from './router.ts';
@@ -40,13 +40,14 @@ import type { CompiledTransform } from './transform/transform-model.ts';
 import type { TunnelCounts } from './upgrade/tunnel-metrics.ts';
 import type { Target } from './upstream/target.ts';
 import type { TargetSet, UpstreamParts } from './upstream/target-set.ts';
+import type { VersionCounter } from './version-counter.ts';
 
 export interface ServiceVersion {
   readonly name: string;
   readonly balancer: Balancer<Target>;
-  /** Null: nothing is ejected. */
   /** By which parts of its traffic attempts are counted apart. */
   readonly segments: readonly SegmentRead[];
+  /** Null: nothing is ejected. */
   readonly outliers: OutlierWatch<Target> | null;
   readonly counter: VersionCounter;
   readonly series: ClientSeries;

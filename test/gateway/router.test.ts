@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { PathMatch } from '../../src/config/gateway-model.ts';
-import { compileRouter, type Routable } from '../../src/gateway/router.ts';
+import type { Routable } from '../../src/gateway/route-table.ts';
+import { compileRouter } from '../../src/gateway/router.ts';
 
 interface Named extends Routable {
   readonly name: string;

@@ -19,6 +19,7 @@ import { EAGER_BODY_BYTES } from '../limits.ts';
 import { replyProblem } from '../problem.ts';
 import { randomHex16 } from '../random-ids.ts';
 import { breakOfTrouble, retryDelay, retryStatusOf, withinBudget } from '../retries.ts';
+import { dropRival, leaveToRival } from '../rivals.ts';
 import { collectBody, watchSender } from '../slow-sender.ts';
 import type { CompiledRoute, ServiceVersion } from '../snapshot.ts';
 import { openTunnel } from '../upgrade/open-tunnel.ts';
@@ -152,24 +153,6 @@ function onFail(current: Attempt, failure: AttemptTrouble): void {
 function causeOfStatus(status: number): '500' | '502' | '503' | '504' | null {
   const failure = retryStatusOf(status);
   return failure === '429' ? null : failure;
-}
-
-/** The other one of two parallel attempts may still bring a better answer. */
-function leaveToRival(exchange: Exchange, current: Attempt): boolean {
-  const other = exchange.attempt === current ? exchange.rival : exchange.attempt;
-  if (exchange.rival === null || other === null || other.phase === 'over') return false;
-  exchange.attempt = other;
-  exchange.rival = null;
-  return true;
-}
-
-/** `current` is the one that counts for the client; a parallel one is called off. */
-function dropRival(exchange: Exchange, current: Attempt): void {
-  if (exchange.rival === null) return;
-  const other = exchange.attempt === current ? exchange.rival : exchange.attempt;
-  exchange.rival = null;
-  exchange.attempt = current;
-  if (other !== current) other?.abandon();
 }
 
 const ERROR_OF_TROUBLE: Readonly<Record<AttemptTrouble, GatewayErrorCode>> = {

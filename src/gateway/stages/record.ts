@@ -8,8 +8,8 @@ import { httpOfGrpc } from '../../core/policy/grpc/status.ts';
 import { logExchange } from '../access-line.ts';
 import type { Exchange } from '../exchange.ts';
 import { GATEWAY_ERRORS, isBrokenOff } from '../gateway-errors.ts';
-import { OUTCOME, type OutcomeIndex, outcomeOfStatus } from '../recorder.ts';
 import type { RunningTunnel } from '../upgrade/upgrade-model.ts';
+import { OUTCOME, type OutcomeIndex, outcomeOfStatus } from '../version-counter.ts';
 
 export function record(exchange: Exchange): void {
   if (exchange.recorded) return;

@@ -9,7 +9,7 @@ import { isBrokenOff } from '../gateway-errors.ts';
 import { isKnownMethod } from '../known-methods.ts';
 import { policyOutcomes } from '../policy-outcomes.ts';
 import { randomHex16 } from '../random-ids.ts';
-import { OUTCOME, type OutcomeIndex } from '../recorder.ts';
+import { OUTCOME, type OutcomeIndex } from '../version-counter.ts';
 import type { Span, Tracer } from './tracer.ts';
 
 type Attributes = Record<string, string | number | boolean>;

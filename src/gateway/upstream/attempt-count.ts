@@ -5,9 +5,9 @@
  */
 
 import type { Exchange } from '../exchange.ts';
-import { OUTCOME, type OutcomeIndex } from '../recorder.ts';
 import type { Ageing } from '../running-ages.ts';
 import type { ServiceVersion } from '../snapshot.ts';
+import { OUTCOME, type OutcomeIndex } from '../version-counter.ts';
 import type { Target } from './target.ts';
 
 export interface EndedAttempt extends Ageing {
