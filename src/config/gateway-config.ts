@@ -209,6 +209,9 @@ function buildRoutes(
       path,
       authenticated: policy.auth !== null,
       transform: policy.transform,
+      ownJson: route.json !== undefined,
+      transcodes: policy.transcode !== null,
+      maxBodyBytes: policy.maxBodyBytes,
     });
     const named = ['routes', index, 'name'];
     checkRouteCache(source, named, policy, listeners);

@@ -28,7 +28,7 @@ import type { CallRelay, RunningAttempt, RunningMirror } from './running.ts';
 import type { CompiledRoute, ServiceVersion, Snapshot } from './snapshot.ts';
 import type { Tracer } from './tracing/tracer.ts';
 import type { BodyTurns } from './transform/body-turns.ts';
-import type { OutgoingResponse } from './transform/transform-model.ts';
+import type { OutgoingResponse, RequestReshaping } from './transform/transform-model.ts';
 import type { TunnelSet } from './upgrade/tunnel-set.ts';
 import type { HeldSocket, RunningTunnel } from './upgrade/upgrade-model.ts';
 import type { RequestBody } from './upstream/request-body.ts';
@@ -186,6 +186,8 @@ export class Exchange {
   body: RequestBody | null = null;
   /** The whole body, when it was read before the attempt. */
   wholeBody: Buffer | null = null;
+  /** Null: the upstream gets the body as it is, or as `wholeBody` is. */
+  reshaping: RequestReshaping | null = null;
   /** No attempt goes on after this, monotonic milliseconds. Infinite while a body streams up. */
   totalDeadlineMs = Number.POSITIVE_INFINITY;
   attempt: RunningAttempt | null = null;

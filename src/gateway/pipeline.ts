@@ -55,7 +55,7 @@ const STAGES: readonly Stage[] = [
   prepare,
   /** Answers from a stored response, or waits for another request that fetches the same. */
   cache,
-  /** The client's JSON → what the upstream gets. Waits for the body. */
+  /** The client's JSON → what the upstream gets. Waits for the body, unless that is reshaped as it passes. */
   mapBody,
   /** The client's JSON → a gRPC call, where the route says so. Waits for the body. */
   transcode,

@@ -21,7 +21,7 @@ export function readWholeBody(
     replayLimit: limit,
     coarseNowMs: () => exchange.runtime.wheel.coarseNowMs,
     onFailure: (failure) => {
-      if (failure !== 'aborted') failed(failure);
+      if (failure === 'too-large' || failure === 'too-slow') failed(failure);
     },
   });
   exchange.body = body;

@@ -134,6 +134,12 @@ routes:
       "methods: { shop.Orders/Get: { body: '*' } }",
       /^12:\d+ expected one of get, put/,
     ],
+    [
+      'a streamed body beside it',
+      SOUND,
+      "\n    json: { request: { stream: '[*]' } }",
+      /^13:24 a request that becomes a gRPC call is read whole/,
+    ],
     ['a cache beside it', SOUND, '\n    cache: {}', /^7:11 answers to transcoded calls cannot be cached/],
   ])('finds %s', (_case, proto, more, expected) => {
     const { value, found } = findings(proto, more);

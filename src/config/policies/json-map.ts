@@ -45,9 +45,6 @@ const rules = z.strictObject({
     description:
       'What is too large or no JSON: refuse (413, 400, of a response 502) or pass as it is. Default refuse.',
   }),
-});
-
-const responseRules = rules.extend({
   stream: streamPath.optional().meta({
     description:
       'Elements of an array that are reshaped one by one as they pass, such as items[*]; maxBytes is then of each.',
@@ -55,10 +52,7 @@ const responseRules = rules.extend({
 });
 
 export const jsonField = z
-  .union([
-    z.strictObject({ request: rules.optional(), response: responseRules.optional() }),
-    z.literal(false),
-  ])
+  .union([z.strictObject({ request: rules.optional(), response: rules.optional() }), z.literal(false)])
   .optional()
   .meta({ description: 'Reshapes JSON bodies: pick, drop, rename, set, in this order; false for none.' });
 
@@ -86,7 +80,7 @@ export const statusField = z
 
 export type JsonYaml = z.output<typeof jsonField>;
 export type StatusYaml = z.output<typeof statusField>;
-type RulesYaml = z.output<typeof responseRules>;
+type RulesYaml = z.output<typeof rules>;
 
 export interface JsonMapping {
   readonly pick: readonly JsonPath[] | null;
@@ -160,9 +154,9 @@ export function templatesOfJson({ request, response }: JsonPolicy): readonly Tex
 
 export function checkJson(source: YamlSource, path: Path, written: JsonYaml): void {
   if (!written) return;
-  if (written.response !== undefined) checkStream(source, [...path, 'json', 'response'], written.response);
   for (const direction of ['request', 'response'] as const) {
     const at: Path = [...path, 'json', direction];
+    if (written[direction] !== undefined) checkStream(source, at, written[direction]);
     for (const [key, value] of Object.entries(written[direction]?.set ?? {})) {
       if (typeof value === 'string') checkTemplate(source, [...at, 'set', key], value);
     }

@@ -65,6 +65,46 @@ export function checkStream(source: YamlSource, at: Path, rules: StreamedRules):
   }
 }
 
+export interface StreamedRoute {
+  /** The rules stand at the route itself, not in a policy. */
+  readonly ownJson: boolean;
+  /** Of the request's rules. */
+  readonly rules: { readonly stream: readonly string[] | null; readonly maxBytes: number };
+  /** Requests become gRPC calls. */
+  readonly transcodes: boolean;
+  /** Requests become XML. */
+  readonly toXml: boolean;
+  readonly maxBodyBytes: number;
+}
+
+/** What keeps the bodies of requests from being streamed, once a policy has met its route. `path` is the route's. */
+export function checkRouteStream(source: YamlSource, path: Path, route: StreamedRoute): void {
+  if (route.rules.stream === null) return;
+  const { findings } = source;
+  const place = route.ownJson
+    ? source.keyRange([...path, 'json', 'request', 'stream'])
+    : source.valueRange([...path, 'name']);
+  if (route.transcodes) {
+    findings.error(
+      place,
+      'a request that becomes a gRPC call is read whole, so json.request.stream cannot be kept',
+      'leave json.request.stream out, or set transcode: false',
+    );
+  } else if (route.toXml) {
+    findings.error(
+      place,
+      'a request that becomes XML is read whole, so json.request.stream cannot be kept',
+      'leave json.request.stream out, or xml.request',
+    );
+  } else if (route.maxBodyBytes <= route.rules.maxBytes) {
+    findings.warning(
+      place,
+      `nothing is gained by json.request.stream: maxBodyBytes is ${route.maxBodyBytes} here, as much as one element may have`,
+      'raise maxBodyBytes, or lower json.request.maxBytes',
+    );
+  }
+}
+
 /**
  * Where a path leads, seen from the elements: within each of them, to one of them by its index, to the array or what
  * it is in, or beside the way to it.

@@ -36,6 +36,7 @@ import {
   statusField,
   templatesOfJson,
 } from './json-map.ts';
+import { checkRouteStream } from './json-stream.ts';
 import {
   checkRewrite,
   checkRewriteRoute,
@@ -124,9 +125,17 @@ export function checkRouteTransform(
     readonly path: RoutePath;
     readonly authenticated: boolean;
     readonly transform: TransformPolicy | null;
+    readonly ownJson: boolean;
+    readonly transcodes: boolean;
+    readonly maxBodyBytes: number;
   },
 ): void {
   if (route.transform === null) return;
+  const { json, xml } = route.transform;
+  if (json?.request != null) {
+    const toXml = xml !== null && xml.request !== null && xml.upstream === 'xml';
+    checkRouteStream(source, path, { ...route, rules: json.request, toXml });
+  }
   checkRewriteRoute(source, [...path, 'name'], route, route.transform.rewrite);
   checkRouteVariables(source, [...path, 'name'], route, templatesOf(route.transform));
 }

@@ -18,6 +18,7 @@ import { setCallDeadline } from '../grpc/call-deadline.ts';
 import { EAGER_BODY_BYTES } from '../limits.ts';
 import { replyProblem } from '../problem.ts';
 import { randomHex16 } from '../random-ids.ts';
+import { endByBody } from '../refuse-body.ts';
 import { breakOfTrouble, retryDelay, retryStatusOf, withinBudget } from '../retries.ts';
 import { dropRival, leaveToRival } from '../rivals.ts';
 import { collectBody, watchSender } from '../slow-sender.ts';
@@ -25,7 +26,7 @@ import type { CompiledRoute, ServiceVersion } from '../snapshot.ts';
 import { openTunnel } from '../upgrade/open-tunnel.ts';
 import { Attempt } from '../upstream/attempt.ts';
 import type { AttemptSink, AttemptTrouble } from '../upstream/attempt-sink.ts';
-import { type BodyFailure, RequestBody } from '../upstream/request-body.ts';
+import { RequestBody } from '../upstream/request-body.ts';
 import type { Target } from '../upstream/target.ts';
 import { relayEnd, relayInterim, relayPiece } from './relay.ts';
 
@@ -56,14 +57,15 @@ export function attempt(exchange: Exchange): boolean {
     limit: route.maxBodyBytes,
     replayLimit: route.retry?.bufferBytes ?? 0,
     coarseNowMs: () => runtime.wheel.coarseNowMs,
-    onFailure: (failure) => onBodyFailure(exchange, failure),
+    onFailure: (failure) => endByBody(exchange, failure),
   });
   exchange.body = body;
   watchSender(exchange, body);
   if (exchange.expectsContinue) exchange.response.writeContinue();
   if (exchange.grpc) setCallDeadline(exchange, nowMs);
-  if (exchange.grpc || bodyLength < 0 || bodyLength > EAGER_BODY_BYTES) {
-    if (bodyLength > 0) exchange.upstreamFields.push('Content-Length', String(bodyLength));
+  const asItCame = exchange.reshaping === null;
+  if (exchange.grpc || !asItCame || bodyLength < 0 || bodyLength > EAGER_BODY_BYTES) {
+    if (bodyLength > 0 && asItCame) exchange.upstreamFields.push('Content-Length', String(bodyLength));
     start(exchange, nowMs);
     return false;
   }
@@ -271,13 +273,4 @@ function retryAfter(exchange: Exchange, delayMs: number): void {
     if (!exchange.recorded) start(exchange, runtime.monotonicMs());
   });
   runtime.wheel.arm(exchange.alarm, runtime.monotonicMs() + delayMs);
-}
-
-function onBodyFailure(exchange: Exchange, failure: BodyFailure): void {
-  exchange.attempt?.abandon();
-  exchange.rival?.abandon();
-  if (failure === 'too-large') {
-    replyProblem(exchange, 'BODY_TOO_LARGE', `The limit is ${exchange.route?.maxBodyBytes} bytes.`);
-  }
-  if (failure === 'too-slow') replyProblem(exchange, 'REQUEST_TIMEOUT', 'The body came too slowly.');
 }

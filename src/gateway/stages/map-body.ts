@@ -1,25 +1,18 @@
 /**
- * Reshapes the body of a request before any attempt. Reads the whole body, within its limit, and takes a content coding
- * off; knows what is to be refused, not what the rules do.
+ * Reshapes the body of a request: before any attempt, or as it passes. Reads the whole body, within its limit, and takes
+ * a content coding off; knows what is to be refused, not what the rules do.
  * @module
  */
 
 import type { Exchange } from '../exchange.ts';
-import type { GatewayErrorCode } from '../gateway-errors.ts';
-import { replyProblem } from '../problem.ts';
-import { noteChanged, notePassed, noteRefused } from '../transform/body-outcome.ts';
+import { leaveUnasked, refuseUnread } from '../refuse-body.ts';
+import { describeReshaped, reshapeAsItPasses } from '../reshape-request.ts';
+import { noteChanged, notePassed } from '../transform/body-outcome.ts';
 import type { Outcome } from '../transform/body-turns.ts';
-import { READABLE_CODINGS, unpack } from '../transform/content-coding.ts';
-import { valueIndexOf } from '../transform/field-list.ts';
+import { unpack } from '../transform/content-coding.ts';
 import type { BodyPlan } from '../transform/transform-model.ts';
-import { type BodyTrouble, UnreadableBody } from '../transform/unreadable-body.ts';
+import { UnreadableBody } from '../transform/unreadable-body.ts';
 import { readWholeBody } from '../whole-body.ts';
-
-const CODES: Readonly<Record<BodyTrouble, GatewayErrorCode>> = {
-  malformed: 'MALFORMED_BODY',
-  'too-large': 'BODY_TOO_LARGE',
-  unsupported: 'UNSUPPORTED_BODY',
-};
 
 export function mapBody(exchange: Exchange): boolean {
   const { route, bodyLength, upstreamFields, wholeBody } = exchange;
@@ -27,6 +20,7 @@ export function mapBody(exchange: Exchange): boolean {
   const plan = route.transform.requestBody.plan(exchange, upstreamFields, 0);
   if (plan === null) return true;
   if (plan.unreadable !== null) return giveUp(exchange, plan, plan.unreadable);
+  if (plan.open !== null) return reshapeAsItPasses(exchange, route, plan, plan.open);
   const limit = Math.min(plan.maxBytes, route.maxBodyBytes);
   if (wholeBody !== null) return reshape(exchange, plan, limit, wholeBody);
   if (bodyLength > limit) return giveUp(exchange, plan, tooLarge(limit));
@@ -37,8 +31,8 @@ export function mapBody(exchange: Exchange): boolean {
       if (reshape(exchange, plan, limit, whole)) exchange.proceed();
     },
     (failure) => {
-      if (failure === 'too-large') refuse(exchange, tooLarge(limit));
-      else leave(exchange, 'REQUEST_TIMEOUT', 'The body came too slowly.');
+      if (failure === 'too-large') refuseUnread(exchange, tooLarge(limit));
+      else leaveUnasked(exchange, 'REQUEST_TIMEOUT', 'The body came too slowly.');
     },
   );
   return false;
@@ -78,13 +72,11 @@ function settle(exchange: Exchange, plan: BodyPlan, outcome: Outcome<Buffer>): b
     if (error instanceof UnreadableBody) return giveUp(exchange, plan, error);
     // Nobody above would catch it.
     exchange.runtime.logger.error({ err: error, requestId: exchange.requestId }, 'a body was not reshaped');
-    return leave(exchange, 'INTERNAL', '');
+    leaveUnasked(exchange, 'INTERNAL', '');
+    return false;
   }
   exchange.wholeBody = outcome.value;
-  exchange.upstreamFields = plan.fields(exchange.upstreamFields);
-  exchange.traceparentAt = valueIndexOf(exchange.upstreamFields, 'traceparent');
-  // What was said of the body that came, such as a digest, is not true of this one.
-  exchange.trailers = null;
+  describeReshaped(exchange, plan);
   noteChanged(exchange, 'request', plan.change);
   return true;
 }
@@ -95,27 +87,7 @@ function tooLarge(limit: number): UnreadableBody {
 
 /** True: the body goes on as it came. */
 function giveUp(exchange: Exchange, plan: BodyPlan, trouble: UnreadableBody): boolean {
-  if (plan.refuses) return refuse(exchange, trouble);
-  notePassed(exchange, 'request', trouble);
-  return true;
-}
-
-function refuse(exchange: Exchange, unreadable: UnreadableBody): false {
-  const { trouble, message } = unreadable;
-  noteRefused(exchange, 'request', unreadable);
-  const fields = trouble === 'unsupported' ? ['Accept-Encoding', READABLE_CODINGS] : [];
-  return leave(exchange, CODES[trouble], `The body cannot be read: ${message}.`, fields);
-}
-
-/** Nobody is blamed for what no version has seen. */
-function leave(
-  exchange: Exchange,
-  code: GatewayErrorCode,
-  detail: string,
-  fields: readonly string[] = [],
-): false {
-  exchange.version = null;
-  exchange.hold?.release();
-  replyProblem(exchange, code, detail, fields);
-  return false;
+  if (plan.refuses) refuseUnread(exchange, trouble);
+  else notePassed(exchange, 'request', trouble);
+  return !plan.refuses;
 }

@@ -58,7 +58,7 @@ export function compileBody(
       if (rules === null && translation === null) return null;
       return ofSeveralTypes(fields, translation === null ? mapping?.onError === 'refuse' : status < 300);
     }
-    if (LINES.has(type)) return isResponse ? linesPlan(fields, status, mapping, rules) : null;
+    if (LINES.has(type)) return linesPlan(fields, status, mapping, rules);
     const from = formOf(type);
     if (from === null) return null;
     const target = translation?.target(subject, type, fields, status) ?? null;

@@ -86,13 +86,15 @@ export class JsonElements extends Transform implements SplitTarget {
     }
   }
 
-  #troubleOf(error: unknown): UnreadableBody {
+  #troubleOf(error: unknown): Error {
     const place = this.#elements === 0 ? '' : ` after element ${this.#elements}`;
     if (error instanceof ValueTooLong) return new UnreadableBody('too-large', `${error.message}${place}`);
     if (error instanceof RangeError)
       return new UnreadableBody('malformed', `it is nested deeper than can be walked${place}`);
-    const reason = error instanceof NotJson ? `: ${error.message}` : '';
-    return new UnreadableBody('malformed', `it is no JSON${place}${reason}`);
+    if (error instanceof NotJson)
+      return new UnreadableBody('malformed', `it is no JSON${place}: ${error.message}`);
+    if (error instanceof SyntaxError) return new UnreadableBody('malformed', `it is no JSON${place}`);
+    return error instanceof Error ? error : new Error(String(error));
   }
 
   open(bracket: '{' | '['): void {

@@ -68,6 +68,16 @@ export interface CompiledBody {
   readonly plan: (subject: TransformSubject, fields: readonly string[], status: number) => BodyPlan | null;
 }
 
+/** What the body of a request goes through on its way to the upstream, piece by piece. */
+export interface RequestReshaping {
+  /** That the client's body is in. */
+  readonly coding: Coding | null;
+  /** New filters for one reading of it; they fail with UnreadableBody, or are the decoder of the coding. */
+  open(): readonly Transform[];
+  /** All of it has gone through. */
+  passed(): void;
+}
+
 export interface ProblemBody {
   readonly type: string;
   readonly body: Buffer;

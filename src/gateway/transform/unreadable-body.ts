@@ -18,6 +18,7 @@ export class UnreadableBody extends Error {
 }
 
 /** What a filter of a body in that coding has failed with: a decoder says no more than that its bytes are none of it. */
-export function troubleOfFilter(error: Error, coding: string | null): UnreadableBody {
-  return error instanceof UnreadableBody ? error : new UnreadableBody('malformed', `it is no ${coding}`);
+export function troubleOfFilter(error: unknown, coding: string | null): UnreadableBody {
+  if (error instanceof UnreadableBody) return error;
+  return new UnreadableBody('malformed', coding === null ? 'it cannot be reshaped' : `it is no ${coding}`);
 }

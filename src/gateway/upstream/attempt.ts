@@ -21,7 +21,7 @@ import type { AttemptPhase, AttemptSink, AttemptTrouble } from './attempt-sink.t
 import { isTlsFailure } from './connector.ts';
 import { fieldsFor } from './endpoint.ts';
 import { firstField } from './raw-fields.ts';
-import { readableOf } from './request-body.ts';
+import { sentBody } from './sent-body.ts';
 import type { Target } from './target.ts';
 
 const ABANDONED = new Error('attempt abandoned');
@@ -77,7 +77,7 @@ export class Attempt extends Deadline implements Dispatcher.DispatchHandler {
         path: exchange.upstreamTarget ?? exchange.path + exchange.query,
         method: (exchange.calls ? 'POST' : exchange.method) as Dispatcher.HttpMethod,
         headers: fieldsFor(endpoint, exchange.upstreamFields),
-        body: exchange.wholeBody ?? readableOf(exchange.body),
+        body: sentBody(exchange),
         trailers: exchange.calls || exchange.standIn !== null ? null : exchange.trailers,
         upgrade: exchange.upgrade === '' ? null : exchange.upgrade,
       },

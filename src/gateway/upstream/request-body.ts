@@ -4,16 +4,19 @@
  * @module
  */
 
-import type { Readable } from 'node:stream';
 import { KeptBytes } from '../../core/policy/kept-bytes.ts';
 import type { BodySource } from '../client.ts';
 import { bufferOf } from '../kept-buffer.ts';
+import type { UnreadableBody } from '../transform/unreadable-body.ts';
 
 /** Bytes that wait for the upstream before the client is told to wait. */
 const HIGH_WATER_BYTES = 131_072;
 
-/** `aborted`: the client broke off. */
-export type BodyFailure = 'too-large' | 'too-slow' | 'aborted';
+/** `aborted`: the client broke off. `unreadable`: it cannot be brought into the form that the upstream gets. */
+export type BodyFailure = 'too-large' | 'too-slow' | 'aborted' | 'unreadable';
+
+/** What a reader gets after which another began, or none: it has not seen the end. */
+export const READER_LEFT = new Error('the request body is read by nobody or somebody else');
 
 export interface RequestBodyOptions {
   readonly source: BodySource;
@@ -44,6 +47,8 @@ export class RequestBody {
   replayable = true;
   ended = false;
   failure: BodyFailure | null = null;
+  /** Of `unreadable`. */
+  trouble: UnreadableBody | null = null;
   /** When the last piece or the end came, by the coarse clock. */
   progressMs: number;
 
@@ -69,17 +74,22 @@ export class RequestBody {
     return !this.ended && this.#unread() === undefined;
   }
 
-  /** The client has not sent all of it, though what it sent was taken; also true after it broke off. */
+  /** The client has not sent all of it, though what it sent was taken; also true after it broke off or sent nonsense. */
   get lacksPieces(): boolean {
+    if (this.trouble !== null) return true;
     return !this.ended && this.#unreadBytes < HIGH_WATER_BYTES;
   }
 
-  /** Reads from the start; an earlier reader ends. Only while nothing was read or `replayable` holds. */
+  /**
+   * Reads from the start; an earlier reader is left. Only while nothing was read or `replayable` holds. Throws when the
+   * body fails, and READER_LEFT.
+   */
   async *read(): AsyncGenerator<Uint8Array, void, undefined> {
     this.#reader += 1;
     const reader = this.#reader;
     this.#part = 0;
     this.#offset = 0;
+    this.#wakeReader();
     this.#start();
     while (reader === this.#reader) {
       const piece = this.#unread();
@@ -96,6 +106,7 @@ export class RequestBody {
         });
       }
     }
+    throw READER_LEFT;
   }
 
   /** What the reader gets next: the last part may have grown since it was read. */
@@ -169,6 +180,13 @@ export class RequestBody {
     this.#progress();
   }
 
+  /** A reader cannot make of it what the upstream should get. */
+  unreadable(trouble: UnreadableBody): void {
+    if (this.failure !== null || this.#discarding) return;
+    this.trouble = trouble;
+    this.fail('unreadable');
+  }
+
   /** The client sends slower than it may. */
   tooSlow(): void {
     if (this.#discarding) this.#options.source.destroy();
@@ -181,18 +199,18 @@ export class RequestBody {
     this.#discarding = true;
     this.#reader += 1;
     this.#kept.clear();
+    this.#wakeReader();
     this.#options.source.resume();
   }
 
   #progress(): void {
     this.progressMs = this.#options.coarseNowMs();
+    this.#wakeReader();
+  }
+
+  #wakeReader(): void {
     const wake = this.#wake;
     this.#wake = null;
     wake?.();
   }
-}
-
-/** undici takes asynchronous iterables (its documentation says so), though its types do not name them. */
-export function readableOf(body: RequestBody | null): Readable | null {
-  return body === null ? null : (body.read() as unknown as Readable);
 }
