@@ -61,6 +61,8 @@ const RESPONSE_KINDS: Readonly<Record<string, Kind>> = {
   te: KIND.drop,
   trailer: KIND.drop,
   upgrade: KIND.drop,
+  // HTTP/2 has no place for it, and Node throws.
+  'http2-settings': KIND.drop,
 };
 
 /** Fields that a Connection field must not remove: framing, routing and identity (CVE-2026-33805). */

@@ -56,7 +56,7 @@ describe('a gateway that gets random bytes from its clients', () => {
   });
 
   it('over HTTP/2 survives, forwards nothing ambiguous and leaves nothing open', OPTIONS, async () => {
-    await runBatches(PLAN, 20, async (random) => {
+    await runBatches(PLAN, 12, async (random) => {
       const connections = Array.from({ length: AT_A_TIME }, () =>
         sendBytes(gateway.port, random.inPieces(connectionFrom(random, PREFIXES)), random),
       );

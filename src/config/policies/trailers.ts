@@ -8,7 +8,7 @@ import { headerName } from '../primitives.ts';
 
 /** What decides about framing, routing, access, caching or the meaning of the body must come before it (RFC 9110 §6.5.1). */
 const NEVER =
-  /^(?:age|authorization|cache-.*|cdn-cache-control|connection|content-.*|cookie|date|expect|expires|forwarded|host|keep-alive|location|max-forwards|pragma|proxy-.*|range|retry-after|set-cookie|te|trailer|transfer-encoding|upgrade|vary|via|warning|www-authenticate|x-forwarded-.*|x-request-id|if-.*|access-control-.*)$/;
+  /^(?:age|authorization|cache-.*|cdn-cache-control|connection|content-.*|cookie|date|expect|expires|forwarded|host|http2-settings|keep-alive|location|max-forwards|pragma|proxy-.*|range|retry-after|set-cookie|te|trailer|transfer-encoding|upgrade|vary|via|warning|www-authenticate|x-forwarded-.*|x-request-id|if-.*|access-control-.*)$/;
 
 /** Whether a field of that name (lower case) may come after a body at all. */
 export function isTrailerName(name: string): boolean {

@@ -53,7 +53,7 @@ export class H2Response extends EventEmitter implements ClientResponse {
     stream.on('drain', () => this.emit('drain'));
     stream.on('error', () => {});
     stream.on('wantTrailers', () => {
-      stream.sendTrailers(this.#trailers);
+      this.#guarded(() => stream.sendTrailers(this.#trailers));
       this.#closeRequest();
     });
     stream.on('finish', () => {
@@ -160,7 +160,16 @@ export class H2Response extends EventEmitter implements ClientResponse {
     if (this.#gone) return;
     const endStream = ends || this.#bodyless;
     this.#waitsForTrailers = !endStream && this.statusCode !== 101;
-    this.#stream.respond(head, { endStream, waitForTrailers: this.#waitsForTrailers });
+    this.#guarded(() => this.#stream.respond(head, { endStream, waitForTrailers: this.#waitsForTrailers }));
+  }
+
+  /** Fields that Node refuses cost this stream only: nobody above events and pieces would catch. */
+  #guarded(send: () => void): void {
+    try {
+      send();
+    } catch {
+      this.#cut(constants.NGHTTP2_INTERNAL_ERROR);
+    }
   }
 
   /** What is left of the request is not waited for (RFC 9113 §8.1). */

@@ -61,10 +61,10 @@ export interface FuzzedGateway {
   checkIdle(): Promise<void>;
 }
 
-/** `statuses`: of a good answer by the upstreams. */
+/** `goodPath`: where a good request over HTTP/2 has an answer; default: at the upstream of HTTP/2. */
 export async function openFuzzedGateway(
   harness: GatewayHarness,
-  upstreams: { readonly h1: string; readonly h2: string },
+  upstreams: { readonly h1: string; readonly h2: string; readonly goodPath?: string },
 ): Promise<FuzzedGateway> {
   const text = yamlOf(upstreams.h1, upstreams.h2);
   const { value, diagnostics } = loadGatewayConfig({
@@ -81,7 +81,7 @@ export async function openFuzzedGateway(
       expect(crashes).toEqual([]);
       expect(harness.log.filter((line) => /"level":(?:50|60|"error"|"fatal")/.test(line))).toEqual([]);
       expect(await goodAnswer(gateway)).toMatch(/^HTTP\/1\.1 \d{3} /);
-      expect(await goodAnswerH2(gateway)).toBeGreaterThanOrEqual(200);
+      expect(await goodAnswerH2(gateway, upstreams.goodPath ?? '/h2/good')).toBeGreaterThanOrEqual(200);
     },
     checkIdle: () => untilIdle(gateway),
   };
@@ -106,12 +106,12 @@ function goodAnswer(gateway: Gateway): Promise<string> {
   return raw(portOf(gateway), 'GET /good HTTP/1.1\r\nHost: shop.test\r\nConnection: close\r\n\r\n');
 }
 
-function goodAnswerH2(gateway: Gateway): Promise<number> {
+function goodAnswerH2(gateway: Gateway, path: string): Promise<number> {
   return new Promise((resolve, reject) => {
     const session = connectH2(`http://127.0.0.1:${portOf(gateway)}`);
     session.on('error', reject);
     session.setTimeout(30_000, () => session.destroy(new Error('no answer over HTTP/2')));
-    const stream = session.request({ ':path': '/h2/good' });
+    const stream = session.request({ ':path': path });
     stream.on('error', reject);
     stream.on('response', (headers) => {
       stream.resume();
