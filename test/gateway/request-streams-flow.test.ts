@@ -1,5 +1,8 @@
+import { once } from 'node:events';
+import { type IncomingMessage, request as open } from 'node:http';
 import { connect as connectH2, constants, type ServerHttp2Stream } from 'node:http2';
 import { connect, type Socket } from 'node:net';
+import { text } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { GatewayConfig } from '../../src/config/gateway-model.ts';
 import type { Gateway } from '../../src/gateway/gateway.ts';
@@ -17,6 +20,11 @@ routes:
     maxBodyBytes: 134217728
     timeout: { response: 60s, idle: 60s, total: 60s }
     json: { request: { stream: '[*]', drop: ['[*].cost'], maxBytes: 4000 } }
+    retry: { attempts: 2, on: [503], bufferBytes: 4000, backoff: { base: 1ms } }
+  - name: plain
+    match: { prefix: /plain }
+    service: orders
+    retry: { attempts: 2, on: [503], bufferBytes: 4000, backoff: { base: 1ms } }
 `;
 const MIB = 1_048_576;
 const ELEMENT = `{"cost":1,"name":"${'n'.repeat(1_100)}"}`;
@@ -152,6 +160,47 @@ describe('64 MiB that are reshaped on their way to the upstream', () => {
     expect(source.answer).toMatch(/^HTTP\/1\.1 400 /);
     const { attempts } = await summed(harness, 'orders', 'v1');
     expect(attempts).toMatchObject({ bad: 0, total: 0 });
+  });
+});
+
+describe('a request that is sent again while it still comes', () => {
+  it.each([
+    ['/import', '[{"id":1},{"id":2}]'],
+    ['/plain', '[{"id":1,"cost":2},{"id":2}]'],
+  ])('to %s does not end at the upstream that has refused it', async (path, whole) => {
+    const seen: { body: string; ended: boolean; closed: boolean }[] = [];
+    const upstream = await harness.upstream((request, response) => {
+      const state = { body: '', ended: false, closed: false };
+      const first = seen.push(state) === 1;
+      request.on('error', () => {});
+      request.on('close', () => {
+        state.closed = true;
+      });
+      request.on('end', () => {
+        state.ended = true;
+        if (!first) response.end('thanks');
+      });
+      request.setEncoding('utf8').on('data', (piece: string) => {
+        state.body += piece;
+        // Half of an answer: its connection stays open for the rest.
+        if (first) response.writeHead(503, { 'Content-Length': 10 }).write('later');
+      });
+    });
+    const gateway = await gatewayTo(upstream.url, 'http1');
+    const request = open({
+      port: portOf(gateway),
+      path,
+      method: 'PUT',
+      headers: { 'content-type': 'application/json' },
+    });
+    request.write('[{"id":1,"cost":2},');
+    await eventually(() => seen[1]?.body.startsWith('[{"id":1'));
+    request.end('{"id":2}]');
+    const [response] = (await once(request, 'response')) as [IncomingMessage];
+    expect([response.statusCode, await text(response)]).toEqual([200, 'thanks']);
+    await eventually(() => seen[0]?.closed === true);
+    expect(seen.map(({ ended }) => ended)).toEqual([false, true]);
+    expect(seen[1]?.body).toBe(whole);
   });
 });
 
