@@ -92,11 +92,6 @@ export function responseKind(name: string): Kind {
   return responseKinds.get(name) ?? remember(responseKinds, name, classifyResponse(name.toLowerCase()));
 }
 
-/** Lower case, with `-` for `_`: many servers read X_User_Id as X-User-Id, so twins are one name. */
-export function plainName(name: string): string {
-  return name.toLowerCase().replaceAll('_', '-');
-}
-
 /** Whether a Connection field may name this field (lower case), which removes it. */
 export function mayBeNominated(name: string): boolean {
   return !NEVER_NOMINATED.test(name);

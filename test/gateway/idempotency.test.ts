@@ -104,6 +104,44 @@ describe('idempotency keys', () => {
     expect(upstream.seen).toHaveLength(1);
   });
 
+  it('are of the caller that a request shows, where no token is asked for, and of the host', async () => {
+    const gateway = await harness.gateway(configOf(upstream.url));
+    const ask = (headers: Record<string, string>): Promise<Reply> =>
+      call(gateway, '/orders', {
+        method: 'POST',
+        body: 'one',
+        headers: { 'idempotency-key': 'k', ...headers },
+      });
+    const callers = [
+      {},
+      { authorization: 'Bearer alice' },
+      { authorization: 'Bearer bob' },
+      { 'x-api-key': 'alice' },
+      { x_api_key: 'bob' },
+      { host: 'other.test' },
+    ];
+    for (const [index, headers] of callers.entries()) {
+      expect((await ask(headers)).body).toBe(`order ${index + 1}`);
+      expect((await ask(headers)).body).toBe(`order ${index + 1}`);
+    }
+  });
+
+  it('answer 422 to the same key with other cookies or another Content-Type', async () => {
+    const gateway = await harness.gateway(configOf(upstream.url));
+    const ask = (headers: Record<string, string>): Promise<Reply> =>
+      call(gateway, '/orders', {
+        method: 'POST',
+        body: '{}',
+        headers: { 'idempotency-key': 'k', ...headers },
+      });
+    const first = { cookie: 'session=alice', 'content-type': 'application/json' };
+    expect((await ask(first)).body).toBe('order 1');
+    expect((await ask({ ...first, cookie: 'session=bob' })).status).toBe(422);
+    expect((await ask({ ...first, 'content-type': 'text/plain' })).status).toBe(422);
+    expect((await ask(first)).body).toBe('order 1');
+    expect(upstream.seen).toHaveLength(1);
+  });
+
   it('answer 422 to the same key with another body or query', async () => {
     const gateway = await harness.gateway(configOf(upstream.url));
     await post(gateway, 'k', 'one');
@@ -195,7 +233,9 @@ describe('idempotency keys', () => {
     const gateway = await harness.gateway(configOf(upstream.url));
     const socket = connect(portOf(gateway), '127.0.0.1');
     socket.on('error', () => {});
-    socket.write('POST /slow HTTP/1.1\r\nHost: a\r\nIdempotency-Key: k\r\nContent-Length: 3\r\n\r\none');
+    socket.write(
+      'POST /slow HTTP/1.1\r\nHost: 127.0.0.1\r\nIdempotency-Key: k\r\nContent-Length: 3\r\n\r\none',
+    );
     await eventually(() => gates.length === 1);
     socket.destroy();
     const left = async () =>

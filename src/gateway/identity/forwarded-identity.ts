@@ -6,8 +6,8 @@
 
 import type { GatewayConfig } from '../../config/gateway-model.ts';
 import type { Claims } from '../../core/policy/authorisation.ts';
+import { plainName } from '../../core/policy/cache/caller-fields.ts';
 import type { Exchange } from '../exchange.ts';
-import { plainName } from '../field-kinds.ts';
 
 const MAX_VALUE_LENGTH = 1_024;
 /** No control characters, and nothing that servers decode in different ways. */
@@ -16,7 +16,7 @@ const PLAIN = /^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/;
 /** Names, lower case with `-` for `_`, that any route fills from claims; null: none does. */
 export function identityFields(config: GatewayConfig): ReadonlySet<string> | null {
   const names = config.routes.flatMap(({ auth }) => Object.keys(auth?.forward ?? {}));
-  return names.length === 0 ? null : new Set(names.map(plainName));
+  return names.length === 0 ? null : new Set(names.map((name) => plainName(name.toLowerCase())));
 }
 
 /** Drops what the client sent, for upstreams and for the gateway's own stages. */
@@ -26,7 +26,7 @@ export function dropForged(exchange: Exchange, names: ReadonlySet<string>): void
   const { traceparentAt } = exchange;
   for (let i = 0; i + 1 < fields.length; i += 2) {
     const name = fields[i] as string;
-    if (names.has(plainName(name))) {
+    if (names.has(plainName(name.toLowerCase()))) {
       kept ??= fields.slice(0, i);
       if (i < traceparentAt) exchange.traceparentAt -= 2;
     } else kept?.push(name, fields[i + 1] as string);
@@ -34,7 +34,7 @@ export function dropForged(exchange: Exchange, names: ReadonlySet<string>): void
   if (kept === null) return;
   exchange.upstreamFields = kept;
   const { headers } = exchange.request;
-  for (const name of Object.keys(headers)) if (names.has(plainName(name))) delete headers[name];
+  for (const name of Object.keys(headers)) if (names.has(plainName(name.toLowerCase()))) delete headers[name];
 }
 
 /** Claims that cannot be written as a field are left out. */

@@ -4,29 +4,26 @@
  * @module
  */
 
-import { hash } from 'node:crypto';
 import { parseIdempotencyKey, takesIdempotencyKey } from '../../core/policy/idempotency.ts';
+import { hostName } from '../../core/policy/request-target.ts';
 import type { IdempotentClaim } from '../../ports/shared-state.ts';
 import { Alarm } from '../alarm.ts';
 import type { Exchange } from '../exchange.ts';
 import type { GatewayErrorCode } from '../gateway-errors.ts';
 import type { KeyCounts, KeyOutcome } from '../idempotency-metrics.ts';
+import { callerOf, fingerprintOf } from '../idempotent-caller.ts';
 import { IdempotentHold, type StoredAnswer } from '../idempotent-hold.ts';
-import { compileLimitKey } from '../limit-key.ts';
 import { IDEMPOTENCY_WAIT_MS } from '../limits.ts';
 import { ownFields } from '../own-fields.ts';
 import { replyProblem } from '../problem.ts';
 import { watchRest } from '../slow-reader.ts';
 import type { CompiledRoute } from '../snapshot.ts';
-import { claimText } from '../sticky.ts';
 import { sendWhole } from '../transform/outgoing.ts';
 import { readWholeBody } from '../whole-body.ts';
 
 /** A claim outlives the total time of its request by this, for the end of the response. */
 const CLAIM_GRACE_MS = 60_000;
 const RETRY_AFTER_S = '1';
-
-const addressOf = compileLimitKey(['ip'], '');
 
 export function idempotency(exchange: Exchange): boolean {
   const { route } = exchange;
@@ -74,15 +71,13 @@ function claim(exchange: Exchange, route: CompiledRoute, key: string, body: Buff
   const { shared, wheel, monotonicMs, logger } = exchange.runtime;
   const storeKey = JSON.stringify([
     route.service.name,
+    hostName(exchange.authority),
     callerOf(exchange),
     exchange.method,
     exchange.path,
     key,
   ]);
-  const fingerprint = hash(
-    'sha256',
-    Buffer.concat([Buffer.from(`${exchange.query}\n`), body ?? Buffer.alloc(0)]),
-  );
+  const fingerprint = fingerprintOf(exchange, body);
   let waiting = true;
   const giveUp = (error: unknown): void => {
     if (!waiting) return;
@@ -164,12 +159,4 @@ function withoutState(exchange: Exchange, whenDown: 'allow' | 'deny', counts: Ke
 function note(exchange: Exchange, counts: KeyCounts, outcome: KeyOutcome): void {
   counts[outcome] += 1;
   exchange.keyOutcome = outcome;
-}
-
-/** The subject of the validated token; without one the address, so that strangers do not get each other's answers. */
-function callerOf(exchange: Exchange): string {
-  const subject = claimText(exchange, 'sub');
-  return subject === undefined
-    ? addressOf(exchange)
-    : `sub ${JSON.stringify([claimText(exchange, 'iss') ?? '', subject])}`;
 }

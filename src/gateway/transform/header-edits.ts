@@ -6,8 +6,8 @@
 
 import type { PathMatch } from '../../config/gateway-model.ts';
 import type { HeaderEdits } from '../../config/policies/headers.ts';
+import { plainName } from '../../core/policy/cache/caller-fields.ts';
 import { fieldSafe } from '../../core/policy/transform/text-template.ts';
-import { plainName } from '../field-kinds.ts';
 import type { FieldEditor, TextFiller } from './transform-model.ts';
 import { compileText } from './variables.ts';
 
@@ -21,12 +21,14 @@ export function compileHeaderEdits(
   const set = compiled(edits.set);
   const add = compiled(edits.add);
   // A field that is set goes even when its template has no value: nobody else may fill it in then, nor its twin with `_`.
-  const gone = new Set([...edits.remove, ...set.map(({ name }) => name)].map(plainName));
+  const gone = new Set(
+    [...edits.remove, ...set.map(({ name }) => name)].map((name) => plainName(name.toLowerCase())),
+  );
   return (exchange, fields) => {
     const edited: string[] = [];
     for (let i = 0; i + 1 < fields.length; i += 2) {
       const name = fields[i] as string;
-      if (!gone.has(plainName(name))) edited.push(name, fields[i + 1] as string);
+      if (!gone.has(plainName(name.toLowerCase()))) edited.push(name, fields[i + 1] as string);
     }
     for (const list of [set, add]) {
       for (const { name, fill } of list) {
