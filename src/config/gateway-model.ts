@@ -8,6 +8,7 @@ import type { BalanceKind } from '../core/policy/balancer.ts';
 import type { BotRules } from '../core/policy/bots.ts';
 import type { QueryKeying } from '../core/policy/cache/cache-key.ts';
 import type { FreshnessLimits } from '../core/policy/cache/freshness.ts';
+import type { SetCookieRule } from '../core/policy/cache/set-cookie.ts';
 import type { LifecyclePolicy } from '../core/policy/lifecycle.ts';
 import type { LogRules } from '../core/policy/log-sampling.ts';
 import type { OutlierLimits } from '../core/policy/outlier.ts';
@@ -150,8 +151,9 @@ export interface CachePolicy extends FreshnessLimits {
   readonly headers: readonly string[];
   /** Larger bodies are passed on and not stored. */
   readonly maxBytes: number;
-  /** Whether Cache-Control of the request counts. */
+  readonly setCookie: SetCookieRule;
   /** Response field with tags to purge by, lower case; null: none. */
   readonly tags: string | null;
+  /** Whether Cache-Control of the request counts. */
   readonly clientDirectives: boolean;
 }

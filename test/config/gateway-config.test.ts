@@ -214,6 +214,7 @@ routes: [{ name: a, match: { path: / }, service: a }]
       query: { sort: true, exclude: ['utm_*'], forward: false },
       headers: ['x-a', 'x-b'],
       maxBytes: 1_048_576,
+      setCookie: 'refuse',
       tags: null,
       clientDirectives: true,
     });

@@ -65,6 +65,10 @@ const cache = z.strictObject({
   maxBytes: z.int().min(1).max(268_435_456).optional().meta({
     description: 'Larger bodies are passed on and not stored. Default 1 MiB.',
   }),
+  setCookie: z.enum(['refuse', 'strip', 'keep']).optional().meta({
+    description:
+      'Responses with Set-Cookie. refuse: not stored, unless they are public, or s-maxage or CDN-Cache-Control is for them. strip: stored without the field, which only the caller gets. keep: stored by their lifetime alone (RFC 9111, 7.3), and everybody gets the cookie. Default refuse.',
+  }),
   tags: headerName.optional().meta({
     description:
       'Response field whose words, separated by spaces or commas, are tags to purge by, such as surrogate-key. Default: none.',

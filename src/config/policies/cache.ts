@@ -42,6 +42,7 @@ export function completeCache(yaml: CacheYaml): CachePolicy | null {
     },
     headers: [...new Set(yaml.headers ?? [])].sort(),
     maxBytes: yaml.maxBytes ?? DEFAULT_MAX_BYTES,
+    setCookie: yaml.setCookie ?? 'refuse',
     tags: yaml.tags ?? null,
     clientDirectives: yaml.clientDirectives ?? true,
   };

@@ -10,6 +10,7 @@ import {
   freshnessOf,
   type ResponseFacts,
 } from '../../core/policy/cache/freshness.ts';
+import { isSetCookie } from '../../core/policy/cache/set-cookie.ts';
 import { freshenedFields } from '../../core/policy/cache/validation.ts';
 import { varyKey, varyNames } from '../../core/policy/cache/vary.ts';
 
@@ -59,7 +60,7 @@ export function responseFacts(status: number, fields: readonly string[], from: n
   let hasSetCookie = false;
   for (let i = from; i + 1 < fields.length; i += 2) {
     const name = (fields[i] as string).toLowerCase();
-    if (name === 'set-cookie' || name === 'set-cookie2') hasSetCookie = true;
+    if (isSetCookie(name)) hasSetCookie = true;
     if (!READ.has(name)) continue;
     const before = found[name];
     found[name] = before === undefined ? (fields[i + 1] as string) : `${before}, ${fields[i + 1]}`;

@@ -8,6 +8,7 @@ import { type CacheReport, formatCacheStatus } from '../../core/policy/cache/cac
 import { freshnessOf } from '../../core/policy/cache/freshness.ts';
 import { invalidates, sameOriginTarget } from '../../core/policy/cache/invalidation.ts';
 import { isSharable } from '../../core/policy/cache/reuse.ts';
+import { isSetCookie, keepsCookies } from '../../core/policy/cache/set-cookie.ts';
 import { storeVerdict } from '../../core/policy/cache/storability.ts';
 import { answerFromStored, answerOnError, CACHE_NAME } from '../cache/answer.ts';
 import type { CacheRun } from '../cache/cache-run.ts';
@@ -17,6 +18,7 @@ import { freshenedResponse, responseFacts, type StoredResponse } from '../cache/
 import type { Exchange } from '../exchange.ts';
 import { ownFields } from '../own-fields.ts';
 import type { RunningAttempt } from '../running.ts';
+import { fieldsWithout } from '../transform/field-list.ts';
 import { resourceKey } from './cache.ts';
 import { responseFields } from './relay.ts';
 
@@ -71,7 +73,7 @@ function confirm(exchange: Exchange, run: CacheRun, stored: StoredResponse, upda
   const { runtime } = exchange;
   exchange.expectedBytes = -1;
   run.outcome = 'revalidated';
-  const { limits } = run.compiled;
+  const { limits, policy } = run.compiled;
   const tags = tagsIn(run, update) ?? stored.tags;
   const fresh = freshenedResponse(stored, update, limits, run.requestMs, runtime.clock.nowMs(), tags);
   const { directives } = fresh.freshness;
@@ -80,7 +82,9 @@ function confirm(exchange: Exchange, run: CacheRun, stored: StoredResponse, upda
     runtime.cache.store.remove(stored);
     run.unshare(runtime.monotonicMs());
   } else {
-    kept = run.put(fresh);
+    // A cookie that comes with a confirmation is of who asked, as it would be with the whole response.
+    const cookies = keepsCookies(policy.setCookie, fresh.freshness);
+    kept = run.put(cookies ? fresh : { ...fresh, fields: fieldsWithout(fresh.fields, isSetCookie) });
     if (!isSharable(fresh.freshness)) run.unshare(runtime.monotonicMs());
   }
   run.release(kept ? 'stored' : 'lost');
@@ -110,14 +114,17 @@ function keepResponse(exchange: Exchange, run: CacheRun, status: number, fields:
     identified: run.facts.identified,
     noStore: run.facts.directives.noStore,
   };
+  const { setCookie } = policy;
   const tags = tagsIn(run, fields) ?? [];
-  let head = { facts, freshness, tags, responseMs, fields: fields.slice(from) };
-  let verdict = storeVerdict(request, facts, freshness, limits.ttlMs !== null);
+  const theirs = fields.slice(from);
+  const stored = setCookie === 'strip' ? fieldsWithout(theirs, isSetCookie) : theirs;
+  let head = { facts, freshness, tags, responseMs, fields: stored };
+  let verdict = storeVerdict(request, facts, freshness, { overridden: limits.ttlMs !== null, setCookie });
   if (verdict !== 'store' && limits.ttlMs !== null) {
     // Not by the route's lifetime; perhaps by the response's own word.
     const own = freshnessOf(facts, { ...limits, ttlMs: null }, run.requestMs, responseMs);
     head = { ...head, freshness: own };
-    verdict = storeVerdict(request, facts, own, false);
+    verdict = storeVerdict(request, facts, own, { overridden: false, setCookie });
   }
   if (verdict !== 'store' || exchange.expectedBytes > policy.maxBytes) return false;
   // One that could not be purged by all of its tags is not kept.

@@ -5,6 +5,7 @@
  */
 
 import { type Freshness, isHeuristicStatus, type ResponseFacts } from './freshness.ts';
+import { isSetCookie, keepsCookies, type SetCookieRule } from './set-cookie.ts';
 
 export interface StoreRequestFacts {
   /** Upper case. */
@@ -36,15 +37,20 @@ const UNDERSTOOD: ReadonlySet<number> = new Set([
   415, 421, 422, 429, 431, 451, 500, 501, 502, 503, 504,
 ]);
 
+export interface StoreRules {
+  /** The lifetime is the route's. */
+  readonly overridden: boolean;
+  readonly setCookie: SetCookieRule;
+}
+
 /**
- * `overridden`: the lifetime is the route's. Then, and when it is a guess, nothing that could be one caller's own
- * is kept: no Set-Cookie, no answer to a request with a cookie, a key, a credential or a verified identity.
+ * By the route's lifetime, and by a guess, nothing that could be one caller's own is kept: no Set-Cookie, no answer to a request with a cookie, a key, a credential or a verified identity.
  */
 export function storeVerdict(
   request: StoreRequestFacts,
   facts: ResponseFacts,
   freshness: Freshness,
-  overridden: boolean,
+  { overridden, setCookie }: StoreRules,
 ): StoreVerdict {
   const { directives } = freshness;
   const { status } = facts;
@@ -58,8 +64,9 @@ export function storeVerdict(
   const shared = directives.isPublic || directives.mustRevalidate || directives.sharedMaxAgeS !== null;
   if (request.authenticated && (overridden || !shared)) return 'authorization';
   const chosenByOrigin = freshness.explicit && !overridden;
+  const cookies = facts.hasSetCookie && setCookie !== 'strip' && !withholdsCookies(freshness);
+  if (cookies && !(chosenByOrigin && keepsCookies(setCookie, freshness))) return 'cookie';
   if (!chosenByOrigin) {
-    if (facts.hasSetCookie) return 'cookie';
     if (request.identified && !directives.isPublic) return 'identified';
     if (overridden && !isHeuristicStatus(status)) return 'status';
     if (!directives.isPublic && !isHeuristicStatus(status)) return 'not-cacheable';
@@ -68,6 +75,11 @@ export function storeVerdict(
   const mayBeFresh = !directives.noCache && freshness.lifetimeMs > freshness.initialAgeMs;
   const mayBeStale = freshness.explicit && freshness.staleIfErrorMs + freshness.staleWhileRevalidateMs > 0;
   return validator || mayBeFresh || mayBeStale ? 'store' : 'useless';
+}
+
+/** `private="set-cookie"` and `no-cache="set-cookie"`. */
+function withholdsCookies({ directives }: Freshness): boolean {
+  return directives.withheldFields.some(isSetCookie);
 }
 
 /** `Vary: *`, wherever in the list. */

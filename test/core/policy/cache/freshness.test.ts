@@ -9,6 +9,7 @@ import {
 } from '../../../../src/core/policy/cache/freshness.ts';
 import { parseHttpDate } from '../../../../src/core/policy/cache/http-date.ts';
 import { mayServeOnError, reuseOf } from '../../../../src/core/policy/cache/reuse.ts';
+import type { SetCookieRule } from '../../../../src/core/policy/cache/set-cookie.ts';
 import { type StoreRequestFacts, storeVerdict } from '../../../../src/core/policy/cache/storability.ts';
 
 const NOW = Date.UTC(2026, 10, 24, 8);
@@ -218,9 +219,18 @@ describe('what may be stored', () => {
       { authenticated: true },
       'store',
     ],
+    ['a Set-Cookie with a lifetime', { cacheControl: 'max-age=60', hasSetCookie: true }, {}, 'cookie'],
+    ['… that is public', { cacheControl: 'max-age=60, public', hasSetCookie: true }, {}, 'store'],
+    ['… that has s-maxage', { cacheControl: 's-maxage=60', hasSetCookie: true }, {}, 'store'],
     [
-      'a Set-Cookie that the origin gave a lifetime',
-      { cacheControl: 'max-age=60', hasSetCookie: true },
+      '… that is withheld',
+      { cacheControl: 'max-age=9, private="set-cookie"', hasSetCookie: true },
+      {},
+      'store',
+    ],
+    [
+      '… whose lifetime is for caches of this kind',
+      { cacheControl: 'no-store', cdnCacheControl: 'max-age=60', hasSetCookie: true },
       {},
       'store',
     ],
@@ -233,7 +243,20 @@ describe('what may be stored', () => {
   ])('%s', (_title, facts, request, expected) => {
     const all = { ...FACTS, ...facts };
     const freshness = freshnessOf(all, LIMITS, NOW, NOW);
-    expect(storeVerdict({ ...GET, ...request }, all, freshness, false)).toBe(expected);
+    expect(
+      storeVerdict({ ...GET, ...request }, all, freshness, { overridden: false, setCookie: 'refuse' }),
+    ).toBe(expected);
+  });
+
+  it.each<[SetCookieRule, Partial<ResponseFacts>, boolean, string]>([
+    ['keep', { cacheControl: 'max-age=60' }, false, 'store'],
+    ['keep', { cacheControl: 'max-age=60' }, true, 'cookie'],
+    ['strip', { cacheControl: 'max-age=60' }, false, 'store'],
+    ['strip', {}, true, 'store'],
+  ])('a Set-Cookie by the rule %s, %o', (setCookie, facts, overridden, expected) => {
+    const all = { ...FACTS, ...facts, hasSetCookie: true };
+    const freshness = freshnessOf(all, { ...LIMITS, ttlMs: overridden ? 30_000 : null }, NOW, NOW);
+    expect(storeVerdict(GET, all, freshness, { overridden, setCookie })).toBe(expected);
   });
 
   it('property: a route’s own lifetime never keeps what could be one caller’s own', () => {
@@ -245,7 +268,10 @@ describe('what may be stored', () => {
       fc.property(flag, flag, flag, cacheControl, (authenticated, identified, hasSetCookie, text) => {
         const all = { ...FACTS, cacheControl: text, hasSetCookie };
         const freshness = freshnessOf(all, { ...LIMITS, ttlMs: 30_000 }, NOW, NOW);
-        const verdict = storeVerdict({ ...GET, authenticated, identified }, all, freshness, true);
+        const verdict = storeVerdict({ ...GET, authenticated, identified }, all, freshness, {
+          overridden: true,
+          setCookie: 'refuse',
+        });
         const personal =
           authenticated ||
           hasSetCookie ||
