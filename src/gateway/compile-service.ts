@@ -55,7 +55,8 @@ export function compileService(
     health: service.health !== null,
     split: parts.splits.slot(service.name),
     sample: parts.recorder.sample(service.name),
-    sticky: compileStickySources(service.sticky),
+    // With nothing to choose, a cookie would only keep caches from storing what they may.
+    sticky: compileStickySources(service.sticky, versions.size > 1 || service.balance === 'hash'),
     retryBudget: new RetryBudget(service.retryBudget),
     retries: parts.metrics.resilience.retryCounts(service.name),
     ownCookies: new Set(

@@ -37,13 +37,16 @@ const IP: StickyRead = { source: 'ip', read: (exchange) => exchange.clientIp };
 
 /**
  * Compiles the sources. The client's address is the last resort in any case: without a key a user would change
- * versions with every request.
+ * versions with every request. `issues`: who has no cookie gets one.
  */
-export function compileStickySources(sources: readonly StickySource[]): readonly StickyRead[] {
-  return [...sources.map(compile), IP];
+export function compileStickySources(
+  sources: readonly StickySource[],
+  issues: boolean,
+): readonly StickyRead[] {
+  return [...sources.map((source) => compile(source, issues)), IP];
 }
 
-function compile(source: StickySource): StickyRead {
+function compile(source: StickySource, issues: boolean): StickyRead {
   if (source === 'ip') return IP;
   if ('claim' in source) {
     return { source: `claim:${source.claim}`, read: (exchange) => claimText(exchange, source.claim) };
@@ -51,7 +54,9 @@ function compile(source: StickySource): StickyRead {
   if ('header' in source) {
     return { source: `header:${source.header}`, read: (exchange) => headerText(exchange, source.header) };
   }
-  return { source: `cookie:${source.cookie}`, read: (exchange) => readOrIssue(exchange, source.cookie) };
+  const { cookie } = source;
+  const read = issues ? readOrIssue : readIssued;
+  return { source: `cookie:${cookie}`, read: (exchange) => read(exchange, cookie) };
 }
 
 /** A claim that is text or a number; others do not identify anybody. */
@@ -73,9 +78,14 @@ function bounded(value: string): string | undefined {
   return value !== '' && value.length <= MAX_KEY_LENGTH ? value : undefined;
 }
 
+function readIssued({ request }: StickySubject, name: string): string | undefined {
+  const sent = cookieValue(request.headers.cookie, name);
+  return sent !== undefined && COOKIE_VALUE.test(sent) ? sent : undefined;
+}
+
 function readOrIssue(exchange: StickySubject, name: string): string {
-  const sent = cookieValue(exchange.request.headers.cookie, name);
-  if (sent !== undefined && COOKIE_VALUE.test(sent)) return sent;
+  const sent = readIssued(exchange, name);
+  if (sent !== undefined) return sent;
   const issued = randomBase64Url22();
   exchange.setCookie = `${name}=${issued}; Path=/; Max-Age=${YEAR_S}; HttpOnly; SameSite=Lax${exchange.secure ? '; Secure' : ''}`;
   return issued;

@@ -46,7 +46,11 @@ async function tlsOf(changes: Partial<ListenerTls> = {}): Promise<ListenerTls> {
 }
 
 function configOf(listener: Partial<ListenerConfig>, trustedProxies: string[] = []) {
-  const service = serviceOf('orders', { v1: [upstream.url] }, { sticky: [{ cookie: 'sluice_id' }, 'ip'] });
+  const service = serviceOf(
+    'orders',
+    { v1: [upstream.url], v2: [upstream.url] },
+    { sticky: [{ cookie: 'sluice_id' }, 'ip'] },
+  );
   return gatewayConfigOf([service], { listeners: [listenerOf(listener)], trustedProxies });
 }
 

@@ -7,12 +7,14 @@
 import { STATUS_CODES } from 'node:http';
 import type { Exchange } from '../exchange.ts';
 import { watchRest } from '../slow-reader.ts';
+import { withoutSharedCookie } from '../sticky-cookie.ts';
 import type { CompiledTransform, ProblemBody } from './transform-model.ts';
 
-export function writeHead({ response, runtime }: Exchange, status: number, fields: string[]): void {
+export function writeHead(exchange: Exchange, status: number, fields: string[]): void {
+  const { response, runtime } = exchange;
   if (runtime.draining) response.shouldKeepAlive = false;
   // The standard phrase, because the upstream's may be as odd as a field.
-  response.writeHead(status, STATUS_CODES[status] ?? '', fields);
+  response.writeHead(status, STATUS_CODES[status] ?? '', withoutSharedCookie(exchange, status, fields));
 }
 
 /** The filters of the route; none for a response that goes nowhere. */
