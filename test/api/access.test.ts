@@ -1,12 +1,11 @@
 import { networkInterfaces } from 'node:os';
 import { request } from 'undici';
 import { afterEach, describe, expect, it } from 'vitest';
-import { createEmbeddedPurgeChannel } from '../../src/adapters/embedded/purge-channel.ts';
 import type { ApiToken } from '../../src/api/access.ts';
 import { isLoopbackAddress } from '../../src/api/access.ts';
-import { type ControlApi, startControlApi } from '../../src/api/control-api.ts';
+import type { ControlApi } from '../../src/api/control-api.ts';
+import { startScriptedApi } from '../support/scripted-api.ts';
 import { ScriptedControl } from '../support/scripted-control.ts';
-import { silentLogger } from '../support/silent-logger.ts';
 
 const TOKENS: readonly ApiToken[] = [
   { name: 'dash', role: 'viewer', token: 'viewer-token-0001' },
@@ -27,14 +26,7 @@ let control: ScriptedControl;
 
 async function start(loopbackWithoutToken: boolean, tokens = TOKENS, host = '127.0.0.1') {
   control = new ScriptedControl();
-  api = await startControlApi({
-    control,
-    purges: createEmbeddedPurgeChannel(),
-    address: { host, port: 0 },
-    tokens,
-    loopbackWithoutToken,
-    logger: silentLogger,
-  });
+  api = await startScriptedApi(control, { address: { host, port: 0 }, tokens, loopbackWithoutToken });
 }
 
 async function status(path: string, headers: Record<string, string> = {}, method: 'GET' | 'POST' = 'GET') {

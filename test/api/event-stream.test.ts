@@ -1,26 +1,19 @@
 import { connect, type Socket } from 'node:net';
 import { request } from 'undici';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { createEmbeddedPurgeChannel } from '../../src/adapters/embedded/purge-channel.ts';
-import { type ControlApi, startControlApi } from '../../src/api/control-api.ts';
+import type { ControlApi } from '../../src/api/control-api.ts';
 import { StreamCursor } from '../../src/api/stream-cursor.ts';
 import { eventually } from '../support/eventually.ts';
+import { startScriptedApi, twoRollouts } from '../support/scripted-api.ts';
 import { ScriptedControl } from '../support/scripted-control.ts';
-import { silentLogger } from '../support/silent-logger.ts';
 import { readyView } from '../support/view-fixture.ts';
 
 let control: ScriptedControl;
 let api: ControlApi;
 
 beforeEach(async () => {
-  control = new ScriptedControl([readyView(), readyView('search-v3')]);
-  api = await startControlApi({
-    control,
-    purges: createEmbeddedPurgeChannel(),
-    address: { host: '127.0.0.1', port: 0 },
-    tokens: [],
-    loopbackWithoutToken: true,
-    logger: silentLogger,
+  control = twoRollouts();
+  api = await startScriptedApi(control, {
     streamLimits: { pingMs: 20, streams: 3, bufferBytes: 256 * 1024 },
   });
 });
@@ -199,14 +192,7 @@ describe('limits', () => {
   it('a reader that falls behind gets every transition and, once it has caught up, the newest view', async () => {
     await api.close();
     // Pings would make up for a view that was left out.
-    api = await startControlApi({
-      control,
-      purges: createEmbeddedPurgeChannel(),
-      address: { host: '127.0.0.1', port: 0 },
-      tokens: [],
-      loopbackWithoutToken: true,
-      logger: silentLogger,
-    });
+    api = await startScriptedApi(control);
     const stream = await open('?rollouts=orders-v2');
     await stream.next();
     const message = 'x'.repeat(20_000);

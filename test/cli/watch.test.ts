@@ -4,28 +4,19 @@ import { stripVTControlCharacters } from 'node:util';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { createEmbeddedPurgeChannel } from '../../src/adapters/embedded/purge-channel.ts';
-import { type ControlApi, startControlApi } from '../../src/api/control-api.ts';
+import type { ControlApi } from '../../src/api/control-api.ts';
 import { LiveScreen } from '../../src/cli/live-screen.ts';
 import { renderView } from '../../src/cli/render/view.ts';
 import { type CliRun, type CliRunOptions, fakeKeyboard, startCli } from '../support/cli-harness.ts';
 import { eventually } from '../support/eventually.ts';
+import { startScriptedApi } from '../support/scripted-api.ts';
 import { ScriptedControl } from '../support/scripted-control.ts';
-import { silentLogger } from '../support/silent-logger.ts';
 import { holdingView, readyView } from '../support/view-fixture.ts';
 
 let control: ScriptedControl;
 let api: ControlApi;
 
-const startApi = (port = 0) =>
-  startControlApi({
-    control,
-    purges: createEmbeddedPurgeChannel(),
-    address: { host: '127.0.0.1', port },
-    tokens: [],
-    loopbackWithoutToken: true,
-    logger: silentLogger,
-  });
+const startApi = (port = 0) => startScriptedApi(control, { address: { host: '127.0.0.1', port } });
 
 beforeEach(async () => {
   control = new ScriptedControl([holdingView()]);

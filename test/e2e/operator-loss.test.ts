@@ -6,6 +6,7 @@
 
 import { afterEach, describe, expect, it } from 'vitest';
 import { eventually } from '../support/eventually.ts';
+import { Seeded } from '../support/fuzz/seeded.ts';
 import { logProblems, stepsOf } from '../support/sluice-client.ts';
 import { type Deployment, deployEmbedded, deployOverRedis } from '../support/sluice-deployment.ts';
 import { startTraffic, type Traffic } from '../support/sluice-traffic.ts';
@@ -114,10 +115,11 @@ describe('an operator that dies', { timeout: 300_000 }, () => {
     });
     traffic = startTraffic({ origins, service: 'orders', requestsPerSecond: 100, users: 100 });
     await api.act('orders-v2', 'start');
-    const random = mulberry32(SEED);
+    // The same kills at the same moments on every run, as far as the machine allows.
+    const random = new Seeded(SEED);
     const seenSteps: number[] = [];
     for (let kill = 1; kill <= 8; kill += 1) {
-      await new Promise((resolve) => setTimeout(resolve, 200 + random() * 2_500));
+      await new Promise((resolve) => setTimeout(resolve, 200 + random.next() * 2_500));
       await operator.restart('SIGKILL');
       seenSteps.push((await api.until('orders-v2', 'looked after again', () => true)).step);
     }
@@ -139,14 +141,3 @@ describe('an operator that dies', { timeout: 300_000 }, () => {
     expect(Object.keys(traffic.report().byVersion)).toEqual(['v2']);
   });
 });
-
-/** A small seeded generator: the same kills at the same moments on every run, as far as the machine allows. */
-function mulberry32(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
-  };
-}

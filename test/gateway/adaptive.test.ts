@@ -7,6 +7,7 @@ import { evidenceGap } from '../../src/core/analysis/evidence-gap.ts';
 import { emptyWindow, foldSummary, sumArm } from '../../src/core/analysis/evidence-window.ts';
 import type { Gateway } from '../../src/gateway/gateway.ts';
 import { plan } from '../core/rollout/plans.ts';
+import { moody } from '../support/failing-upstream.ts';
 import { gatewayConfigOf, routeOf, serviceOf } from '../support/gateway-config.ts';
 import {
   admin,
@@ -266,15 +267,7 @@ describe('an adaptive limit', () => {
   }, 40_000);
 
   it('comes back to nothing under way, however requests end', async () => {
-    const flaky = await harness.upstream((request, response) => {
-      const kind = Number(request.headers['x-kind']) % 6;
-      if (kind === 0) response.end('fine');
-      else if (kind === 1) request.socket.destroy();
-      else if (kind === 2) response.writeHead(200).write('half', () => request.socket.destroy());
-      else if (kind === 3) response.writeHead(503).end();
-      else if (kind === 4) response.writeHead(200, { 'content-length': '1000000' }).write('slow');
-      // Else: no answer at all.
-    });
+    const flaky = await moody(harness);
     const retry = { attempts: 1, on: ['reset', '503'], baseMs: 1, maxMs: 5, bufferBytes: 1000 } as const;
     const timeout = { connectMs: 200, responseMs: 200, idleMs: 200, totalMs: 400 };
     const adaptive = { ...ONE, limits: { min: 5, max: 20, initial: 10, queueSize: 10 }, waitMs: 50 };

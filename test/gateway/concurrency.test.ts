@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { GatewayConfig, Route } from '../../src/config/gateway-model.ts';
 import type { ConcurrencyPolicy } from '../../src/config/policies/concurrency.ts';
 import type { Gateway } from '../../src/gateway/gateway.ts';
+import { moody } from '../support/failing-upstream.ts';
 import { gatewayConfigOf, routeOf, serviceOf } from '../support/gateway-config.ts';
 import {
   admin,
@@ -119,15 +120,7 @@ describe('concurrency caps', () => {
   });
 
   it('comes back to nothing under way, however requests end', async () => {
-    const flaky = await harness.upstream((request, response) => {
-      const kind = Number(request.headers['x-kind']) % 6;
-      if (kind === 0) response.end('fine');
-      else if (kind === 1) request.socket.destroy();
-      else if (kind === 2) response.writeHead(200).write('half', () => request.socket.destroy());
-      else if (kind === 3) response.writeHead(503).end();
-      else if (kind === 4) response.writeHead(200, { 'content-length': '1000000' }).write('slow');
-      // Else: no answer at all.
-    });
+    const flaky = await moody(harness);
     const retry = { attempts: 1, on: ['reset', '503'], baseMs: 1, maxMs: 5, bufferBytes: 1000 } as const;
     const timeout = { connectMs: 200, responseMs: 200, idleMs: 200, totalMs: 400 };
     const concurrency = { max: 50, perKey: { max: 20, key: [{ header: 'x-user-id' }] } } as const;

@@ -1,12 +1,10 @@
 /** A control API over a scripted control, and the command line pointed at it. */
 
 import { afterEach, beforeEach } from 'vitest';
-import { createEmbeddedPurgeChannel } from '../../src/adapters/embedded/purge-channel.ts';
-import { type ControlApi, startControlApi } from '../../src/api/control-api.ts';
+import type { ControlApi } from '../../src/api/control-api.ts';
 import { type CliRun, type CliRunOptions, runCli, startCli } from './cli-harness.ts';
-import { ScriptedControl } from './scripted-control.ts';
-import { silentLogger } from './silent-logger.ts';
-import { readyView } from './view-fixture.ts';
+import { startScriptedApi, twoRollouts } from './scripted-api.ts';
+import type { ScriptedControl } from './scripted-control.ts';
 
 export interface CliWithApi {
   /** Of the current test. */
@@ -24,17 +22,12 @@ export function cliWithApi(): CliWithApi {
   let api: ControlApi;
 
   beforeEach(async () => {
-    control = new ScriptedControl([readyView(), readyView('search-v3')]);
-    api = await startControlApi({
-      control,
-      purges: createEmbeddedPurgeChannel(),
-      address: { host: '127.0.0.1', port: 0 },
+    control = twoRollouts();
+    api = await startScriptedApi(control, {
       tokens: [
         { name: 'dash', role: 'viewer', token: 'viewer-token-0001' },
         { name: 'ci', role: 'operator', token: 'operator-token-0002' },
       ],
-      loopbackWithoutToken: true,
-      logger: silentLogger,
     });
   });
 

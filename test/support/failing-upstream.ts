@@ -7,7 +7,7 @@ import { type AddressInfo, createServer, type Socket } from 'node:net';
 import type { Route } from '../../src/config/gateway-model.ts';
 import type { Gateway } from '../../src/gateway/gateway.ts';
 import { gatewayConfigOf, routeOf, serviceOf } from './gateway-config.ts';
-import type { GatewayHarness } from './gateway-harness.ts';
+import type { GatewayHarness, Upstream } from './gateway-harness.ts';
 
 export const TIMEOUT = { connectMs: 300, responseMs: 300, idleMs: 300, totalMs: 2_000 };
 
@@ -49,4 +49,17 @@ export async function nobody(): Promise<string> {
   const { port } = server.address() as AddressInfo;
   await new Promise((resolve) => server.close(resolve));
   return `http://127.0.0.1:${port}`;
+}
+
+/** An upstream that is well, or fails in one of five ways, by the request's `x-kind` modulo 6. */
+export function moody(harness: GatewayHarness): Promise<Upstream> {
+  return harness.upstream((request, response) => {
+    const kind = Number(request.headers['x-kind']) % 6;
+    if (kind === 0) response.end('fine');
+    else if (kind === 1) request.socket.destroy();
+    else if (kind === 2) response.writeHead(200).write('half', () => request.socket.destroy());
+    else if (kind === 3) response.writeHead(503).end();
+    else if (kind === 4) response.writeHead(200, { 'content-length': '1000000' }).write('slow');
+    // Else: no answer at all.
+  });
 }
