@@ -100,6 +100,17 @@ describe('an HTTP/2 connection that its client ends', () => {
     expect(await openConnections(gateway)).toBe('0');
   });
 
+  it('may have had more requests than one may call off at once', async () => {
+    const gateway = await gatewayOf();
+    const socket = plain(gateway);
+    const requests = Array.from({ length: 120 }, (_, index) => requestOf(2 * index + 1));
+    socket.write(Buffer.concat([OPENING, ...requests]));
+    await eventually(() => upstream.seen.length === 120);
+    socket.destroy();
+    await eventually(() => left === 120);
+    expect((await call(gateway, '/good')).body).toBe('good');
+  });
+
   it('over TLS, too', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'sluice-'));
     harness.onClose(() => rm(folder, { recursive: true }));

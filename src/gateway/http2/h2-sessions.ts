@@ -131,7 +131,9 @@ export class H2Sessions {
       response.once('close', () => {
         open -= 1;
         if (open === 0 && !socket.destroyed) idle = goodbyeAfter(limits.keepAliveMs);
-        if (!response.writableFinished && !resets.take(performance.now())) {
+        // What ends with its session was not called off; and Node throws at a GOAWAY for one that is destroyed.
+        if (session.destroyed || response.writableFinished) return;
+        if (!resets.take(performance.now())) {
           session.goaway(constants.NGHTTP2_ENHANCE_YOUR_CALM);
           session.destroy();
         }
