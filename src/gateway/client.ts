@@ -51,6 +51,8 @@ export interface ClientResponse extends Pick<ServerResponse<IncomingMessage>, Fr
   /** Null: the connection is still busy with an earlier request. */
   readonly socket: Socket | null;
   writeHead(status: number, phrase: string, fields: string[]): unknown;
+  /** Fields can follow the body. Known once there is a head. */
+  readonly takesTrailers: boolean;
   writeContinue(): void;
   writeProcessing(): void;
   writeEarlyHints(hints: Record<string, string | string[]>): void;

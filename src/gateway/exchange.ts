@@ -41,6 +41,11 @@ export class GatewayResponse extends ServerResponse<IncomingMessage> {
   exchange: Exchange | null = null;
   /** The client asks to change protocols. */
   upgrade: HeldSocket | null = null;
+
+  /** After chunks only. */
+  get takesTrailers(): boolean {
+    return this.chunkedEncoding;
+  }
 }
 
 /** Goes on (true) or stops here (false): answered, or `proceed` will be called when there is more to do. */

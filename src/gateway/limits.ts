@@ -10,6 +10,8 @@ export const CONNECTIONS_CHECK_MS = 1_000;
 export const MAX_UPSTREAM_CONNECTIONS = 1_024;
 /** Of these, for requests with trailers over HTTP/1.1, where a service takes such; more of them go without. */
 export const MAX_TRAILER_CONNECTIONS = 64;
+/** Fields after the body of a request; of more none is passed on. */
+export const MAX_REQUEST_TRAILERS = 100;
 /** Head of an upstream's response, bytes. */
 export const MAX_UPSTREAM_HEADER_BYTES = 65_536;
 /** Idle upstream connections are closed before most servers (5 s) close theirs. */

@@ -18,6 +18,7 @@ import { escapeLabel, routeLabels } from './metric-labels.ts';
 import { ResilienceMetrics } from './resilience-metrics.ts';
 import { SlowReaderMetrics } from './slow-reader-metrics.ts';
 import { TraceMetrics } from './tracing/trace-metrics.ts';
+import { TrailerMetrics } from './trailer-metrics.ts';
 import { TunnelMetrics } from './upgrade/tunnel-metrics.ts';
 
 /** Error label of an attempt, by index. */
@@ -126,6 +127,7 @@ export class GatewayMetrics {
   readonly slowReaders = new SlowReaderMetrics();
   readonly lifecycle = new LifecycleMetrics();
   readonly bodies = new BodyMetrics();
+  readonly trailers = new TrailerMetrics();
   readonly traces = new TraceMetrics();
   readonly #server = new Map<string, Map<string, Map<number, DurationSeries>>>();
   readonly #client = new Map<string, ClientSeries>();
@@ -179,6 +181,7 @@ export class GatewayMetrics {
       this.slowReaders.render() +
       this.lifecycle.render() +
       this.bodies.render() +
+      this.trailers.render() +
       this.traces.render()
     );
   }

@@ -51,7 +51,7 @@ class Upstream {
   }
 }
 
-const TRAILERS: RequestTrailers = { declared: 'X-Sum', read: () => [['X-Sum', '1']] };
+const trailers = (): RequestTrailers => ({ declared: 'X-Sum', fate: 'unsent', read: () => [['X-Sum', '1']] });
 
 let upstream: Upstream;
 let origin: string;
@@ -103,8 +103,8 @@ function send(pool: Pick<H1Pool, 'dispatch'>, trailers: RequestTrailers | null):
   });
 }
 
-async function answered(pool: Pick<H1Pool, 'dispatch'>, trailers = TRAILERS): Promise<string> {
-  const sent = send(pool, trailers);
+async function answered(pool: Pick<H1Pool, 'dispatch'>, fields = trailers()): Promise<string> {
+  const sent = send(pool, fields);
   await eventually(() => upstream.waiting.length === 1);
   upstream.release();
   return sent;
@@ -113,7 +113,8 @@ async function answered(pool: Pick<H1Pool, 'dispatch'>, trailers = TRAILERS): Pr
 describe('connections to an endpoint of HTTP/1.1', () => {
   it('are never more than their limit, with requests that have trailers and others together', async () => {
     const pool = poolOf(6);
-    const sent = Array.from({ length: 20 }, (_, i) => send(pool, i % 2 === 0 ? TRAILERS : null));
+    const given = Array.from({ length: 20 }, trailers);
+    const sent = Array.from({ length: 20 }, (_, i) => send(pool, i % 2 === 0 ? (given[i] ?? null) : null));
     await eventually(() => upstream.waiting.length === 6);
     expect(pool.stats).toMatchObject({ connected: 6, free: 0 });
     const all = Promise.all(sent).then((texts) => texts.length);
@@ -128,11 +129,12 @@ describe('connections to an endpoint of HTTP/1.1', () => {
     expect(upstream.most).toBe(6);
     // Half of the connections; the seven that came beyond them went without.
     expect(upstream.got.filter((text) => text === 'X-Sum: 1')).toHaveLength(3);
+    expect(given.filter(({ fate }) => fate === 'no_connection')).toHaveLength(7);
   });
 
   it('are all for requests without trailers where the service takes none', async () => {
     const pool = poolOf(4, false);
-    const sent = Array.from({ length: 5 }, () => send(pool, TRAILERS));
+    const sent = Array.from({ length: 5 }, () => send(pool, trailers()));
     await eventually(() => upstream.waiting.length === 4);
     upstream.release();
     await eventually(() => upstream.waiting.length === 1);
@@ -169,7 +171,7 @@ describe('a connection for requests with trailers', () => {
     const connections = new TrailerConnections(origin, buildConnector({ timeout: 60_000 }), 2, 600_000);
     const places = {
       dispatch: (request: UpstreamRequest, handler: Dispatcher.DispatchHandler) => {
-        new TrailerExchange(request, handler, connections, () => {}).start(origin, TRAILERS);
+        new TrailerExchange(request, handler, connections, () => {}).start(origin, trailers());
       },
     };
     await answered(places);
@@ -203,7 +205,7 @@ describe('a connection for requests with trailers', () => {
 describe('a pool that is closed', () => {
   it('ends idle connections at once, the others with their answers', async () => {
     const pool = poolOf(4);
-    const sent = [send(pool, TRAILERS), send(pool, TRAILERS)];
+    const sent = [send(pool, trailers()), send(pool, trailers())];
     await eventually(() => upstream.waiting.length === 2);
     upstream.waiting.shift()?.end('ok');
     await eventually(() => pool.stats.free === 1);
@@ -217,7 +219,7 @@ describe('a pool that is closed', () => {
 
   it('tells those whose connections it cuts', async () => {
     const pool = poolOf(4);
-    const sent = send(pool, TRAILERS);
+    const sent = send(pool, trailers());
     await eventually(() => upstream.waiting.length === 1);
     const told = expect(sent).rejects.toThrow('the pool was closed');
     await pool.destroy();

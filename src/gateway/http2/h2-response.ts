@@ -73,6 +73,10 @@ export class H2Response extends EventEmitter implements ClientResponse {
     return this.#stream.writableLength;
   }
 
+  get takesTrailers(): boolean {
+    return this.#head === null ? this.#waitsForTrailers : !this.#bodyless;
+  }
+
   /** The head goes out with the first piece, the end, or when it is flushed. Throws when a field cannot be sent. */
   writeHead(status: number, _phrase: string, received: readonly string[]): this {
     const fields = this.#connect === null ? received : answerConnect(this.#connect, status, received);

@@ -8,6 +8,7 @@ import { httpOfGrpc } from '../../core/policy/grpc/status.ts';
 import { logExchange } from '../access-line.ts';
 import type { Exchange } from '../exchange.ts';
 import { GATEWAY_ERRORS, isBrokenOff } from '../gateway-errors.ts';
+import { noteRequestTrailers } from '../request-trailers.ts';
 import type { RunningTunnel } from '../upgrade/upgrade-model.ts';
 import { OUTCOME, type OutcomeIndex, outcomeOfStatus } from '../version-counter.ts';
 
@@ -42,6 +43,7 @@ export function record(exchange: Exchange): void {
     noteTunnel(exchange, exchange.tunnel);
   }
   if (exchange.grpcCode >= 0) exchange.note('grpc_status', String(exchange.grpcCode));
+  noteRequestTrailers(exchange);
   logExchange(exchange, sentStatus(exchange), durationMs);
   exchange.trace?.end(exchange, sentStatus(exchange));
   runtime.onRecorded(exchange);

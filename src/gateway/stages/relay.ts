@@ -104,7 +104,7 @@ export function relayPiece(attempt: Attempt, piece: Buffer): void {
     return;
   }
   exchange.bytesOut += piece.length;
-  if (exchange.bytesOut === exchange.expectedBytes) {
+  if (exchange.bytesOut === exchange.expectedBytes && !exchange.grpc) {
     // The last piece goes out together with the end, and the head when nothing went before: one write.
     response.end(piece);
   } else if (!response.write(piece) && !response.destroyed) {
@@ -122,7 +122,7 @@ export function relayEnd({ exchange, trailers }: Attempt): void {
   exchange.mirror?.end();
   exchange.cacheRun?.complete();
   if (exchange.recorded || response.destroyed) return;
-  if (exchange.call === null && !response.writableEnded) addTrailers(exchange, trailers);
+  if (exchange.call === null) addTrailers(exchange, trailers);
   if (exchange.call !== null) exchange.call.end(trailers);
   else if (exchange.outgoing !== null) exchange.outgoing.end();
   else if (!response.writableEnded) response.end();

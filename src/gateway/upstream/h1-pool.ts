@@ -51,6 +51,7 @@ export class H1Pool implements UpstreamPool {
     const trailers = request.trailers ?? null;
     // Beyond the limit they go without: a recipient may always drop trailers (RFC 9110 §6.5.2).
     if (trailers === null || this.#own.size >= this.#ownLimit) {
+      if (trailers !== null) trailers.fate = 'no_connection';
       this.#pool.dispatch(request, handler);
       return;
     }

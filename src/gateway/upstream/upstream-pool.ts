@@ -7,11 +7,19 @@ import type { Dispatcher } from 'undici';
 import type { UpstreamProtocol } from '../../config/policies/upstreams.ts';
 import type { EndpointTls } from './connector.ts';
 
+/**
+ * `too_many`: there were too many of them. `no_connection`: they were left out, all connections for requests with trailers
+ * being busy.
+ */
+export type TrailerFate = 'unsent' | 'passed' | 'too_many' | 'no_connection';
+
 /** Fields that follow a body which is sent in chunks. */
 export interface RequestTrailers {
   /** For the `Trailer` field in front of it: the names as the client declared them. */
   readonly declared: string;
-  /** Name and value of each, when all of the body was read; the same at every further try. */
+  /** What became of them at the last try. */
+  fate: TrailerFate;
+  /** Name and value of each, when all of the body was read and they are sent; the same at every further try. */
   read(): [string, string][];
 }
 
