@@ -26,6 +26,8 @@ export const FLAKY = 10;
 export const CODED_PATH = '/coded';
 /** Field in which the upstream that gives bodies back says what it got as a trailer of the bench; `none` without. */
 export const TRAILER_ECHO = 'x-got-digest';
+/** And here, whether the body came `chunked` or by `length`. */
+export const FRAMING_ECHO = 'x-got-framing';
 
 /** Status and body by path; everything that is not here is the page. */
 export function answerTo(path, nth) {

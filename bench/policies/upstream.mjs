@@ -11,7 +11,16 @@ import { createServer } from 'node:net';
 import { createServer as createTls } from 'node:tls';
 import { pathToFileURL } from 'node:url';
 import { gzipSync } from 'node:zlib';
-import { answerTo, CALL, CALL_FRAME, CALL_JSON, CODED_PATH, PAGE, TRAILER_ECHO } from './pages.mjs';
+import {
+  answerTo,
+  CALL,
+  CALL_FRAME,
+  CALL_JSON,
+  CODED_PATH,
+  FRAMING_ECHO,
+  PAGE,
+  TRAILER_ECHO,
+} from './pages.mjs';
 
 const END_OF_HEAD = '\r\n\r\n';
 const LENGTH = /\r\ncontent-length: *(\d+)/i;
@@ -119,7 +128,7 @@ function serveHttp2(stream, { ':path': path }) {
   });
 }
 
-/** Gives the body back as it came, and says which trailer came behind it. */
+/** Gives the body back as it came, and says how it came and which trailer came behind it. */
 function serveEcho(request, response) {
   const chunks = [];
   request.on('data', (chunk) => chunks.push(chunk));
@@ -129,6 +138,7 @@ function serveEcho(request, response) {
     response.writeHead(200, {
       'content-type': request.headers['content-type'] ?? 'application/octet-stream',
       'content-length': body.length,
+      [FRAMING_ECHO]: request.headers['transfer-encoding'] === undefined ? 'length' : 'chunked',
       [TRAILER_ECHO]: request.trailers['x-digest'] ?? 'none',
     });
     response.end(body);

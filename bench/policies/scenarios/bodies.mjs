@@ -5,14 +5,15 @@
  */
 
 import { brotliCompressSync, gunzipSync, gzipSync } from 'node:zlib';
-import { CODED_PATH, LARGE_PAGE, PAGE, TRAILER_ECHO } from '../pages.mjs';
+import { CODED_PATH, FRAMING_ECHO, LARGE_PAGE, PAGE, TRAILER_ECHO } from '../pages.mjs';
 import { get, post, scenario } from '../scenario.mjs';
 import { endpoint } from '../world.mjs';
 
 const JSON_DOC = 'transformation.md#json-bodies';
+const STREAM_DOC = 'transformation.md#large-json-bodies';
 const XML_DOC = 'transformation.md#xml-bodies';
 const REQUEST_RULES = { drop: ['internal'], set: { 'meta.source': 'edge' } };
-const RESPONSE_RULES = { drop: ['internal', 'items[*].internal'], rename: { 'items[*].price': 'amount' } };
+const PAGE_RULES = { drop: ['internal', 'items[*].internal'], rename: { 'items[*].price': 'amount' } };
 const ORDER_XML = `<order id="7">${Array.from({ length: 24 }, (_, n) => `<line qty="${n}">sku-00${n + 10}</line>`).join('')}</order>`;
 const DIGEST = 'sha-256=:bench:';
 
@@ -29,7 +30,7 @@ function isEdited(bytes) {
   return internal === undefined && meta.source === 'edge' && items.length > 0;
 }
 
-/** The client got this page by the rules, with all its elements. */
+/** This page by the rules, with all its elements. */
 function isReshaped(page) {
   const { items: before } = JSON.parse(page);
   return (bytes) => {
@@ -42,17 +43,31 @@ function isReshaped(page) {
   };
 }
 
-const jsonRequest = (id, label, body, coding) =>
+/** `chunked`: the client sends it so, and only then may it go on so. */
+const jsonRequest = (
+  id,
+  label,
+  { body, coding, chunked = false, rules = REQUEST_RULES, isRight = isEdited },
+) =>
   scenario({
     id,
     label,
-    doc: JSON_DOC,
-    ...echoed({ route: { json: { request: REQUEST_RULES } } }),
-    ask: post('/page', body, coding === undefined ? {} : { 'content-encoding': coding }),
+    doc: rules.stream === undefined ? JSON_DOC : STREAM_DOC,
+    ...echoed({ route: { json: { request: rules } } }),
+    ask: () => () => ({
+      method: 'POST',
+      path: '/page',
+      headers: { 'content-type': 'application/json', ...(coding && { 'content-encoding': coding }) },
+      body,
+      ...(chunked && { trailers: {} }),
+    }),
     expect: {
       // As it was sent: packed bodies pass in their coding.
       off: { body: (bytes) => bytes.equals(Buffer.from(body)) },
-      on: { body: isEdited },
+      on: {
+        body: isRight,
+        head: new RegExp(`\\r\\n${FRAMING_ECHO}: ${chunked ? 'chunked' : 'length'}\\r`, 'i'),
+      },
     },
   });
 
@@ -61,31 +76,48 @@ const jsonResponse = (id, label, { path, page, rules, head }) =>
   scenario({
     id,
     label,
-    doc: JSON_DOC,
+    doc: rules.stream === undefined ? JSON_DOC : STREAM_DOC,
     on: route({ json: { response: rules } }),
     ask: get(path),
     expect: { off: { body: page }, on: { body: isReshaped(page), head } },
   });
 
-const WHOLE = { rules: RESPONSE_RULES, head: /\r\ncontent-length: \d/i };
+const WHOLE = { rules: PAGE_RULES, head: /\r\ncontent-length: \d/i };
 
 export const BODIES = [
-  jsonRequest('json-request', 'JSON of a request, 1 KiB', PAGE),
-  jsonRequest('json-request-gzip', 'JSON of a request, 1 KiB in gzip', gzipSync(PAGE), 'gzip'),
-  jsonRequest('json-request-brotli', 'JSON of a request, 1 KiB in Brotli', brotliCompressSync(PAGE), 'br'),
+  jsonRequest('json-request', 'JSON of a request, 1 KiB', { body: PAGE }),
+  jsonRequest('json-request-gzip', 'JSON of a request, 1 KiB in gzip', {
+    body: gzipSync(PAGE),
+    coding: 'gzip',
+  }),
+  jsonRequest('json-request-brotli', 'JSON of a request, 1 KiB in Brotli', {
+    body: brotliCompressSync(PAGE),
+    coding: 'br',
+  }),
+  jsonRequest('json-request-large', 'JSON of a request, 16 KiB', {
+    body: LARGE_PAGE,
+    rules: PAGE_RULES,
+    isRight: isReshaped(LARGE_PAGE),
+  }),
+  jsonRequest('json-request-stream', 'JSON of a request, 16 KiB in chunks, by element', {
+    body: LARGE_PAGE,
+    chunked: true,
+    rules: { ...PAGE_RULES, stream: 'items[*]' },
+    isRight: isReshaped(LARGE_PAGE),
+  }),
   jsonResponse('json-response', 'JSON of a response, 1 KiB', { ...WHOLE, path: '/page', page: PAGE }),
   jsonResponse('json-large', 'JSON of a response, 16 KiB', { ...WHOLE, path: '/large', page: LARGE_PAGE }),
   jsonResponse('json-stream', 'JSON of a response, 16 KiB, by element', {
     path: '/large',
     page: LARGE_PAGE,
-    rules: { ...RESPONSE_RULES, stream: 'items[*]' },
+    rules: { ...PAGE_RULES, stream: 'items[*]' },
     head: /\r\ntransfer-encoding: chunked/i,
   }),
   scenario({
     id: 'json-response-gzip',
     label: 'JSON of a response, 1 KiB in gzip',
     doc: JSON_DOC,
-    on: route({ json: { response: RESPONSE_RULES } }),
+    on: route({ json: { response: PAGE_RULES } }),
     ask: get(CODED_PATH),
     expect: {
       off: { body: (bytes) => gunzipSync(bytes).toString() === PAGE },
