@@ -10,9 +10,17 @@ import {
   freshnessOf,
   type ResponseFacts,
 } from '../../core/policy/cache/freshness.ts';
-import { isSetCookie } from '../../core/policy/cache/set-cookie.ts';
+import { isSetCookie, type SetCookieRule } from '../../core/policy/cache/set-cookie.ts';
 import { freshenedFields } from '../../core/policy/cache/validation.ts';
 import { varyKey, varyNames } from '../../core/policy/cache/vary.ts';
+
+/** By which policy it is kept: what decides about its life. */
+export interface StoredTerms extends FreshnessLimits {
+  readonly setCookie: SetCookieRule;
+  readonly tags: string | null;
+  /** It is kept by the route's lifetime, not by its own word. */
+  readonly overridden: boolean;
+}
 
 export interface StoredResponse {
   /** What unsafe requests invalidate: service, scheme, authority, path and query. */
@@ -30,6 +38,7 @@ export interface StoredResponse {
   /** When its head came in, epoch milliseconds. */
   readonly responseMs: number;
   readonly freshness: Freshness;
+  readonly terms: StoredTerms;
   readonly etag: string;
   readonly lastModified: string;
   /** Lower case. */
@@ -95,6 +104,7 @@ const READ: ReadonlySet<string> = new Set([
 export interface ResponseHead {
   readonly facts: ResponseFacts;
   readonly freshness: Freshness;
+  readonly terms: StoredTerms;
   readonly tags: readonly string[];
   readonly responseMs: number;
   /** As the client gets them, without the gateway's own. */
@@ -108,7 +118,7 @@ export function storedResponse(
   body: Buffer,
   readRequest: (name: string) => string | undefined,
 ): StoredResponse {
-  const { facts, freshness, tags, responseMs } = head;
+  const { facts, freshness, terms, tags, responseMs } = head;
   const withheld = new Set(freshness.directives.withheldFields);
   const fields: string[] = [];
   for (let i = 0; i + 1 < head.fields.length; i += 2) {
@@ -132,6 +142,7 @@ export function storedResponse(
     body,
     responseMs,
     freshness,
+    terms,
     etag: facts.etag,
     lastModified: facts.lastModified,
     tags,

@@ -7,7 +7,7 @@
 import type { StoredResponse } from './stored-response.ts';
 
 /** Changes with the form, so that gateways of two releases do not read each other's. */
-const FORM = 1;
+const FORM = 2;
 
 /** Told by purges: how far the gateway was when it asked for the response. */
 export interface SharedMark {

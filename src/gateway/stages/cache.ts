@@ -10,6 +10,7 @@ import { varyKey } from '../../core/policy/cache/vary.ts';
 import { answerFromStored, answerOnError } from '../cache/answer.ts';
 import { renewInBackground, validate } from '../cache/background.ts';
 import { CacheRun, type CompiledCache } from '../cache/cache-run.ts';
+import { byPresentTerms } from '../cache/present-terms.ts';
 import { fieldOf, requestFacts } from '../cache/request-facts.ts';
 import { patienceMs, waitFor } from '../cache/waiting.ts';
 import type { Exchange } from '../exchange.ts';
@@ -50,7 +51,9 @@ function begin(exchange: Exchange, compiled: CompiledCache): CacheRun {
   const { policy } = compiled;
   const facts = requestFacts(upstreamFields, policy.clientDirectives, compiled, exchange.claims !== null);
   const resource = resourceKey(route?.service.name ?? '', facts.origin, path, compiled.queryKey(query));
-  const chosen = varyKey(policy.headers, (name) => fieldOf(upstreamFields, name));
+  const values = varyKey(policy.headers, (name) => fieldOf(upstreamFields, name));
+  // With their names: another route, or this one after a reload, may choose others.
+  const chosen = values === '' ? '' : `${policy.headers.join(',')}\n${values}`;
   // Where more than the URL decides what the upstream is asked for, or which route asks, that is part of the key.
   const asked = route?.transform?.rewrite?.ofMoreThanPath === true ? `\n${exchange.upstreamTarget}` : '';
   const chosenBy = route !== null && route.conditions.length > 0 ? `\n${route.name}` : '';
@@ -69,7 +72,12 @@ export function resourceKey(service: string, origin: string, path: string, query
 function useStored(exchange: Exchange, run: CacheRun): boolean {
   const { runtime } = exchange;
   const found = runtime.cache.store.find(run, (name) => fieldOf(exchange.upstreamFields, name));
-  const stored = found.response;
+  const { response } = found;
+  const stored = response === null ? null : byPresentTerms(response, run.compiled.policy);
+  if (stored !== response && response !== null) {
+    runtime.cache.store.remove(response);
+    if (stored !== null) runtime.cache.store.put(stored);
+  }
   if (stored === null) {
     run.stored = null;
     run.reason = found.otherVariants ? 'vary-miss' : 'uri-miss';

@@ -9,9 +9,10 @@ import { freshnessOf } from '../../core/policy/cache/freshness.ts';
 import { invalidates, sameOriginTarget } from '../../core/policy/cache/invalidation.ts';
 import { isSharable } from '../../core/policy/cache/reuse.ts';
 import { isSetCookie, keepsCookies } from '../../core/policy/cache/set-cookie.ts';
-import { storeVerdict } from '../../core/policy/cache/storability.ts';
+import { type StoreRequestFacts, storeVerdict } from '../../core/policy/cache/storability.ts';
 import { answerFromStored, answerOnError, CACHE_NAME } from '../cache/answer.ts';
 import type { CacheRun } from '../cache/cache-run.ts';
+import { termsOf } from '../cache/present-terms.ts';
 import { tagsOf } from '../cache/purge-match.ts';
 import { fieldOf, requestFacts } from '../cache/request-facts.ts';
 import { freshenedResponse, responseFacts, type StoredResponse } from '../cache/stored-response.ts';
@@ -75,7 +76,16 @@ function confirm(exchange: Exchange, run: CacheRun, stored: StoredResponse, upda
   run.outcome = 'revalidated';
   const { limits, policy } = run.compiled;
   const tags = tagsIn(run, update) ?? stored.tags;
-  const fresh = freshenedResponse(stored, update, limits, run.requestMs, runtime.clock.nowMs(), tags);
+  const nowMs = runtime.clock.nowMs();
+  const freshen = (overridden: boolean): StoredResponse => {
+    const own = overridden ? limits : { ...limits, ttlMs: null };
+    const fresh = freshenedResponse(stored, update, own, run.requestMs, nowMs, tags);
+    return { ...fresh, terms: termsOf(policy, overridden) };
+  };
+  // The route's lifetime is for what it was for before, or is now that somebody unknown had it confirmed.
+  const asked = limits.ttlMs !== null;
+  const overridden = asked && (stored.terms.overridden || mayOverride(exchange, run, freshen(true)));
+  const fresh = freshen(overridden);
   const { directives } = fresh.freshness;
   let kept = false;
   if (directives.noStore || directives.isPrivate || tags.length > MAX_TAGS) {
@@ -100,6 +110,22 @@ function confirm(exchange: Exchange, run: CacheRun, stored: StoredResponse, upda
   }
 }
 
+function mayOverride(
+  exchange: Exchange,
+  run: CacheRun,
+  { status, fields, freshness }: StoredResponse,
+): boolean {
+  const { setCookie } = run.compiled.policy;
+  const facts = responseFacts(status, fields, 0);
+  const rules = { overridden: true, setCookie };
+  return storeVerdict(storeRequest(exchange, run), facts, freshness, rules) === 'store';
+}
+
+function storeRequest({ method }: Exchange, { facts }: CacheRun): StoreRequestFacts {
+  const { authenticated, identified, directives } = facts;
+  return { method, authenticated, identified, noStore: directives.noStore };
+}
+
 /** True: the response is storable, and its body is kept as it passes. */
 function keepResponse(exchange: Exchange, run: CacheRun, status: number, fields: string[]): boolean {
   const { runtime, upstreamFields } = exchange;
@@ -108,22 +134,19 @@ function keepResponse(exchange: Exchange, run: CacheRun, status: number, fields:
   const facts = responseFacts(status, fields, from);
   const responseMs = runtime.clock.nowMs();
   const freshness = freshnessOf(facts, limits, run.requestMs, responseMs);
-  const request = {
-    method: exchange.method,
-    authenticated: run.facts.authenticated,
-    identified: run.facts.identified,
-    noStore: run.facts.directives.noStore,
-  };
+  const request = storeRequest(exchange, run);
   const { setCookie } = policy;
   const tags = tagsIn(run, fields) ?? [];
   const theirs = fields.slice(from);
   const stored = setCookie === 'strip' ? fieldsWithout(theirs, isSetCookie) : theirs;
-  let head = { facts, freshness, tags, responseMs, fields: stored };
-  let verdict = storeVerdict(request, facts, freshness, { overridden: limits.ttlMs !== null, setCookie });
-  if (verdict !== 'store' && limits.ttlMs !== null) {
+  const overridden = limits.ttlMs !== null;
+  const terms = termsOf(policy, overridden);
+  let head = { facts, freshness, terms, tags, responseMs, fields: stored };
+  let verdict = storeVerdict(request, facts, freshness, { overridden, setCookie });
+  if (verdict !== 'store' && overridden) {
     // Not by the route's lifetime; perhaps by the response's own word.
     const own = freshnessOf(facts, { ...limits, ttlMs: null }, run.requestMs, responseMs);
-    head = { ...head, freshness: own };
+    head = { ...head, freshness: own, terms: termsOf(policy, false) };
     verdict = storeVerdict(request, facts, own, { overridden: false, setCookie });
   }
   if (verdict !== 'store' || exchange.expectedBytes > policy.maxBytes) return false;
