@@ -204,6 +204,45 @@ describe('a request that is sent again while it still comes', () => {
   });
 });
 
+describe('a mirrored request', () => {
+  it('is copied as it was reshaped when it was here as a whole, and not at all when it passed', async () => {
+    const bodies: string[] = [];
+    const shadow = await harness.upstream(async (request, response) => {
+      bodies.push(await text(request));
+      response.end();
+    });
+    const upstream = await harness.upstream(async (request, response) => {
+      await text(request);
+      response.end();
+    });
+    const gateway = await harness.gateway(
+      gatewayOfYaml(
+        upstream.url,
+        `  shadow: { versions: { v1: { endpoints: ['${shadow.url}'] } } }
+routes:
+  - name: import
+    match: { prefix: /import }
+    service: orders
+    mirror: { service: shadow, share: 100%, noise: 0%, methods: [POST] }
+    json: { request: { stream: '[*]', drop: ['[*].cost'] } }
+`,
+      ),
+    );
+    const send = async (chunked: boolean, body: string) => {
+      const headers = { 'content-type': 'application/json' };
+      const request = open({ port: portOf(gateway), path: '/import', method: 'POST', headers });
+      if (chunked) request.flushHeaders();
+      request.end(body);
+      const [response] = (await once(request, 'response')) as [IncomingMessage];
+      await text(response);
+    };
+    await send(true, '[{"id":1,"cost":1}]');
+    await send(false, '[{"id":2,"cost":1}]');
+    await eventually(() => bodies.length > 0);
+    expect([upstream.seen.length, bodies]).toEqual([2, ['[{"id":2}]']]);
+  });
+});
+
 describe('over HTTP/2', () => {
   it('a body that turns out unreadable resets the stream to the upstream and answers that of the client', async () => {
     let aborted = false;
