@@ -154,6 +154,44 @@ describe('of pieces of one byte', () => {
   });
 });
 
+describe('a request body in chunks of one byte', () => {
+  let harness: GatewayHarness;
+  beforeEach(async () => {
+    harness = await GatewayHarness.open();
+  });
+  afterEach(() => harness.close());
+
+  it('is passed on in few pieces: not a write and a packet for each byte', async () => {
+    let text = '';
+    const server = createServer((socket) => {
+      socket.setEncoding('latin1').on('error', () => {});
+      socket.on('data', (piece) => {
+        text += piece;
+        if (text.endsWith('\r\n0\r\n\r\n')) socket.write('HTTP/1.1 204 No Content\r\n\r\n');
+      });
+      harness.onClose(async () => socket.destroy());
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    harness.onClose(async () => server.close());
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const gateway = await harness.gateway(gatewayConfigOf([serviceOf('orders', { v1: [url] })]));
+    const socket = connect(portOf(gateway), '127.0.0.1');
+    harness.onClose(async () => socket.destroy());
+    const answer = new Promise((resolve) => socket.once('data', resolve));
+    socket.write('POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n');
+    // The upstream reads as fast as it comes.
+    await eventually(() => text.includes('1\r\nx'));
+    socket.write(`${'1\r\nx\r\n'.repeat(PIECES)}0\r\n\r\n`);
+    await answer;
+    const chunks = text
+      .slice(text.indexOf('\r\n\r\n') + 4)
+      .split('\r\n')
+      .filter((line) => line.startsWith('x'));
+    expect(chunks.join('')).toBe('x'.repeat(PIECES + 1));
+    expect(chunks.length).toBeLessThan(FEW);
+  });
+});
+
 describe('of answers in chunks of one byte', () => {
   let harness: GatewayHarness;
   beforeEach(async () => {

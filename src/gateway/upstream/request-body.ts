@@ -4,7 +4,7 @@
  * @module
  */
 
-import { KeptBytes } from '../../core/policy/kept-bytes.ts';
+import { KeptBytes, SMALL_PIECE_BYTES } from '../../core/policy/kept-bytes.ts';
 import type { BodySource } from '../client.ts';
 import { bufferOf } from '../kept-buffer.ts';
 import type { UnreadableBody } from '../transform/unreadable-body.ts';
@@ -92,6 +92,12 @@ export class RequestBody {
     this.#wakeReader();
     this.#start();
     while (reader === this.#reader) {
+      if (this.#mayGrow()) {
+        // Node lets us run after each chunk that it parses: each byte would be a write and a packet of its own. So the rest
+        // of what has been read from the client is waited for, which is no longer than this turn of the event loop.
+        await new Promise((resolve) => setImmediate(resolve));
+        if (reader !== this.#reader) break;
+      }
       const piece = this.#unread();
       if (piece !== undefined) {
         this.#consume(piece);
@@ -119,6 +125,13 @@ export class RequestBody {
     }
     const part = parts[this.#part];
     return this.#offset === 0 ? part : part?.subarray(this.#offset);
+  }
+
+  /** What the reader gets next is small, and what comes now will be put to it. */
+  #mayGrow(): boolean {
+    const piece = this.#unread();
+    const last = this.#part + 1 === this.#kept.parts.length;
+    return piece !== undefined && last && piece.length < SMALL_PIECE_BYTES && !this.ended;
   }
 
   #consume(piece: Uint8Array): void {
