@@ -38,6 +38,17 @@ export const CLIENTS = {
       return true;
     }),
 
+  /** Asks and asks, and takes no answer, until the gateway has had enough. */
+  greedy: (target, going) =>
+    session(target, async (socket) => {
+      socket.pause();
+      while (going() && !socket.destroyed) {
+        socket.write(requestText(target).repeat(1_000));
+        await pause(20);
+      }
+      return true;
+    }),
+
   /** A byte of a head now and then, until the gateway has had enough. */
   slow: (target, going) =>
     session(target, async (socket) => {

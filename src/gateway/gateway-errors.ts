@@ -116,8 +116,13 @@ export const GATEWAY_ERRORS = {
   NO_ENDPOINT: { status: 503, title: 'The service has no endpoint at the moment', close: false },
   UPSTREAM_TIMEOUT: { status: 504, title: 'The upstream did not answer in time', close: false },
   NOT_CACHED: { status: 504, title: 'There is no stored response, and only one was asked for', close: false },
-  /** Only in the access log: the client was gone or too slow, or the response broke off half-way. */
+  /** Only in the access log: the client was gone, too slow or too fast, or the response broke off half-way. */
   CLIENT_ABORTED: { status: 499, title: 'The client went away', close: true },
+  TOO_MANY_WAITING: {
+    status: 429,
+    title: 'Too many requests wait for earlier ones on this connection',
+    close: true,
+  },
   CLIENT_TOO_SLOW: { status: 499, title: 'The client took its response too slowly', close: true },
   RESPONSE_BROKEN_OFF: {
     status: 502,

@@ -178,12 +178,6 @@ class RunningGateway implements Gateway {
       this.#early?.push([request, response, listener]);
       return;
     }
-    if (response.socket === null) {
-      // Pipelined behind another request: not before that one is answered (RFC 9112 §9.3.2 allows parallel
-      // processing of safe methods only, and nobody who cares for speed pipelines).
-      response.once('socket', () => this.#onRequest(request, response, listener));
-      return;
-    }
     const exchange = new Exchange(runtime, request, response, runtime.monotonicMs());
     const settings = runtime.snapshot.config.listeners[listener] ?? null;
     exchange.listener = settings;

@@ -91,6 +91,10 @@ export const MAX_H2_STREAMS = 100;
 export const H2_WINDOW_BYTES = 131_072;
 /** A session without requests is closed after this. */
 export const H2_IDLE_MS = 60_000;
+/** A connection of HTTP/1.1 is not read from while so many of its requests wait for the answers to earlier ones. */
+export const HELD_BACK_REQUESTS = 16;
+/** One with more than these waiting, which only fit into what was read at once, is cut off. */
+export const MAX_WAITING_REQUESTS = 256;
 /** Requests under way on one HTTP/2 connection of a client. */
 export const MAX_H2_CLIENT_STREAMS = 128;
 /** Bytes of one request body over HTTP/2 that a client may send ahead. */

@@ -17,6 +17,7 @@ import { H2Sessions } from '../http2/h2-sessions.ts';
 import { CONNECTIONS_CHECK_MS } from '../limits.ts';
 import { acceptUpgrade } from '../upgrade/accept-upgrade.ts';
 import { type CertificateState, ListenerCertificates } from './certificates.ts';
+import { inTurn } from './pipelined.ts';
 import { ProxyProtocolDoor, type ProxyRefusal } from './proxy-protocol.ts';
 import { type OnRefused, refuseNonRequests } from './refusals.ts';
 
@@ -59,10 +60,11 @@ type GatewayServer = PlainServer | SecureServer;
 
 export async function openListener(
   config: ListenerConfig,
-  handle: RequestHandler,
+  serve: RequestHandler,
   onRefused: OnRefused,
   logger: Logger,
 ): Promise<Listener> {
+  const handle = inTurn(serve, onRefused);
   const { tls } = config;
   const certificates = tls === null ? null : await ListenerCertificates.open(tls, logger);
   try {
@@ -70,7 +72,7 @@ export async function openListener(
       tls === null || certificates === null
         ? createServer(httpOptions(config), handle)
         : createSecure(config, tls, certificates, handle);
-    const sessions = config.http2 ? new H2Sessions(server, config, handle) : null;
+    const sessions = config.http2 ? new H2Sessions(server, config, serve) : null;
     // Last, so that it comes first.
     const door = config.proxyProtocol && new ProxyProtocolDoor(server, config.proxyProtocol);
     const listener = new OpenListener(server, certificates, sessions, door);
@@ -81,7 +83,7 @@ export async function openListener(
     server.on('checkContinue', handle);
     server.on('checkExpectation', handle);
     server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) =>
-      acceptUpgrade(request, socket, head, handle),
+      acceptUpgrade(request, socket, head, serve),
     );
     refuseNonRequests(server, onRefused);
     await listener.listen(config.address);

@@ -13,6 +13,7 @@ import { replyProblemOnSocket } from '../problem.ts';
 import { randomHex32 } from '../random-ids.ts';
 import type { Refusal } from '../refused.ts';
 import { owesResponse } from '../upgrade/accept-upgrade.ts';
+import { isHeldBack } from './pipelined.ts';
 import { peerAddressOf } from './proxy-protocol.ts';
 
 export type OnRefused = (refusal: Refusal) => void;
@@ -31,6 +32,8 @@ export function refuseNonRequests(server: EventEmitter, onRefused: OnRefused): v
   );
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Duplex) => {
     const code = CODE_OF_PARSER_ERROR[error.code ?? ''] ?? 'MALFORMED_REQUEST';
+    // What is not read cannot be late.
+    if (code === 'REQUEST_TIMEOUT' && isHeldBack(socket)) return;
     // Gone, or its request is under way and ends with the connection: nothing else was refused.
     const late = code === 'REQUEST_TIMEOUT' && owesResponse(socket);
     if (error.code === 'ECONNRESET' || late) socket.destroy();
