@@ -94,6 +94,8 @@ class Mapping {
           if (this.#endsSlice()) yield;
         }
       }
+      // There may be nothing in it.
+      if (this.#endsSlice()) yield;
     }
     return picked;
   }

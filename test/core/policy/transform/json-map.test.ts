@@ -107,6 +107,20 @@ describe('mapJson', () => {
     }
   });
 
+  it('takes turns for what there is nothing in', () => {
+    const turnsFor = (length: number): number => {
+      const work = mapInSlices(
+        Array.from({ length }, () => []),
+        rulesOf({ pick: ['[*].a'] }),
+      );
+      let turns = 1;
+      while (work.next().done !== true) turns += 1;
+      return turns;
+    };
+    // Each is looked at twice: where it stands, and into it.
+    expect(turnsFor(40_960)).toBeGreaterThan(19);
+  });
+
   it.each(['', '.', 'a.', 'a..b', 'a[', 'a[-1]', 'a[x]', '[*]a', 'a]'])('%j is no path', (text) => {
     expect(parseJsonPath(text)).toBeUndefined();
   });
