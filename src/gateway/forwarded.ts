@@ -41,9 +41,19 @@ function addTo(list: BlockList, entry: string): void {
   else list.addSubnet(address, bits, kind);
 }
 
-/** `::ffff:192.0.2.1`, as dual-stack sockets report IPv4 peers, is `192.0.2.1`. */
+const MAPPED = /^(?:::|(?:0{1,4}:){5})ffff:(?:(\d+\.\d+\.\d+\.\d+)|([0-9a-f]{1,4}):([0-9a-f]{1,4}))$/i;
+
+/**
+ * `::ffff:192.0.2.1`, as dual-stack sockets report IPv4 peers, is `192.0.2.1` (RFC 4291 §2.5.5.2), however it is written:
+ * seen as IPv6, all of IPv4 would be in one group of addresses.
+ */
 export function plainAddress(address: string): string {
-  return address.startsWith('::ffff:') && address.includes('.') ? address.slice(7) : address;
+  if (!address.includes(':')) return address;
+  const [, dotted, high, low] = MAPPED.exec(address) ?? [];
+  if (dotted !== undefined) return dotted;
+  if (high === undefined || low === undefined) return address;
+  const [upper, lower] = [Number.parseInt(high, 16), Number.parseInt(low, 16)];
+  return [upper >> 8, upper & 255, lower >> 8, lower & 255].join('.');
 }
 
 /**

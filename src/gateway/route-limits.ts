@@ -63,7 +63,8 @@ function compileRate(rate: RateLimitPolicy, route: string, counts: LimitCounts):
 function compileQuota(quota: QuotaPolicy, route: string, counts: LimitCounts): CompiledLimit {
   const { name, limit: max, per } = quota;
   const subject = compileLimitKey(quota.key, route);
-  const limit = `${name}:${per}`;
+  // Quotas without a name are called after their period: what they allow tells them apart.
+  const limit = `${name}:${per}:${max}`;
   let { startMs, endMs } = quotaWindow(per, 0);
   return {
     name,

@@ -35,7 +35,9 @@ routes:
   - name: lenient
     match: { prefix: /lenient }
     service: orders
-    json: { response: { drop: [secret], maxBytes: 100, onError: pass } }
+    json:
+      request: { drop: [secret], otherTypes: pass }
+      response: { drop: [secret], maxBytes: 100, onError: pass }
     compress: { minBytes: 10 }
   - name: packed
     match: { prefix: /packed }
@@ -98,8 +100,21 @@ describe('JSON bodies of requests', () => {
     expect(upstream.seen).toHaveLength(0);
   });
 
-  it('pass when they are no JSON', async () => {
-    await call(gateway, '/mapped/7', {
+  it.each([
+    ['text/plain'],
+    ['text/json'],
+    ['application/x-www-form-urlencoded'],
+    ['application/json, text/plain'],
+    [''],
+  ])('are refused as %j, which upstreams may read as JSON all the same', async (type) => {
+    const headers: Record<string, string> = type === '' ? {} : { 'content-type': type };
+    const reply = await call(gateway, '/mapped/7', { method: 'POST', headers, body: '{"internal":1}' });
+    expect([reply.status, JSON.parse(reply.body).code]).toEqual([415, 'UNSUPPORTED_BODY']);
+    expect(upstream.seen).toHaveLength(0);
+  });
+
+  it('pass when they are no JSON, where the rules say so', async () => {
+    await call(gateway, '/lenient/7', {
       method: 'POST',
       headers: { 'content-type': 'text/plain' },
       body: '{"a"',

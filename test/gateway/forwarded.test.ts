@@ -79,7 +79,10 @@ describe('readForwarded', () => {
 describe('addresses', () => {
   it('are plain where a socket maps IPv4 into IPv6, and quoted in Forwarded where they hold colons', () => {
     expect(plainAddress('::ffff:192.0.2.1')).toBe('192.0.2.1');
+    expect(plainAddress('::ffff:c000:201')).toBe('192.0.2.1');
+    expect(plainAddress('0:0:0:0:0:ffff:c000:0201')).toBe('192.0.2.1');
     expect(plainAddress('2001:db8::1')).toBe('2001:db8::1');
+    expect(plainAddress('2001:db8::ffff:1:2')).toBe('2001:db8::ffff:1:2');
     expect(forwardedElement('2001:db8::1', 'a:80', 'http')).toBe(
       'for="[2001:db8::1]";host="a:80";proto=http',
     );

@@ -63,6 +63,20 @@ describe('keys by URL', () => {
     expect(issuer.fetches).toBe(2);
   });
 
+  it('are all tried for a token that names none, as there are two while they are rotated', async () => {
+    issuer.publish([first.jwk, second.jwk]);
+    const gateway = await open();
+    for (const [key, expected] of [
+      [first, 200],
+      [second, 200],
+      [await signingKey('k3'), 401],
+    ] as const) {
+      const token = await tokenOf(key, { jti: key.jwk.kid ?? '' }, nowMs, false);
+      const { status: got } = await call(gateway, '/', { headers: { authorization: `Bearer ${token}` } });
+      expect(got).toBe(expected);
+    }
+  });
+
   it('are not fetched again for every unknown key id', async () => {
     const gateway = await open();
     expect(await status(gateway, first)).toBe(200);

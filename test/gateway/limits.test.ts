@@ -185,6 +185,25 @@ describe('rate limits', () => {
 });
 
 describe('quotas', () => {
+  it('without a name are counted apart when they allow different numbers', async () => {
+    const routes = [
+      routeOf('orders', {
+        name: 'few',
+        path: { kind: 'prefix', path: '/few' },
+        quotas: [quota({ limit: 1 })],
+      }),
+      routeOf('orders', {
+        name: 'many',
+        path: { kind: 'prefix', path: '/many' },
+        quotas: [quota({ limit: 100 })],
+      }),
+    ];
+    const gateway = await harness.gateway({ ...configOf({}), routes });
+    for (let i = 0; i < 3; i += 1) expect((await call(gateway, '/many')).status).toBe(200);
+    expect((await call(gateway, '/few')).status).toBe(200);
+    expect((await call(gateway, '/few')).status).toBe(429);
+  });
+
   it('refuses beyond the quota until the period ends', async () => {
     const gateway = await harness.gateway(configOf({ quotas: [quota()] }));
     const replies = [await call(gateway, '/'), await call(gateway, '/'), await call(gateway, '/')];

@@ -106,6 +106,19 @@ describe('a TLS listener', () => {
     expect(refused.headers['strict-transport-security']).toBe('max-age=60');
   });
 
+  it('says in place of its upstreams whether browsers stay there, and does not pass their word on beside its own', async () => {
+    const theirs = await harness.upstream((_request, response) =>
+      response.setHeader('Strict-Transport-Security', 'max-age=0').end(),
+    );
+    const config = { ...configOf({ tls: await tlsOf(), hsts: 'max-age=60' }) };
+    const gateway = await harness.gateway({
+      ...config,
+      services: [serviceOf('orders', { v1: [theirs.url] })],
+    });
+    const { headers } = await callTls(gateway);
+    expect(headers['strict-transport-security']).toBe('max-age=60');
+  });
+
   it('shows a new certificate as soon as its files change; one that cannot be used changes nothing', async () => {
     const tls = await tlsOf();
     const gateway = await open({ tls });

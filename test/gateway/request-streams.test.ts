@@ -70,7 +70,7 @@ afterEach(() => harness.close());
 
 /** Chunked, unless a length is among the fields. */
 function begin(path: string, headers: Record<string, string> = JSON_TYPE): ClientRequest {
-  const request = open({ port: portOf(gateway), path, method: 'POST', headers });
+  const request = open({ host: '127.0.0.1', port: portOf(gateway), path, method: 'POST', headers });
   request.on('error', () => {});
   request.flushHeaders();
   return request;

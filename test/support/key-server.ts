@@ -58,9 +58,10 @@ export function tokenOf(
   { privateKey, jwk }: SigningKey,
   claims: Readonly<Record<string, unknown>> = {},
   nowMs: number = Date.now(),
+  named = true,
 ): Promise<string> {
   const nowS = Math.floor(nowMs / 1000);
   return new SignJWT({ sub: 'ann', iss: 'https://issuer.test', aud: 'orders', exp: nowS + 600, ...claims })
-    .setProtectedHeader({ alg: 'ES256', kid: jwk.kid ?? '' })
+    .setProtectedHeader({ alg: 'ES256', ...(named && { kid: jwk.kid ?? '' }) })
     .sign(privateKey);
 }

@@ -51,8 +51,16 @@ const rules = z.strictObject({
   }),
 });
 
+const requestRules = z.strictObject({
+  ...rules.shape,
+  otherTypes: z.enum(['refuse', 'pass']).optional().meta({
+    description:
+      'Bodies whose Content-Type is not JSON: refuse (415) or pass as they are. Default: what onError says.',
+  }),
+});
+
 export const jsonField = z
-  .union([z.strictObject({ request: rules.optional(), response: rules.optional() }), z.literal(false)])
+  .union([z.strictObject({ request: requestRules.optional(), response: rules.optional() }), z.literal(false)])
   .optional()
   .meta({ description: 'Reshapes JSON bodies: pick, drop, rename, set, in this order; false for none.' });
 
@@ -80,7 +88,7 @@ export const statusField = z
 
 export type JsonYaml = z.output<typeof jsonField>;
 export type StatusYaml = z.output<typeof statusField>;
-type RulesYaml = z.output<typeof rules>;
+type RulesYaml = z.output<typeof requestRules>;
 
 export interface JsonMapping {
   readonly pick: readonly JsonPath[] | null;
@@ -92,6 +100,8 @@ export interface JsonMapping {
   }[];
   readonly maxBytes: number;
   readonly onError: 'refuse' | 'pass';
+  /** Of requests: bodies of which nobody knows whether an upstream reads them as JSON. */
+  readonly otherTypes: 'refuse' | 'pass';
   /** The names on the way to the array that is reshaped as it passes; null: bodies are read whole. */
   readonly stream: readonly string[] | null;
 }
@@ -130,6 +140,7 @@ function completeRules(yaml: RulesYaml | undefined): JsonMapping | null {
     })),
     maxBytes: yaml.maxBytes ?? DEFAULT_MAX_BYTES,
     onError: yaml.onError ?? 'refuse',
+    otherTypes: yaml.otherTypes ?? yaml.onError ?? 'refuse',
     stream: yaml.stream === undefined ? null : (namesOfStream(yaml.stream) ?? null),
   };
 }

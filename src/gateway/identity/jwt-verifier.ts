@@ -6,7 +6,14 @@
 
 import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
-import { createLocalJWKSet, errors, type JWTPayload, type JWTVerifyGetKey, jwtVerify } from 'jose';
+import {
+  createLocalJWKSet,
+  errors,
+  type JWTPayload,
+  type JWTVerifyGetKey,
+  type JWTVerifyOptions,
+  jwtVerify,
+} from 'jose';
 import type { JwtProvider } from '../../config/policies/identity.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Logger } from '../../telemetry/logger.ts';
@@ -67,12 +74,29 @@ export class JwtVerifier implements TokenVerifier {
     return undefined;
   }
 
+  /** A token that names no key may be of any that fits: while keys are rotated there are several. */
+  async #payload(token: string, options: JWTVerifyOptions): Promise<JWTPayload> {
+    try {
+      return (await jwtVerify(token, this.#keys, options)).payload;
+    } catch (error) {
+      if (!(error instanceof errors.JWKSMultipleMatchingKeys)) throw error;
+      for await (const key of error) {
+        try {
+          return (await jwtVerify(token, key, options)).payload;
+        } catch (fault) {
+          if (!(fault instanceof errors.JWSSignatureVerificationFailed)) throw fault;
+        }
+      }
+      throw new errors.JWSSignatureVerificationFailed();
+    }
+  }
+
   async verify(token: string): Promise<TokenVerdict> {
     if (token.length > MAX_TOKEN_LENGTH || !COMPACT.test(token)) return MALFORMED;
     const nowMs = this.#clock.nowMs();
     const { issuer, audience, algorithms, clockToleranceMs } = this.#provider;
     try {
-      const { payload } = await jwtVerify(token, this.#keys, {
+      const payload = await this.#payload(token, {
         issuer,
         audience,
         algorithms: [...algorithms],

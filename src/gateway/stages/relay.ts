@@ -12,6 +12,7 @@ import type { RunningAttempt } from '../running.ts';
 import { watchReader, watchRest } from '../slow-reader.ts';
 import type { CompiledRoute } from '../snapshot.ts';
 import { addTrailers } from '../trailers.ts';
+import { fieldsWithout } from '../transform/field-list.ts';
 import { sendHead } from '../transform/outgoing.ts';
 import type { Attempt } from '../upstream/attempt.ts';
 
@@ -161,9 +162,14 @@ export function responseFields(exchange: Exchange, attempt: RunningAttempt): str
   }
   // The upstream's Connection has no say in what the gateway adds.
   const own = ownFields(exchange);
-  return connection === '' || connection === ',keep-alive' || connection === ',close'
-    ? own.concat(fields)
-    : own.concat(withoutNominated(fields, connection));
+  const theirs =
+    connection === '' || connection === ',keep-alive' || connection === ',close'
+      ? fields
+      : withoutNominated(fields, connection);
+  // Of two policies clients take the first or, joined to one, none (RFC 6797 §8.1).
+  return own.concat(
+    exchange.listener?.hsts == null ? theirs : fieldsWithout(theirs, (name) => name === HSTS),
+  );
 }
 
 /** Fields that the upstream's Connection names are of its connection only; the ones that carry meaning stay. */
@@ -182,6 +188,8 @@ function withoutNominated(fields: readonly string[], connection: string): string
   }
   return kept;
 }
+
+const HSTS = 'strict-transport-security';
 
 /** Responses whose head is written but not sent: it waits for a first piece in the same read of the socket. */
 let unflushed: Exchange[] = [];

@@ -56,11 +56,15 @@ export function compileBody(
     const rules = isResponse && status >= 300 ? null : (rulesFor?.(subject) ?? null);
     if (hasSeveralTypes(fields)) {
       if (rules === null && translation === null) return null;
-      return ofSeveralTypes(fields, translation === null ? mapping?.onError === 'refuse' : status < 300);
+      const refuses = translation === null ? mapping?.onError === 'refuse' : status < 300;
+      return unreadable(fields, 'it has more than one Content-Type', refuses);
     }
     if (LINES.has(type)) return linesPlan(fields, status, mapping, rules);
     const from = formOf(type);
-    if (from === null) return null;
+    if (from === null) {
+      const keeps = !isResponse && rules !== null && mapping?.otherTypes === 'refuse';
+      return keeps ? unreadable(fields, 'its Content-Type is not JSON') : null;
+    }
     const target = translation?.target(subject, type, fields, status) ?? null;
     if (target !== null) return translated(fields, status, from, target, mapping, rules);
     if (rules === null || mapping === null) return null;
@@ -77,9 +81,13 @@ export function compileBody(
   };
 }
 
-function ofSeveralTypes(fields: readonly string[], refuses: boolean): BodyPlan {
-  const unreadable = new UnreadableBody('unsupported', 'it has more than one Content-Type');
-  return { ...UNTOUCHED, refuses, unreadable, fields: () => [...fields] };
+function unreadable(fields: readonly string[], why: string, refuses = true): BodyPlan {
+  return {
+    ...UNTOUCHED,
+    refuses,
+    unreadable: new UnreadableBody('unsupported', why),
+    fields: () => [...fields],
+  };
 }
 
 /**
