@@ -113,7 +113,7 @@ describe('a TLS listener', () => {
     const config = { ...configOf({ tls: await tlsOf(), hsts: 'max-age=60' }) };
     const gateway = await harness.gateway({
       ...config,
-      services: [serviceOf('orders', { v1: [theirs.url] })],
+      services: { orders: serviceOf('orders', { v1: [theirs.url] }) },
     });
     const { headers } = await callTls(gateway);
     expect(headers['strict-transport-security']).toBe('max-age=60');
