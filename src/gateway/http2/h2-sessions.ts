@@ -24,6 +24,7 @@ import {
   MAX_H2_CLIENT_STREAMS,
   MAX_H2_SESSION_MB,
 } from '../limits.ts';
+import type { HeadWatch } from '../listeners/head-watch.ts';
 import { destroyLater } from './destroy-later.ts';
 import { readConnect } from './h2-connect.ts';
 import { watchLife } from './h2-life.ts';
@@ -38,12 +39,14 @@ type Handle = (request: ClientRequest, response: ExchangeResponse) => void;
 
 export class H2Sessions {
   readonly #handle: Handle;
-  readonly #config: ListenerConfig;
+  readonly #heads: HeadWatch;
+  #config: ListenerConfig;
   readonly #sessions = new Set<ServerHttp2Session>();
   #leaving = false;
 
   /** Takes the connections of `server` that speak HTTP/2; the others are its own as before. */
-  constructor(server: Server, config: ListenerConfig, handle: Handle) {
+  constructor(server: Server, config: ListenerConfig, heads: HeadWatch, handle: Handle) {
+    this.#heads = heads;
     this.#handle = handle;
     this.#config = config;
     const event = config.tls === null ? 'connection' : 'secureConnection';
@@ -59,6 +62,11 @@ export class H2Sessions {
     });
   }
 
+  /** New connections, and the next deadlines of those that are open, go by `config`. */
+  use(config: ListenerConfig): void {
+    this.#config = config;
+  }
+
   /** Tells all clients to open no more requests here; those under way go on. */
   goAway(): void {
     this.#leaving = true;
@@ -70,15 +78,12 @@ export class H2Sessions {
     const cut = (): void => {
       socket.destroy();
     };
-    const timer = setTimeout(cut, this.#config.limits.headersTimeoutMs);
-    const forget = (): void => clearTimeout(timer);
     const onData = (piece: Buffer): void => {
       start = Buffer.concat([start, piece]);
       const same = start.subarray(0, PREFACE.length).equals(PREFACE.subarray(0, start.length));
       if (same && start.length < DECISIVE_BYTES) return;
-      clearTimeout(timer);
       socket.pause();
-      socket.off('data', onData).off('end', cut).off('error', cut).off('close', forget);
+      socket.off('data', onData).off('end', cut).off('error', cut);
       socket.unshift(start);
       if (same) this.#serve(socket);
       else {
@@ -87,7 +92,7 @@ export class H2Sessions {
       }
     };
     // Whoever ends before it has said what it speaks wants nothing.
-    socket.on('data', onData).on('end', cut).on('error', cut).on('close', forget);
+    socket.on('data', onData).on('end', cut).on('error', cut);
   }
 
   #serve(socket: Socket): void {
@@ -106,15 +111,21 @@ export class H2Sessions {
     destroyLater(session);
     this.#sessions.add(session);
     let open = 0;
+    let lastStream = 0;
     const resets = new ResetAllowance(performance.now());
     session.on('error', () => session.destroy());
     session.on('close', () => this.#sessions.delete(session));
     // Node's own timer of a session counts pings as life, and never rings where the client takes nothing.
     const goodbyeAfter = (ms: number): NodeJS.Timeout => setTimeout(() => sayGoodbye(session, socket), ms);
     // Until the first request as short as a request head may take, then as long as an idle connection may live.
-    let idle = goodbyeAfter(limits.headersTimeoutMs);
+    let idle = goodbyeAfter(this.#heads.headMs);
     socket.once('close', () => clearTimeout(idle));
     watchLife(session, socket, limits.keepAliveMs, () => open > 0);
+    this.#heads.follow(socket, {
+      // Other frames come on idle connections too, and while requests are under way half a head holds nothing more.
+      begun: () => open === 0 && !session.destroyed && (session.state.lastProcStreamID ?? 0) > lastStream,
+      late: () => socket.destroy(),
+    });
     const onStream = (
       stream: ServerHttp2Stream,
       headers: IncomingHttpHeaders,
@@ -122,6 +133,8 @@ export class H2Sessions {
       raw: unknown,
     ): void => {
       clearTimeout(idle);
+      this.#heads.headCame(socket, null);
+      lastStream = stream.id ?? lastStream;
       open += 1;
       const bodyless = (flags & constants.NGHTTP2_FLAG_END_STREAM) !== 0;
       const connect = readConnect(headers);
@@ -130,7 +143,7 @@ export class H2Sessions {
       const response = new H2Response(stream, socket, request.method === 'HEAD', connect);
       response.once('close', () => {
         open -= 1;
-        if (open === 0 && !socket.destroyed) idle = goodbyeAfter(limits.keepAliveMs);
+        if (open === 0 && !socket.destroyed) idle = goodbyeAfter(this.#config.limits.keepAliveMs);
         // What ends with its session was not called off; and Node throws at a GOAWAY for one that is destroyed.
         if (session.destroyed || response.writableFinished) return;
         if (!resets.take(performance.now())) {

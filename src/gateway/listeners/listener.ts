@@ -17,9 +17,10 @@ import { H2Sessions } from '../http2/h2-sessions.ts';
 import { CONNECTIONS_CHECK_MS } from '../limits.ts';
 import { acceptUpgrade } from '../upgrade/accept-upgrade.ts';
 import { type CertificateState, ListenerCertificates } from './certificates.ts';
+import { HeadWatch, http1Heads } from './head-watch.ts';
 import { inTurn } from './pipelined.ts';
 import { ProxyProtocolDoor, type ProxyRefusal } from './proxy-protocol.ts';
-import { type OnRefused, refuseNonRequests } from './refusals.ts';
+import { type OnRefused, refuseLate, refuseNonRequests } from './refusals.ts';
 
 export type RequestHandler = (request: ClientRequest, response: ExchangeResponse) => void;
 
@@ -64,31 +65,44 @@ export async function openListener(
   onRefused: OnRefused,
   logger: Logger,
 ): Promise<Listener> {
-  const handle = inTurn(serve, onRefused);
   const { tls } = config;
+  const heads = new HeadWatch(headTimeout(config.limits, tls));
+  const serveInTurn = inTurn(serve, onRefused);
+  const handle: RequestHandler = (request, response) => {
+    heads.headCame(request.socket, request);
+    serveInTurn(request, response);
+  };
   const certificates = tls === null ? null : await ListenerCertificates.open(tls, logger);
   try {
     const server: GatewayServer =
       tls === null || certificates === null
         ? createServer(httpOptions(config), handle)
         : createSecure(config, tls, certificates, handle);
-    const sessions = config.http2 ? new H2Sessions(server, config, serve) : null;
+    const sessions = config.http2 ? new H2Sessions(server, config, heads, serve) : null;
     // Last, so that it comes first.
     const door = config.proxyProtocol && new ProxyProtocolDoor(server, config.proxyProtocol);
-    const listener = new OpenListener(server, certificates, sessions, door);
+    const listener = new OpenListener(server, certificates, sessions, door, heads);
+    server.prependListener(tls === null ? 'connection' : 'secureConnection', (socket: Socket) =>
+      heads.follow(
+        socket,
+        http1Heads(socket, () => refuseLate(socket, onRefused)),
+      ),
+    );
     // Node would drop further fields in silence; the admit stage refuses them, the size limit bounds them.
     server.maxHeadersCount = 0;
     listener.use(config);
     // With these two, Node leaves 100 (Continue) and unknown expectations to the pipeline.
     server.on('checkContinue', handle);
     server.on('checkExpectation', handle);
-    server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) =>
-      acceptUpgrade(request, socket, head, serve),
-    );
+    server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+      heads.leave(request.socket);
+      acceptUpgrade(request, socket, head, serve);
+    });
     refuseNonRequests(server, onRefused);
     await listener.listen(config.address);
     return listener;
   } catch (error) {
+    heads.close();
     certificates?.close();
     throw error;
   }
@@ -150,6 +164,7 @@ class OpenListener implements Listener {
   readonly #sessions: H2Sessions | null;
   /** Null: connections start without a PROXY header. */
   readonly #door: ProxyProtocolDoor | null;
+  readonly #heads: HeadWatch;
   /** Every accepted connection, also those that are still shaking hands. */
   readonly #sockets = new Set<Socket>();
   #closed: Promise<void> | null = null;
@@ -163,8 +178,10 @@ class OpenListener implements Listener {
     certificates: ListenerCertificates | null,
     sessions: H2Sessions | null,
     door: ProxyProtocolDoor | null,
+    heads: HeadWatch,
   ) {
     this.#server = server;
+    this.#heads = heads;
     this.#sessions = sessions;
     this.#certificates = certificates;
     this.#door = door;
@@ -210,8 +227,11 @@ class OpenListener implements Listener {
     if (tls !== null) await this.#certificates?.prepare(tls);
   }
 
-  use({ tls, proxyProtocol, limits }: ListenerConfig): void {
+  use(config: ListenerConfig): void {
+    const { tls, proxyProtocol, limits } = config;
     const server = this.#server;
+    this.#heads.headMs = headTimeout(limits, tls);
+    this.#sessions?.use(config);
     server.maxConnections = limits.maxConnections;
     server.headersTimeout = headTimeout(limits, tls);
     server.requestTimeout = limits.requestTimeoutMs;
@@ -236,6 +256,7 @@ class OpenListener implements Listener {
     this.#server.close();
     this.#server.closeAllConnections();
     for (const socket of this.#sockets) socket.destroy();
+    this.#heads.close();
     this.#certificates?.close();
     await this.#closed;
   }

@@ -41,6 +41,11 @@ export function refuseNonRequests(server: EventEmitter, onRefused: OnRefused): v
   });
 }
 
+/** A request head has not come in time. */
+export function refuseLate(socket: Socket, onRefused: OnRefused): void {
+  if (!socket.destroyed) refuse(socket, 'REQUEST_TIMEOUT', null, onRefused);
+}
+
 function refuse(
   socket: Duplex,
   code: GatewayErrorCode,
