@@ -5,9 +5,9 @@
  */
 
 import type { GatewayConfig, Service } from '../config/gateway-model.ts';
-import { compileQueryKey } from '../core/policy/cache/cache-key.ts';
 import { OutlierWatch } from '../core/policy/outlier.ts';
 import { RetryBudget } from '../core/policy/retry-budget.ts';
+import { compileCachedPaths } from './cache/cached-paths.ts';
 import { compileSegments } from './segment-reads.ts';
 import type { CompiledService, ServiceVersion, SnapshotParts } from './snapshot.ts';
 import { compileStickySources } from './sticky.ts';
@@ -62,7 +62,7 @@ export function compileService(
     ownCookies: new Set(
       service.sticky.flatMap((source) => (source !== 'ip' && 'cookie' in source ? [source.cookie] : [])),
     ),
-    cachedQueries: queryKeys(config, service.name),
+    cachedPaths: compileCachedPaths(config, service.name),
   };
 }
 
@@ -72,15 +72,4 @@ function connectTimeout(config: GatewayConfig, service: string): number {
     (longest, route) => (route.service === service ? Math.max(longest, route.timeout.connectMs) : longest),
     0,
   );
-}
-
-/** One function for each different way in which routes of the service write a query. */
-function queryKeys(config: GatewayConfig, service: string): ((query: string) => string)[] {
-  const keyings = new Map<string, (query: string) => string>();
-  for (const route of config.routes) {
-    if (route.service !== service || route.cache === null) continue;
-    const { query } = route.cache;
-    keyings.set(JSON.stringify([query.sort, query.exclude]), compileQueryKey(query));
-  }
-  return [...keyings.values()];
 }

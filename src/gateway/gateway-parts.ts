@@ -13,6 +13,7 @@ import type { TelemetryStream } from '../ports/telemetry-stream.ts';
 import type { WeightChannel } from '../ports/weight-channel.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { HttpCache } from './cache/http-cache.ts';
+import { PurgeAnnouncer } from './cache/purge-announcer.ts';
 import { SharedTier } from './cache/shared-tier.ts';
 import { ConcurrencyTable } from './concurrency.ts';
 import type { Runtime } from './exchange.ts';
@@ -87,12 +88,17 @@ type FromGateway = Pick<
 export function openRuntime(options: GatewayOptions, snapshot: Snapshot, own: FromGateway): Runtime {
   const { config, shared, tier, clock, logger } = options;
   const nowMs = options.monotonicMs ?? monotonicMs;
+  const timed = { wheel: own.wheel, monotonicMs: nowMs, logger };
   return {
     snapshot,
     draining: false,
     ...own,
     limitKeeper: new LimitKeeper({ shared, wheel: own.wheel, clock, monotonicMs: nowMs, logger }),
-    cache: new HttpCache(config, new SharedTier({ tier, wheel: own.wheel, monotonicMs: nowMs, logger })),
+    cache: new HttpCache(
+      config,
+      new SharedTier({ ...timed, tier }),
+      new PurgeAnnouncer({ ...timed, channel: options.purges }),
+    ),
     tunnels: new TunnelSet(),
     bodyTurns: new BodyTurns(),
     shared,

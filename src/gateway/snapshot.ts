@@ -18,6 +18,7 @@ import type { LimiterTable, VersionLimiter } from './adaptive.ts';
 import type { CompiledBots } from './bots.ts';
 import type { BreakerTable, VersionBreakers } from './breakers.ts';
 import type { CompiledCache } from './cache/cache-run.ts';
+import type { CachedPaths } from './cache/cached-paths.ts';
 import type { CompiledConcurrency, ConcurrencyTable } from './concurrency.ts';
 import type { TrustCheck } from './forwarded.ts';
 import type { CompiledTranscoding } from './grpc/compile-transcoding.ts';
@@ -70,8 +71,8 @@ export interface CompiledService {
   readonly retries: RetryCounts;
   /** Cookies that the gateway issues for stickiness. */
   readonly ownCookies: ReadonlySet<string>;
-  /** How its routes write the query in keys of the cache; empty: none of them caches. */
-  readonly cachedQueries: readonly ((query: string) => string)[];
+  /** Where its routes cache; empty: nowhere. */
+  readonly cachedPaths: readonly CachedPaths[];
 }
 
 export interface CompiledFallback {

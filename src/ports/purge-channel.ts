@@ -36,6 +36,8 @@ export interface PurgeChannel {
    * publishing again does no harm.
    */
   publish(purge: Purge): Promise<PurgeReceipt>;
+  /** Numbers and publishes purges in this order, and waits for no gateway. Rejects as `publish` does. */
+  announce(purges: readonly Purge[]): Promise<void>;
   /**
    * Delivers the history, then every purge: by push, which may be lost, and by reading again on reconnect, on a gap
    * and every few seconds. Resolves when the first read has been delivered or has failed; ends with `signal`.

@@ -54,6 +54,14 @@ export function describePurgeChannel(name: string, open: () => Promise<OpenedPur
       expect((await channel.publish(tagged('a'))).sequence).toBe(2);
     });
 
+    it('announces several in their order, without waiting for gateways', async () => {
+      const told = recordingPurges();
+      await channel.watch('g1', told, ending.signal);
+      await channel.announce(['a', 'b', 'c'].map(tagged));
+      await eventually(() => told.heard.length === 3);
+      expect(told.heard).toEqual(['1 a', '2 b', '3 c']);
+    });
+
     it('begins a watch with what was before, whole', async () => {
       const purge: Purge = { by: 'prefix', value: '/a', service: 'shop' };
       await channel.publish(purge);

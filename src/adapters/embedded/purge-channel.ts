@@ -5,7 +5,7 @@
  */
 
 import { SluiceError } from '../../core/domain/errors.ts';
-import { type NumberedPurge, PURGES_KEPT } from '../../core/policy/cache/purge.ts';
+import { type NumberedPurge, PURGES_KEPT, type Purge } from '../../core/policy/cache/purge.ts';
 import type { PurgeChannel, PurgeListener } from '../../ports/purge-channel.ts';
 
 export function createEmbeddedPurgeChannel(): PurgeChannel & { close(): void } {
@@ -13,15 +13,26 @@ export function createEmbeddedPurgeChannel(): PurgeChannel & { close(): void } {
   const purges: NumberedPurge[] = [];
   let sequence = 0;
   let closed = false;
+  const deliver = (purge: Purge): void => {
+    sequence += 1;
+    const numbered = { ...purge, sequence };
+    purges.push(numbered);
+    if (purges.length > PURGES_KEPT) purges.shift();
+    for (const listener of listeners) listener.onPurge(numbered);
+  };
+  const refuse = (): Promise<never> =>
+    Promise.reject(new SluiceError('UNAVAILABLE', { detail: 'the backend is closed' }));
   return {
     publish(purge) {
-      if (closed) return Promise.reject(new SluiceError('UNAVAILABLE', { detail: 'the backend is closed' }));
-      sequence += 1;
-      const numbered = { ...purge, sequence };
-      purges.push(numbered);
-      if (purges.length > PURGES_KEPT) purges.shift();
-      for (const listener of listeners) listener.onPurge(numbered);
+      if (closed) return refuse();
+      deliver(purge);
       return Promise.resolve({ sequence, reached: { gateways: listeners.size, applied: listeners.size } });
+    },
+
+    announce(given) {
+      if (closed) return refuse();
+      for (const purge of given) deliver(purge);
+      return Promise.resolve();
     },
 
     watch(_gateway, listener, signal) {

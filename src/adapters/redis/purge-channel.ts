@@ -23,16 +23,21 @@ const REACH_INTERVAL_MS = 25;
 
 /** `closing` ends every watch when the backend closes. */
 export function createRedisPurgeChannel(connection: RedisConnection, closing: AbortSignal): PurgeChannel {
+  const send = (purge: Purge): Promise<[generation: string, sequence: number]> => {
+    const { state, log, channel } = PURGE_KEYS;
+    const args = [JSON.stringify(purge), randomUUID(), channel, PURGES_KEPT];
+    // The reply of `publish-purge.lua`.
+    return connection.run('publish-purge', [state, log], args) as Promise<[string, number]>;
+  };
   return {
     async publish(purge) {
-      const { state, log, channel } = PURGE_KEYS;
-      const args = [JSON.stringify(purge), randomUUID(), channel, PURGES_KEPT];
-      // The reply of `publish-purge.lua`.
-      const [generation, sequence] = (await connection.run('publish-purge', [state, log], args)) as [
-        string,
-        number,
-      ];
+      const [generation, sequence] = await send(purge);
       return { sequence, reached: await reachOf(connection, generation, sequence) };
+    },
+
+    async announce(purges) {
+      // On one connection, so they keep their order.
+      await Promise.all(purges.map(send));
     },
 
     watch: (gateway, listener, signal) =>

@@ -5,6 +5,8 @@
  */
 
 import { varyKey } from '../../core/policy/cache/vary.ts';
+import { PurgeIndex } from './purge-index.ts';
+import type { CompiledPurge } from './purge-match.ts';
 import type { StoredKey, StoredResponse } from './stored-response.ts';
 
 /** Variants of one resource, all versions together; more push out the oldest. */
@@ -23,6 +25,7 @@ export class CacheStore {
   readonly #used = new Set<StoredResponse>();
   /** By resource, newest last. */
   readonly #resources = new Map<string, StoredResponse[]>();
+  readonly #index = new PurgeIndex();
   #budget: number;
   bytes = 0;
   evictions = 0;
@@ -70,6 +73,7 @@ export class CacheStore {
     list.push(stored);
     this.#resources.set(stored.resource, list);
     this.#used.add(stored);
+    this.#index.add(stored);
     this.bytes += stored.bytes;
     this.#evict();
   }
@@ -84,18 +88,22 @@ export class CacheStore {
   }
 
   /** Returns how many there were. */
-  removeWhere(matches: (stored: StoredResponse) => boolean): number {
-    let removed = 0;
-    for (const stored of this.#used) {
-      if (!matches(stored)) continue;
-      this.#remove(stored);
-      removed += 1;
-    }
-    return removed;
+  purge(purge: CompiledPurge): number {
+    const found = this.#index.find(purge);
+    for (const stored of found) this.#remove(stored);
+    return found.length;
+  }
+
+  /** Returns how many there were. */
+  clear(): number {
+    const { size } = this;
+    for (const stored of this.#used) this.#remove(stored);
+    return size;
   }
 
   #remove(stored: StoredResponse): void {
     this.#used.delete(stored);
+    this.#index.remove(stored);
     this.bytes -= stored.bytes;
     const rest = (this.#resources.get(stored.resource) ?? []).filter((other) => other !== stored);
     if (rest.length === 0) this.#resources.delete(stored.resource);

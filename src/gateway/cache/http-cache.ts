@@ -6,13 +6,14 @@
 
 import type { GatewayConfig } from '../../config/gateway-model.ts';
 import { currentAgeMs } from '../../core/policy/cache/freshness.ts';
-import { type NumberedPurge, PurgeLog } from '../../core/policy/cache/purge.ts';
+import { type NumberedPurge, type Purge, PurgeLog } from '../../core/policy/cache/purge.ts';
 import { KeptBytes } from '../../core/policy/kept-bytes.ts';
 import type { PurgeChannel, PurgeListener } from '../../ports/purge-channel.ts';
 import { bufferOf } from '../kept-buffer.ts';
 import { CacheStore } from './cache-store.ts';
 import { Flights } from './flights.ts';
-import { matcherOf, type PurgeSubject } from './purge-match.ts';
+import type { PurgeAnnouncer } from './purge-announcer.ts';
+import { type CompiledPurge, compilePurge, type PurgeSubject } from './purge-match.ts';
 import type { SharedTier } from './shared-tier.ts';
 import type { StoredResponse } from './stored-response.ts';
 import type { SharedResponse } from './stored-text.ts';
@@ -64,6 +65,7 @@ export class HttpCache {
   readonly #collectors = new Set<Collector>();
   readonly #closing = new AbortController();
   readonly #tier: SharedTier;
+  readonly #announcer: PurgeAnnouncer;
   #tierOn: boolean;
   /** Of purges; empty before the channel has answered. */
   #generation = '';
@@ -71,9 +73,10 @@ export class HttpCache {
   /** Responses that purges removed. */
   purged = 0;
 
-  constructor(settings: CacheSettings, tier: SharedTier) {
+  constructor(settings: CacheSettings, tier: SharedTier, announcer: PurgeAnnouncer) {
     this.store = new CacheStore(settings.cacheBytes);
     this.#tier = tier;
+    this.#announcer = announcer;
     this.#tierOn = settings.cacheRedis;
   }
 
@@ -126,19 +129,28 @@ export class HttpCache {
     for (const collector of this.#collectors) if (collector.resource === resource) collector.spoil();
   }
 
+  /** Purges, here and now, and in all other gateways as soon as they hear of it. */
+  announce(purge: Purge): void {
+    this.purged += this.store.purge(compilePurge(purge));
+    this.#announcer.announce(purge);
+  }
+
   /** Applies purges until `close`. Resolves when it is as far as the channel was, or the channel is away. */
   watch(channel: PurgeChannel, gateway: string): Promise<void> {
-    const add = (purge: NumberedPurge): void => this.#purges.add(purge.sequence, matcherOf(purge));
+    const add = (purge: NumberedPurge): CompiledPurge => {
+      const compiled = compilePurge(purge);
+      this.#purges.add(purge.sequence, compiled.matches);
+      return compiled;
+    };
     const listener: PurgeListener = {
       onPurge: (purge) => {
-        add(purge);
-        this.purged += this.store.removeWhere(matcherOf(purge));
+        this.purged += this.store.purge(add(purge));
       },
       onHistory: ({ generation, sequence, purges }) => {
         this.#generation = generation;
         this.#purges = new PurgeLog(sequence - purges.length);
         for (const purge of purges) add(purge);
-        this.purged += this.store.removeWhere(() => true);
+        this.purged += this.store.clear();
       },
     };
     return channel.watch(gateway, listener, this.#closing.signal);
@@ -146,6 +158,7 @@ export class HttpCache {
 
   close(): void {
     this.#closing.abort();
+    this.#announcer.close();
   }
 
   mark(): PurgeMark {

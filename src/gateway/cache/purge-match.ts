@@ -1,5 +1,6 @@
 /**
- * Which stored responses a purge is of: by URL, by path prefix, by tag. Compiles a purge once; keeps nothing.
+ * Which stored responses a purge is of: by URL, by path prefix, by tag. Compiles a purge once, with what an index finds
+ * candidates by; keeps nothing.
  * @module
  */
 
@@ -14,17 +15,32 @@ export interface PurgeSubject {
   readonly queryKey: (query: string) => string;
 }
 
-export type PurgeMatcher = (subject: PurgeSubject) => boolean;
+export interface CompiledPurge {
+  readonly matches: (subject: PurgeSubject) => boolean;
+  /** All that match have this tag; or this path; or a path for which `below` holds. Nothing matches without any. */
+  readonly tag: string | null;
+  readonly path: string | null;
+  readonly below: ((path: string) => boolean) | null;
+}
 
 /** Of a resource: service, origin, path, query. */
 const RESOURCE = /^([^\n]*)\n([a-z]*:\/\/[^/]*)([^?]*)(.*)$/s;
+const OF_NOTHING: CompiledPurge = { matches: () => false, tag: null, path: null, below: null };
 
-export function matcherOf(purge: Purge): PurgeMatcher {
+export function compilePurge(purge: Purge): CompiledPurge {
   const { service } = purge;
-  const matches = purge.by === 'tag' ? tagMatcher(purge.value) : targetMatcher(purge);
-  if (service === null) return matches;
+  const compiled = purge.by === 'tag' ? tagPurge(purge.value) : targetPurge(purge);
+  if (service === null) return compiled;
   const start = `${service}\n`;
-  return (subject) => subject.resource.startsWith(start) && matches(subject);
+  return {
+    ...compiled,
+    matches: (subject) => subject.resource.startsWith(start) && compiled.matches(subject),
+  };
+}
+
+/** The path in the name of a resource. */
+export function pathOf(resource: string): string {
+  return RESOURCE.exec(resource)?.[3] ?? '';
 }
 
 /** Tags of one response, in lower case: separated by spaces or commas. */
@@ -32,27 +48,28 @@ export function tagsOf(text: string): string[] {
   return [...new Set(text.toLowerCase().split(/[\s,]+/))].filter((tag) => tag !== '');
 }
 
-function tagMatcher(value: string): PurgeMatcher {
+function tagPurge(value: string): CompiledPurge {
   const tag = value.toLowerCase();
-  return ({ tags }) => tags.includes(tag);
+  return { ...OF_NOTHING, tag, matches: ({ tags }) => tags.includes(tag) };
 }
 
-function targetMatcher({ by, value }: Purge): PurgeMatcher {
+function targetPurge({ by, value }: Purge): CompiledPurge {
   const target = parseTarget(value);
   // No request with such a target is accepted, so nothing of it can be stored.
-  if (target === undefined) return () => false;
+  if (target === undefined) return OF_NOTHING;
   const { authority, path, query } = target;
   const scheme = value.slice(0, value.indexOf(':'));
   const origin = authority === null ? null : plainOrigin(`${scheme}://${authority}`.toLowerCase());
-  const below = path.endsWith('/') ? path : `${path}/`;
-  const isBelow = (candidate: string): boolean => candidate === path || candidate.startsWith(below);
-  return ({ resource, queryKey }) => {
+  const start = path.endsWith('/') ? path : `${path}/`;
+  const below = (candidate: string): boolean => candidate === path || candidate.startsWith(start);
+  const matches = ({ resource, queryKey }: PurgeSubject): boolean => {
     const parts = RESOURCE.exec(resource);
     if (parts === null) return false;
     const [, , itsOrigin = '', itsPath = '', itsQuery = ''] = parts;
     if (origin !== null && plainOrigin(itsOrigin) !== origin) return false;
-    return by === 'prefix' ? isBelow(itsPath) : itsPath === path && itsQuery === queryKey(query);
+    return by === 'prefix' ? below(itsPath) : itsPath === path && itsQuery === queryKey(query);
   };
+  return { matches, tag: null, path: by === 'prefix' ? null : path, below: by === 'prefix' ? below : null };
 }
 
 /** Without the port that the scheme implies. */

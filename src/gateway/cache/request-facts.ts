@@ -114,6 +114,11 @@ function hasForeignCookie(cookie: string, own: ReadonlySet<string>): boolean {
   });
 }
 
+/** `queryKey`: the query in its normal form. */
+export function resourceKey(service: string, origin: string, path: string, queryKey: string): string {
+  return `${service}\n${origin}${path}${queryKey}`;
+}
+
 /** All lines of a field joined by `, `; undefined when there is none. `name` in lower case. */
 export function fieldOf(fields: readonly string[], name: string): string | undefined {
   let found: string | undefined;

@@ -11,7 +11,7 @@ import { answerFromStored, answerOnError } from '../cache/answer.ts';
 import { renewInBackground, validate } from '../cache/background.ts';
 import { CacheRun, type CompiledCache } from '../cache/cache-run.ts';
 import { byPresentTerms } from '../cache/present-terms.ts';
-import { fieldOf, requestFacts } from '../cache/request-facts.ts';
+import { fieldOf, requestFacts, resourceKey } from '../cache/request-facts.ts';
 import { patienceMs, waitFor } from '../cache/waiting.ts';
 import type { Exchange } from '../exchange.ts';
 import { replyProblem } from '../problem.ts';
@@ -61,11 +61,6 @@ function begin(exchange: Exchange, compiled: CompiledCache): CacheRun {
   const run = new CacheRun(runtime.cache, compiled, facts, resource, selector, false);
   exchange.cacheRun = run;
   return run;
-}
-
-/** `queryKey`: the query in its normal form. */
-export function resourceKey(service: string, origin: string, path: string, queryKey: string): string {
-  return `${service}\n${origin}${path}${queryKey}`;
 }
 
 /** True: the stored response answered. */

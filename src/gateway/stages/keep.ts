@@ -6,26 +6,24 @@
 
 import { type CacheReport, formatCacheStatus } from '../../core/policy/cache/cache-status.ts';
 import { freshnessOf } from '../../core/policy/cache/freshness.ts';
-import { invalidates, sameOriginTarget } from '../../core/policy/cache/invalidation.ts';
+import { invalidates } from '../../core/policy/cache/invalidation.ts';
 import { isSharable } from '../../core/policy/cache/reuse.ts';
 import { isSetCookie, keepsCookies } from '../../core/policy/cache/set-cookie.ts';
 import { type StoreRequestFacts, storeVerdict } from '../../core/policy/cache/storability.ts';
 import { answerFromStored, answerOnError, CACHE_NAME } from '../cache/answer.ts';
 import type { CacheRun } from '../cache/cache-run.ts';
+import { outdate } from '../cache/outdate.ts';
 import { termsOf } from '../cache/present-terms.ts';
 import { tagsOf } from '../cache/purge-match.ts';
-import { fieldOf, requestFacts } from '../cache/request-facts.ts';
+import { fieldOf } from '../cache/request-facts.ts';
 import { freshenedResponse, responseFacts, type StoredResponse } from '../cache/stored-response.ts';
 import type { Exchange } from '../exchange.ts';
 import { ownFields } from '../own-fields.ts';
-import type { RunningAttempt } from '../running.ts';
 import { fieldsWithout } from '../transform/field-list.ts';
-import { resourceKey } from './cache.ts';
 import { responseFields } from './relay.ts';
 
 /** Of one response. */
 const MAX_TAGS = 256;
-const ANYBODY = { ownCookies: new Set<string>(), callerFields: new Map() };
 /** These judge the request and not the resource (RFC 9110 §15.5, RFC 6585): another may get something else. */
 const OF_ONE_REQUEST: ReadonlySet<number> = new Set([400, 408, 413, 414, 417, 421, 425, 429, 431]);
 
@@ -33,9 +31,7 @@ export function keep(exchange: Exchange): boolean {
   const { attempt, cacheRun: run, route } = exchange;
   if (attempt === null || route === null) throw new Error('keep runs after attempt');
   if (run === null) {
-    if (route.service.cachedQueries.length > 0 && invalidates(exchange.method, attempt.status)) {
-      invalidate(exchange, attempt);
-    }
+    if (invalidates(exchange.method, attempt.status)) outdate(exchange, route, attempt);
     return true;
   }
   if (run.flight !== null) run.flight.headSeen = true;
@@ -167,22 +163,4 @@ function tagsIn(run: CacheRun, fields: readonly string[]): readonly string[] | n
   const name = run.compiled.policy.tags;
   const text = name === null ? undefined : fieldOf(fields, name);
   return text === undefined ? null : tagsOf(text);
-}
-
-/** Target, Location and Content-Location; for each way in which routes of the service write a query. */
-function invalidate(exchange: Exchange, attempt: RunningAttempt): void {
-  const { route, runtime, path, query, authority } = exchange;
-  if (route === null) return;
-  const { origin } = requestFacts(exchange.upstreamFields, false, ANYBODY, false);
-  const outdated = [{ path, query }];
-  for (const name of ['location', 'content-location']) {
-    const reference = attempt.field(name);
-    const target = reference === undefined ? null : sameOriginTarget(reference, authority, path);
-    if (target !== null) outdated.push(target);
-  }
-  for (const target of outdated) {
-    for (const queryKey of route.service.cachedQueries) {
-      runtime.cache.invalidate(resourceKey(route.service.name, origin, target.path, queryKey(target.query)));
-    }
-  }
 }
