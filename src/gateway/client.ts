@@ -29,6 +29,8 @@ export interface ClientRequest extends BodySource {
   /** Name, value, name, value … as received; filled when all of the body was read. */
   readonly rawTrailers: string[];
   readonly socket: Socket;
+  /** Of the head, about as HTTP/1.1 would have it. Left out where the parser has bounded it. */
+  readonly headBytes?: number;
   /** It is a gRPC call. Left out where that cannot be (HTTP/1.1 clients get no trailers). */
   readonly grpc?: boolean;
   /** All of the body has come. */

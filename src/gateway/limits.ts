@@ -97,6 +97,13 @@ export const HELD_BACK_REQUESTS = 16;
 export const MAX_WAITING_REQUESTS = 256;
 /** Requests under way on one HTTP/2 connection of a client. */
 export const MAX_H2_CLIENT_STREAMS = 128;
+/**
+ * Heads over HTTP/2 of up to so many times the limits of their listener get 431; of larger ones only the stream is reset,
+ * by nghttp2, which tells nobody.
+ */
+export const H2_HEAD_FACTOR = 2;
+/** What HTTP/2 counts for a field beside its name and value, bytes (RFC 9113 §6.5.2). */
+export const H2_FIELD_OVERHEAD_BYTES = 32;
 /** Bytes of one request body over HTTP/2 that a client may send ahead. */
 export const H2_CLIENT_WINDOW_BYTES = 65_535;
 /** A client that was told goodbye over HTTP/2 and does not take even that is cut off after this. */

@@ -1,5 +1,6 @@
 /**
- * Watches a client that sends a request body: below the listener's minimum speed, the request ends. Time in which the
+ * Watches a client that sends a request body: below the listener's minimum speed, and after its time for a whole request, the
+ * request ends. Time in which the
  * gateway itself does not read counts for nothing; nor may one that stops hold up whoever wants all of it first.
  * Knows not what becomes of the body.
  * @module
@@ -14,19 +15,22 @@ const LOOK_EVERY_MS = 1_000;
 export function watchSender(exchange: Exchange, body: RequestBody): void {
   const { runtime, listener, request } = exchange;
   // A call may be open for long without a message.
-  if (exchange.grpc || listener === null || listener.limits.minBytesPerSecond === 0) return;
-  const { minBytesPerSecond, graceMs } = listener.limits;
+  if (exchange.grpc || listener === null) return;
+  const { minBytesPerSecond, graceMs, requestTimeoutMs } = listener.limits;
+  // Of HTTP/1.1, Node ends it too.
+  const dueMs = exchange.startedMs + requestTimeoutMs;
   let before = 0;
   let lookedMs = runtime.monotonicMs();
   let creditMs = graceMs;
   const alarm = new Alarm((nowMs) => {
     if (body.ended || body.failure !== null || request.destroyed) return;
-    const sentMs = ((body.received - before) / minBytesPerSecond) * 1_000;
+    const sentMs =
+      minBytesPerSecond === 0 ? Infinity : ((body.received - before) / minBytesPerSecond) * 1_000;
     const passedMs = request.readableFlowing === true ? nowMs - lookedMs : 0;
     before = body.received;
     lookedMs = nowMs;
     creditMs = Math.min(graceMs, creditMs + sentMs - passedMs);
-    if (creditMs < 0) body.tooSlow();
+    if (creditMs < 0 || nowMs >= dueMs) body.tooSlow();
     else runtime.wheel.arm(alarm, nowMs + LOOK_EVERY_MS);
   });
   runtime.wheel.arm(alarm, lookedMs + LOOK_EVERY_MS);

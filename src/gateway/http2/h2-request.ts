@@ -11,6 +11,8 @@ import type { ClientRequest } from '../client.ts';
 import type { ExtendedConnect } from './h2-connect.ts';
 
 const NO_BYTES = Buffer.alloc(0);
+/** A colon, a space and the end of the line. */
+const FIELD_BYTES = 4;
 
 export class H2Request implements ClientRequest {
   readonly #stream: ServerHttp2Stream;
@@ -22,6 +24,7 @@ export class H2Request implements ClientRequest {
   readonly headers: IncomingHttpHeaders = Object.create(null);
   rawTrailers: string[] = [];
   readonly socket: Socket;
+  readonly headBytes: number;
   readonly grpc: boolean;
 
   /**
@@ -52,14 +55,17 @@ export class H2Request implements ClientRequest {
       if (!name.startsWith(':')) this.headers[name] = value;
     }
     this.headers.host = authority === undefined ? headers.host : String(authority);
+    let headBytes = 0;
     for (let i = 0; i + 1 < raw.length; i += 2) {
       const name = raw[i] ?? '';
+      headBytes += name.length + (raw[i + 1] ?? '').length + FIELD_BYTES;
       const sameHost = name === 'host' && authority !== undefined && host !== undefined;
       // Cookies may come in crumbs (RFC 9113 §8.2.3), which only HTTP/2 knows.
       if (name.startsWith(':') || name === 'cookie' || sameHost) continue;
       if (connect !== null && name === 'sec-websocket-key') continue;
       this.rawHeaders.push(name, raw[i + 1] ?? '');
     }
+    this.headBytes = headBytes;
     if (headers.cookie !== undefined) this.rawHeaders.push('cookie', headers.cookie);
     if (connect !== null) {
       this.headers.upgrade = connect.protocol;

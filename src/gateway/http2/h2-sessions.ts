@@ -18,7 +18,9 @@ import type { ClientRequest } from '../client.ts';
 import type { ExchangeResponse } from '../exchange.ts';
 import {
   H2_CLIENT_WINDOW_BYTES,
+  H2_FIELD_OVERHEAD_BYTES,
   H2_GOODBYE_MS,
+  H2_HEAD_FACTOR,
   H2_RESET_BURST,
   H2_RESETS_PER_SECOND,
   MAX_H2_CLIENT_STREAMS,
@@ -34,6 +36,8 @@ import { H2Response } from './h2-response.ts';
 /** First bytes of a client that knows that HTTP/2 is spoken (RFC 9113 §3.4); no method begins like this. */
 const PREFACE = Buffer.from('PRI * HTTP/2.0');
 const DECISIVE_BYTES = 4;
+/** Method, scheme, authority, path and protocol, and as many to spare. */
+const PSEUDO_FIELDS = 10;
 
 type Handle = (request: ClientRequest, response: ExchangeResponse) => void;
 
@@ -98,11 +102,12 @@ export class H2Sessions {
   #serve(socket: Socket): void {
     const { limits } = this.#config;
     const session = performServerHandshake(socket, {
-      maxHeaderListPairs: limits.maxHeaders + 8,
+      maxHeaderListPairs: H2_HEAD_FACTOR * limits.maxHeaders + PSEUDO_FIELDS,
       maxSessionMemory: MAX_H2_SESSION_MB,
       settings: {
         maxConcurrentStreams: MAX_H2_CLIENT_STREAMS,
-        maxHeaderListSize: limits.maxHeaderBytes,
+        maxHeaderListSize:
+          H2_HEAD_FACTOR * (limits.maxHeaderBytes + limits.maxHeaders * H2_FIELD_OVERHEAD_BYTES),
         initialWindowSize: H2_CLIENT_WINDOW_BYTES,
         // Which routes change protocols is for the routes to say (RFC 8441 §3).
         enableConnectProtocol: true,

@@ -32,8 +32,8 @@ export function refuseNonRequests(server: EventEmitter, onRefused: OnRefused): v
   );
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Duplex) => {
     const code = CODE_OF_PARSER_ERROR[error.code ?? ''] ?? 'MALFORMED_REQUEST';
-    // What is not read cannot be late.
-    if (code === 'REQUEST_TIMEOUT' && isHeldBack(socket)) return;
+    // What is not read cannot be late, and what was refused as late is not so twice.
+    if (code === 'REQUEST_TIMEOUT' && (isHeldBack(socket) || socket.writableEnded)) return;
     // Gone, or its request is under way and ends with the connection: nothing else was refused.
     const late = code === 'REQUEST_TIMEOUT' && owesResponse(socket);
     if (error.code === 'ECONNRESET' || late) socket.destroy();
@@ -43,7 +43,7 @@ export function refuseNonRequests(server: EventEmitter, onRefused: OnRefused): v
 
 /** A request head has not come in time. */
 export function refuseLate(socket: Socket, onRefused: OnRefused): void {
-  if (!socket.destroyed) refuse(socket, 'REQUEST_TIMEOUT', null, onRefused);
+  if (!socket.destroyed && !socket.writableEnded) refuse(socket, 'REQUEST_TIMEOUT', null, onRefused);
 }
 
 function refuse(

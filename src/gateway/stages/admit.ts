@@ -45,9 +45,12 @@ export function admit(exchange: Exchange): boolean {
   if (exchange.method === 'TRACE' || exchange.method === 'CONNECT' || !isPlainMethod(exchange.method))
     return refuse(exchange, 'METHOD_NOT_IMPLEMENTED', '');
   const raw = request.rawHeaders;
-  const { maxHeaders, maxUriLength } = exchange.listener?.limits ?? DEFAULT_LISTENER_LIMITS;
+  const { maxHeaders, maxHeaderBytes, maxUriLength } = exchange.listener?.limits ?? DEFAULT_LISTENER_LIMITS;
   if (raw.length > 2 * maxHeaders) {
     return refuse(exchange, 'HEADERS_TOO_LARGE', `More than ${maxHeaders} fields.`);
+  }
+  if ((request.headBytes ?? 0) > maxHeaderBytes) {
+    return refuse(exchange, 'HEADERS_TOO_LARGE', `More than ${maxHeaderBytes} bytes.`);
   }
   if ((request.url?.length ?? 0) > maxUriLength) {
     return refuse(exchange, 'URI_TOO_LONG', `The limit is ${maxUriLength} bytes.`);
