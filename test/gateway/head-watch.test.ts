@@ -4,12 +4,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect as connectTls } from 'node:tls';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { ListenerConfig } from '../../src/config/policies/listeners.ts';
+import { DEFAULT_LISTENER_LIMITS, type ListenerConfig } from '../../src/config/policies/listeners.ts';
 import type { Gateway } from '../../src/gateway/gateway.ts';
 import { createAuthority } from '../support/certificates.ts';
 import { FLAG, FRAME, fieldSection, frame, PREFACE, settings } from '../support/fuzz/h2-frames.ts';
 import { gatewayConfigOf, listenerOf, serviceOf } from '../support/gateway-config.ts';
-import { GatewayHarness, portOf } from '../support/gateway-harness.ts';
+import { eventually, GatewayHarness, portOf } from '../support/gateway-harness.ts';
 
 let harness: GatewayHarness;
 
@@ -114,5 +114,35 @@ describe('a head that does not come, by the default limits', () => {
     let at = 0;
     every(200, socket, () => head.subarray(at, ++at));
     expect(await over).toBeLessThan(9_000);
+  });
+});
+
+describe('a body that goes on after its answer', () => {
+  it('is no head that does not come', async () => {
+    const upstream = await harness.upstream((_request, response) => response.end('early'));
+    const gateway = await harness.gateway(
+      gatewayConfigOf([serviceOf('orders', { v1: [upstream.url] })], {
+        listeners: [listenerOf({ limits: { ...DEFAULT_LISTENER_LIMITS, headersTimeoutMs: 1_500 } })],
+      }),
+    );
+    const socket = connect(portOf(gateway), '127.0.0.1');
+    harness.onClose(async () => socket.destroy());
+    let text = '';
+    let closed = false;
+    socket.on('error', () => {});
+    socket.on('close', () => {
+      closed = true;
+    });
+    socket.setEncoding('latin1').on('data', (piece) => {
+      text += piece;
+    });
+    socket.write('POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n');
+    for (let i = 0; i < 25 && !closed; i += 1) {
+      socket.write(`3e8\r\n${'x'.repeat(1_000)}\r\n`);
+      await new Promise((resolve) => setTimeout(resolve, 200));
+    }
+    expect(text.split('early').length).toBe(2);
+    socket.write('0\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n');
+    await eventually(() => text.split('early').length === 3);
   });
 });
