@@ -4,7 +4,7 @@
  * @module
  */
 
-import { routeLabels } from './metric-labels.ts';
+import { type LabelledRoute, routeLabels } from './metric-labels.ts';
 
 export type BodyDirection = 'request' | 'response';
 
@@ -28,8 +28,8 @@ export type BodyCounts = Record<BodyOutcome, number>;
 export class BodyMetrics {
   readonly #counts = new Map<string, BodyCounts>();
 
-  counts(service: string, pattern: string, direction: BodyDirection): BodyCounts {
-    const labels = `${routeLabels(service, pattern)},direction="${direction}"`;
+  counts(route: LabelledRoute, direction: BodyDirection): BodyCounts {
+    const labels = `${routeLabels(route)},direction="${direction}"`;
     const none = {
       mapped: 0,
       translated: 0,

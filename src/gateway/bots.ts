@@ -7,7 +7,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { type BotRules, type BotVerdict, compileAgent, judgeClient } from '../core/policy/bots.ts';
 import { compileTrust } from './forwarded.ts';
-import { routeLabels } from './metric-labels.ts';
+import { type LabelledRoute, routeLabels } from './metric-labels.ts';
 
 type BotCounts = Record<BotVerdict, number>;
 
@@ -35,8 +35,8 @@ export function compileBots(rules: BotRules, counts: BotCounts): CompiledBots {
 export class BotMetrics {
   readonly #counts = new Map<string, BotCounts>();
 
-  counts(service: string, pattern: string): BotCounts {
-    const labels = routeLabels(service, pattern);
+  counts(route: LabelledRoute): BotCounts {
+    const labels = routeLabels(route);
     const none = { ordinary: 0, crawler: 0, denied: 0, incomplete: 0, impostor: 0 };
     const counts = this.#counts.get(labels) ?? none;
     this.#counts.set(labels, counts);

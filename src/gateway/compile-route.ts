@@ -13,11 +13,12 @@ import { compileQueryKey, compileQueryRest } from '../core/policy/cache/cache-ke
 import { compilePriority, type VersionLimiter } from './adaptive.ts';
 import { compileBots } from './bots.ts';
 import type { VersionBreakers } from './breakers.ts';
-import type { CompiledCache } from './cache/cache-run.ts';
+import type { CacheCounts, CompiledCache } from './cache/cache-run.ts';
 import { routeCallers } from './cache/route-callers.ts';
 import { compileTranscoding } from './grpc/compile-transcoding.ts';
 import { compileAuth } from './identity/compile-auth.ts';
-import { type GatewayMetrics, ServerSeries } from './metrics.ts';
+import type { LabelledRoute } from './metric-labels.ts';
+import { ServerSeries } from './metrics.ts';
 import type { MirrorPlace, MirrorState } from './mirror/mirror-table.ts';
 import type { MirroredRoute, RolloutMirror } from './mirror/rollout-mirror.ts';
 import { compileLimits } from './route-limits.ts';
@@ -47,6 +48,7 @@ export function compileRoute(
   const { breaker } = route;
   const pattern = route.path.kind === 'prefix' ? `${route.path.path.replace(/\/$/, '')}/*` : route.path.path;
   const { auth } = route;
+  const labelled: LabelledRoute = { name: route.name, pattern, service };
   return {
     ...route,
     pattern,
@@ -54,15 +56,14 @@ export function compileRoute(
     auth:
       auth === null
         ? null
-        : compileAuth({ ...route, auth }, pattern, config, parts.verifiers, parts.metrics.auth),
-    bots:
-      route.bots === null ? null : compileBots(route.bots, parts.metrics.bots.counts(service.name, pattern)),
+        : compileAuth({ ...route, auth }, config, parts.verifiers, parts.metrics.auth.counts(labelled)),
+    bots: route.bots === null ? null : compileBots(route.bots, parts.metrics.bots.counts(labelled)),
     breakers:
       breaker === null
         ? null
         : new Map([...service.versions.values()].map((each) => [each, breakerOf(breaker, each)])),
     fallback: route.fallback === null ? null : compileFallback(route.fallback, services),
-    concurrency: parts.concurrency.compile(route.concurrency, route.name, service.name, pattern),
+    concurrency: parts.concurrency.compile(route.concurrency, labelled),
     adaptive: route.adaptive === null ? null : compileAdaptive(route.adaptive, service, limiterOf),
     mirror:
       route.mirror === null ? null : compileMirror(route.name, route.mirror, service, services, mirrorOf),
@@ -71,23 +72,23 @@ export function compileRoute(
     idempotency:
       route.idempotency === null
         ? null
-        : { policy: route.idempotency, counts: parts.metrics.idempotency.counts(service.name, pattern) },
+        : { policy: route.idempotency, counts: parts.metrics.idempotency.counts(labelled) },
     lifecycle:
       route.lifecycle === null
         ? null
         : {
             policy: route.lifecycle,
-            counts: parts.metrics.lifecycle.counts(service.name, pattern, route.name),
+            counts: parts.metrics.lifecycle.counts(labelled),
           },
-    limits: compileLimits(route, pattern, parts.metrics.limits),
+    limits: compileLimits(route, labelled, parts.metrics.limits),
     cache:
-      route.cache === null ? null : compileCache(route.cache, route, config, service, pattern, parts.metrics),
-    transform: compileTransform(route, (direction) =>
-      parts.metrics.bodies.counts(service.name, pattern, direction),
-    ),
+      route.cache === null
+        ? null
+        : compileCache(route.cache, route, config, service, parts.metrics.cacheCounts(labelled)),
+    transform: compileTransform(route, (direction) => parts.metrics.bodies.counts(labelled, direction)),
     transcoding: route.transcode === null ? null : compileTranscoding(route.transcode),
-    tunnels: route.upgrade === null ? null : parts.metrics.tunnels.counts(service.name, pattern),
-    series: new ServerSeries(parts.metrics, service.name, pattern),
+    tunnels: route.upgrade === null ? null : parts.metrics.tunnels.counts(labelled),
+    series: new ServerSeries(parts.metrics, labelled),
   };
 }
 
@@ -133,8 +134,7 @@ function compileCache(
   route: Route,
   config: GatewayConfig,
   service: CompiledService,
-  pattern: string,
-  metrics: GatewayMetrics,
+  counts: CacheCounts,
 ): CompiledCache {
   return {
     policy,
@@ -143,6 +143,6 @@ function compileCache(
     queryRest: policy.query.forward ? null : compileQueryRest(policy.query.exclude),
     ownCookies: service.ownCookies,
     callerFields: routeCallers(policy, route, config),
-    counts: metrics.cacheCounts(service.name, pattern),
+    counts,
   };
 }

@@ -82,7 +82,7 @@ function compile(
     find: compileRouter(routes),
     isTrusted,
     identityFields: identityFields(config),
-    unrouted: new ServerSeries(parts.metrics, '', ''),
+    unrouted: new ServerSeries(parts.metrics, null),
     inFlight: 0,
     superseded: false,
     targetSets: used,

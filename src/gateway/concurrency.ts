@@ -8,6 +8,7 @@ import type { ConcurrencyPolicy } from '../config/policies/concurrency.ts';
 import { type InFlightCaps, InFlightGate } from '../core/policy/in-flight.ts';
 import { compileLimitKey, type SubjectRead } from './limit-key.ts';
 import type { LimitCounts, LimitMetrics } from './limit-metrics.ts';
+import type { LabelledRoute } from './metric-labels.ts';
 
 /** Colons cannot stand in the names that users give to limits. */
 export const ROUTE_CAP = 'concurrency:route';
@@ -31,22 +32,17 @@ export class ConcurrencyTable {
   }
 
   /** Null when the route has no cap, so that it costs nothing. */
-  compile(
-    policy: ConcurrencyPolicy | null,
-    route: string,
-    service: string,
-    pattern: string,
-  ): CompiledConcurrency | null {
+  compile(policy: ConcurrencyPolicy | null, route: LabelledRoute): CompiledConcurrency | null {
     if (policy === null) return null;
-    const gate = this.#gates.get(route) ?? new InFlightGate();
-    this.#gates.set(route, gate);
-    this.#metrics.watchInFlight(service, pattern, route, gate);
+    const gate = this.#gates.get(route.name) ?? new InFlightGate();
+    this.#gates.set(route.name, gate);
+    this.#metrics.watchInFlight(route, gate);
     return {
       gate,
       caps: { max: policy.max, perKeyMax: policy.perKey?.max ?? null },
-      subject: policy.perKey === null ? null : compileLimitKey(policy.perKey.key, route),
-      routeCounts: this.#metrics.counts(service, pattern, ROUTE_CAP),
-      keyCounts: this.#metrics.counts(service, pattern, KEY_CAP),
+      subject: policy.perKey === null ? null : compileLimitKey(policy.perKey.key, route.name),
+      routeCounts: this.#metrics.counts(route, ROUTE_CAP),
+      keyCounts: this.#metrics.counts(route, KEY_CAP),
     };
   }
 }

@@ -39,7 +39,7 @@ export function standIn(
   exchange.hold = null;
   exchange.cacheRun?.release();
   exchange.note('fallback_cause', cause);
-  exchange.runtime.metrics.resilience.countFallback(route.service.name, route.pattern, cause);
+  exchange.runtime.metrics.resilience.countFallback(route, cause);
   if (to.kind === 'response') {
     exchange.note('fallback', 'response');
     replyFixed(exchange, to.status, to.fields, to.body);

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { routeLabels } from './metric-labels.ts';
+import { type LabelledRoute, routeLabels } from './metric-labels.ts';
 
 export const KEY_OUTCOMES = [
   'claimed',
@@ -21,8 +21,8 @@ export type KeyCounts = Record<KeyOutcome, number>;
 export class IdempotencyMetrics {
   readonly #counts = new Map<string, KeyCounts>();
 
-  counts(service: string, pattern: string): KeyCounts {
-    const labels = routeLabels(service, pattern);
+  counts(route: LabelledRoute): KeyCounts {
+    const labels = routeLabels(route);
     const none = { claimed: 0, replayed: 0, in_flight: 0, other_request: 0, not_kept: 0, unavailable: 0 };
     const counts = this.#counts.get(labels) ?? none;
     this.#counts.set(labels, counts);

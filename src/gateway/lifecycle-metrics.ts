@@ -6,7 +6,7 @@
 
 import { KnownCallers, type LifecycleState } from '../core/policy/lifecycle.ts';
 import { MAX_COUNTED_CALLERS } from './limits.ts';
-import { escapeLabel, routeLabels } from './metric-labels.ts';
+import { escapeLabel, type LabelledRoute, routeLabels } from './metric-labels.ts';
 
 /** Of one route. */
 export class LifecycleCounts {
@@ -25,8 +25,8 @@ export class LifecycleCounts {
 export class LifecycleMetrics {
   readonly #routes = new Map<string, LifecycleCounts>();
 
-  counts(service: string, pattern: string, route: string): LifecycleCounts {
-    const labels = `${routeLabels(service, pattern)},route="${escapeLabel(route)}"`;
+  counts(route: LabelledRoute): LifecycleCounts {
+    const labels = routeLabels(route);
     const counts = this.#routes.get(labels) ?? new LifecycleCounts();
     this.#routes.set(labels, counts);
     return counts;

@@ -5,7 +5,7 @@
  */
 
 import type { InFlightGate } from '../core/policy/in-flight.ts';
-import { escapeLabel, routeLabels } from './metric-labels.ts';
+import { escapeLabel, type LabelledRoute, routeLabels } from './metric-labels.ts';
 
 /** Requests that one limit of one route decided on. */
 export interface LimitCounts {
@@ -25,17 +25,16 @@ export class LimitMetrics {
   readonly #inFlight = new Map<string, InFlightGate>();
   readonly #counts = new Map<string, LimitCounts>();
 
-  counts(service: string, pattern: string, limit: string): LimitCounts {
-    const labels = `${routeLabels(service, pattern)},limit="${escapeLabel(limit)}"`;
+  counts(route: LabelledRoute, limit: string): LimitCounts {
+    const labels = `${routeLabels(route)},limit="${escapeLabel(limit)}"`;
     const counts = this.#counts.get(labels) ?? { allowed: 0, refused: 0, withoutState: 0 };
     this.#counts.set(labels, counts);
     return counts;
   }
 
   /** Shows how many requests of a route are under way. */
-  watchInFlight(service: string, pattern: string, route: string, gate: InFlightGate): void {
-    const labels = routeLabels(service, pattern);
-    this.#inFlight.set(`${labels},route="${escapeLabel(route)}"`, gate);
+  watchInFlight(route: LabelledRoute, gate: InFlightGate): void {
+    this.#inFlight.set(routeLabels(route), gate);
   }
 
   /** Prometheus text format 0.0.4; empty without limits. */

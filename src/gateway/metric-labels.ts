@@ -9,7 +9,19 @@ export function escapeLabel(value: string): string {
   return value.replace(/["\\\n]/g, (character) => (character === '\n' ? '\\n' : `\\${character}`));
 }
 
-/** The labels of a route: its service and its pattern. */
-export function routeLabels(service: string, pattern: string): string {
-  return `${LABEL.service}="${escapeLabel(service)}",${LABEL.route}="${escapeLabel(pattern)}"`;
+/** What a route's series are called after. */
+export interface LabelledRoute {
+  readonly service: { readonly name: string };
+  /** Unique in a configuration. */
+  readonly name: string;
+  /** Template or prefix of its paths. Routes told apart by method or fields share one. */
+  readonly pattern: string;
+}
+
+/** Different for any two routes of a configuration, the same for one that a reload kept. Null: no route matched. */
+export function routeLabels(route: LabelledRoute | null): string {
+  const service = escapeLabel(route?.service.name ?? '');
+  const name = escapeLabel(route?.name ?? '');
+  const pattern = escapeLabel(route?.pattern ?? '');
+  return `${LABEL.service}="${service}",${LABEL.route}="${name}",${LABEL.pattern}="${pattern}"`;
 }

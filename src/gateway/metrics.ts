@@ -14,7 +14,7 @@ import { AuthMetrics } from './identity/auth-metrics.ts';
 import { KNOWN_METHODS } from './known-methods.ts';
 import { LifecycleMetrics } from './lifecycle-metrics.ts';
 import { LimitMetrics } from './limit-metrics.ts';
-import { escapeLabel, routeLabels } from './metric-labels.ts';
+import { escapeLabel, type LabelledRoute, routeLabels } from './metric-labels.ts';
 import { ResilienceMetrics } from './resilience-metrics.ts';
 import { SlowReaderMetrics } from './slow-reader-metrics.ts';
 import { TraceMetrics } from './tracing/trace-metrics.ts';
@@ -83,8 +83,9 @@ export class ServerSeries {
   readonly #byVersion: Map<string, Map<number, DurationSeries>>;
   readonly #labels: string;
 
-  constructor(metrics: GatewayMetrics, service: string, pattern: string) {
-    this.#labels = routeLabels(service, pattern);
+  /** `route` null: of requests that no route matched. */
+  constructor(metrics: GatewayMetrics, route: LabelledRoute | null) {
+    this.#labels = routeLabels(route);
     this.#byVersion = metrics.serverSeries(this.#labels);
   }
 
@@ -133,14 +134,14 @@ export class GatewayMetrics {
   readonly #client = new Map<string, ClientSeries>();
   readonly #cache = new Map<string, CacheCounts>();
 
-  cacheCounts(service: string, pattern: string): CacheCounts {
-    const labels = routeLabels(service, pattern);
+  cacheCounts(route: LabelledRoute): CacheCounts {
+    const labels = routeLabels(route);
     const counts = this.#cache.get(labels) ?? newCacheCounts();
     this.#cache.set(labels, counts);
     return counts;
   }
 
-  /** Shared by all routes with the same labels. */
+  /** Those of the same route before a reload, where it was there. */
   serverSeries(labels: string): Map<string, Map<number, DurationSeries>> {
     const series = this.#server.get(labels) ?? new Map<string, Map<number, DurationSeries>>();
     this.#server.set(labels, series);

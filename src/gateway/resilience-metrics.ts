@@ -6,7 +6,7 @@
 
 import type { FallbackCause } from '../config/policies/fallback-schema.ts';
 import { LABEL } from '../core/domain/metric-names.ts';
-import { escapeLabel, routeLabels } from './metric-labels.ts';
+import { escapeLabel, type LabelledRoute, routeLabels } from './metric-labels.ts';
 
 interface BudgetedCounts {
   made: number;
@@ -33,8 +33,8 @@ export class ResilienceMetrics {
     return counts;
   }
 
-  countFallback(service: string, pattern: string, cause: FallbackCause): void {
-    const labels = `${routeLabels(service, pattern)},cause="${cause}"`;
+  countFallback(route: LabelledRoute, cause: FallbackCause): void {
+    const labels = `${routeLabels(route)},cause="${cause}"`;
     this.#fallbacks.set(labels, (this.#fallbacks.get(labels) ?? 0) + 1);
   }
 

@@ -12,6 +12,7 @@ import { quotaWindow } from '../core/policy/quota.ts';
 import type { LimitVerdict } from './limit-keeper.ts';
 import { compileLimitKey } from './limit-key.ts';
 import type { LimitCounts, LimitMetrics } from './limit-metrics.ts';
+import type { LabelledRoute } from './metric-labels.ts';
 import type { StickySubject } from './sticky.ts';
 
 export interface CompiledLimit {
@@ -30,13 +31,12 @@ export interface CompiledLimits {
 
 /** Null when the route has none, so that it costs nothing. */
 export function compileLimits(
-  route: RouteLimits & { readonly name: string; readonly service: string },
-  pattern: string,
+  { rateLimits, quotas }: RouteLimits,
+  route: LabelledRoute,
   metrics: LimitMetrics,
 ): CompiledLimits | null {
-  const { rateLimits, quotas } = route;
   if (rateLimits.length + quotas.length === 0) return null;
-  const counts = (name: string): LimitCounts => metrics.counts(route.service, pattern, name);
+  const counts = (name: string): LimitCounts => metrics.counts(route, name);
   return {
     limits: [
       ...rateLimits.map((rate) => compileRate(rate, route.name, counts(rate.name))),

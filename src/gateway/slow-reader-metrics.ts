@@ -4,14 +4,14 @@
  * @module
  */
 
-import { routeLabels } from './metric-labels.ts';
+import { type LabelledRoute, routeLabels } from './metric-labels.ts';
 
 export class SlowReaderMetrics {
   readonly #counts = new Map<string, number>();
 
   /** Null: no route matched. */
-  count(route: { readonly pattern: string; readonly service: { readonly name: string } } | null): void {
-    const labels = routeLabels(route?.service.name ?? '', route?.pattern ?? '');
+  count(route: LabelledRoute | null): void {
+    const labels = routeLabels(route);
     this.#counts.set(labels, (this.#counts.get(labels) ?? 0) + 1);
   }
 

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { routeLabels } from './metric-labels.ts';
+import { type LabelledRoute, routeLabels } from './metric-labels.ts';
 
 /**
  * What became of a field after a body. `passed`: handed on. The others were dropped:
@@ -41,9 +41,9 @@ export type TrailerCounts = ReadonlyMap<TrailerOutcome, number>;
 export class TrailerMetrics {
   readonly #counts = new Map<string, number>();
 
-  count(service: string, pattern: string, direction: TrailerDirection, counts: TrailerCounts): void {
+  count(route: LabelledRoute, direction: TrailerDirection, counts: TrailerCounts): void {
     for (const [outcome, count] of counts) {
-      const labels = `${routeLabels(service, pattern)},direction="${direction}",outcome="${outcome}"`;
+      const labels = `${routeLabels(route)},direction="${direction}",outcome="${outcome}"`;
       this.#counts.set(labels, (this.#counts.get(labels) ?? 0) + count);
     }
   }

@@ -17,7 +17,7 @@ export function noteTrailers(
   if (route === null || outcomes.length === 0) return;
   const counts = new Map<TrailerOutcome, number>();
   for (const outcome of outcomes) counts.set(outcome, (counts.get(outcome) ?? 0) + 1);
-  runtime.metrics.trailers.count(route.service.name, route.pattern, direction, counts);
+  runtime.metrics.trailers.count(route, direction, counts);
   const told = TRAILER_OUTCOMES.filter((outcome) => counts.has(outcome));
   exchange.note(
     `${direction}_trailers`,

@@ -61,9 +61,7 @@ async function counted(): Promise<string[]> {
     .filter((line) => line.startsWith('sluice_bodies_total{') && !line.endsWith(' 0'))
     .map((line) => {
       const [, route, direction, outcome, count] =
-        /sluice_service="orders",http_route="\/(\w+)\/\*",direction="(\w+)",outcome="(\w+)"\} (\d+)/.exec(
-          line,
-        ) ?? [];
+        /http_route="\/(\w+)\/\*",direction="(\w+)",outcome="(\w+)"\} (\d+)/.exec(line) ?? [];
       return `${route} ${direction} ${outcome} ${count}`;
     });
 }

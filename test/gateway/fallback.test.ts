@@ -106,10 +106,10 @@ describe('a fixed fallback', () => {
     expect((await access.lines(21)).at(-1)).toMatchObject({ error: 'BREAKER_OPEN', fallback: 'response' });
     const text = (await admin(gateway, '/metrics')).body;
     expect(text).toContain(
-      'sluice_fallbacks_total{sluice_service="orders",http_route="/*",cause="503"} 20\n',
+      'sluice_fallbacks_total{sluice_service="orders",sluice_route="orders-all",http_route="/*",cause="503"} 20\n',
     );
     expect(text).toContain(
-      'sluice_fallbacks_total{sluice_service="orders",http_route="/*",cause="breaker"} 1\n',
+      'sluice_fallbacks_total{sluice_service="orders",sluice_route="orders-all",http_route="/*",cause="breaker"} 1\n',
     );
   });
 });

@@ -171,7 +171,7 @@ describe('rate limits', () => {
     const gateway = await harness.gateway(configOf({ rateLimits: [rate({ burst: 1 })] }));
     for (let i = 0; i < 3; i += 1) await call(gateway, '/');
     const { body } = await admin(gateway, '/metrics');
-    const labels = 'sluice_service="orders",http_route="/*",limit="burst"';
+    const labels = 'sluice_service="orders",sluice_route="orders-all",http_route="/*",limit="burst"';
     expect(body).toContain(`sluice_limit_requests_total{${labels},outcome="allowed"} 1\n`);
     expect(body).toContain(`sluice_limit_requests_total{${labels},outcome="refused"} 2\n`);
     expect(body).toMatch(/server_request_duration_seconds_count\{[^}]*sluice_version="",[^}]*"429"\} 2\n/);

@@ -4,7 +4,7 @@
  * @module
  */
 
-/** Per response, as clients saw it. Labels: service, version, route, method, status, error. */
+/** Per response, as clients saw it. Labels: service, route, pattern, version, method, status, error. */
 export const SERVER_DURATION = 'http_server_request_duration_seconds';
 /** Per attempt at an upstream. Labels: service, version, status, error. The analysis reads this one. */
 export const CLIENT_DURATION = 'http_client_request_duration_seconds';
@@ -12,8 +12,10 @@ export const CLIENT_DURATION = 'http_client_request_duration_seconds';
 export const LABEL = {
   service: 'sluice_service',
   version: 'sluice_version',
-  /** Path template, never the raw path. */
-  route: 'http_route',
+  /** Name in the configuration. */
+  route: 'sluice_route',
+  /** Path template, never the raw path. Several routes may share one. */
+  pattern: 'http_route',
   /** Upper case; unknown methods are `_OTHER`. */
   method: 'http_request_method',
   /** Empty when there was no status. */

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { escapeLabel, routeLabels } from '../metric-labels.ts';
+import { escapeLabel, type LabelledRoute, routeLabels } from '../metric-labels.ts';
 
 export const AUTH_OUTCOMES = [
   'accepted',
@@ -38,8 +38,8 @@ export class AuthMetrics {
   readonly #counts = new Map<string, AuthCounts>();
   readonly #providers = new Map<string, ProviderHealth>();
 
-  counts(service: string, pattern: string): AuthCounts {
-    const labels = routeLabels(service, pattern);
+  counts(route: LabelledRoute): AuthCounts {
+    const labels = routeLabels(route);
     const none = Object.fromEntries(AUTH_OUTCOMES.map((outcome) => [outcome, 0])) as AuthCounts; // Every key.
     const counts = this.#counts.get(labels) ?? none;
     this.#counts.set(labels, counts);

@@ -8,7 +8,7 @@ import type { GatewayConfig, Route } from '../../config/gateway-model.ts';
 import type { AuthPolicy, TokenPlace } from '../../config/policies/identity.ts';
 import type { Conditions } from '../../core/policy/authorisation.ts';
 import type { GatewayErrorCode } from '../gateway-errors.ts';
-import type { AuthCounts, AuthMetrics, AuthOutcome } from './auth-metrics.ts';
+import type { AuthCounts, AuthOutcome } from './auth-metrics.ts';
 import { type CredentialRead, compileCredential } from './credentials.ts';
 import type { Verifiers } from './identity-providers.ts';
 import type { TokenVerifier } from './token-verifier.ts';
@@ -75,10 +75,9 @@ const AUTHORIZATION: TokenPlace = { header: 'authorization' };
 
 export function compileAuth(
   route: Pick<Route, 'name' | 'service'> & { readonly auth: AuthPolicy },
-  pattern: string,
   config: GatewayConfig,
   verifiers: Verifiers,
-  metrics: AuthMetrics,
+  counts: AuthCounts,
 ): CompiledAuth {
   const { auth } = route;
   const { all = [], any = [] } = auth.scopes ?? {};
@@ -89,7 +88,7 @@ export function compileAuth(
     conditions: all.length + any.length + Object.keys(claims).length === 0 ? null : { all, any, claims },
     forward: Object.entries(auth.forward ?? {}),
     tenantClaim: config.tenantClaim,
-    counts: metrics.counts(route.service, pattern),
+    counts,
     challenges: new Challenges(auth.realm ?? route.service, [...new Set([...all, ...any])], {
       bearer: auth.jwt !== undefined || auth.introspection !== undefined,
       apiKey: auth.apiKey !== undefined,

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { routeLabels } from '../metric-labels.ts';
+import { type LabelledRoute, routeLabels } from '../metric-labels.ts';
 
 /** Who or what ended a tunnel. `reset`: the upstream broke off. */
 export const TUNNEL_ENDS = ['client', 'upstream', 'idle', 'reset', 'drain'] as const;
@@ -15,8 +15,8 @@ export type TunnelCounts = Record<TunnelEnd | 'open', number>;
 export class TunnelMetrics {
   readonly #counts = new Map<string, TunnelCounts>();
 
-  counts(service: string, pattern: string): TunnelCounts {
-    const labels = routeLabels(service, pattern);
+  counts(route: LabelledRoute): TunnelCounts {
+    const labels = routeLabels(route);
     const counts = this.#counts.get(labels) ?? {
       open: 0,
       client: 0,
