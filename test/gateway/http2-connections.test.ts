@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { connect as connectH2, constants } from 'node:http2';
 import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -109,6 +110,34 @@ describe('an HTTP/2 connection that its client ends', () => {
     socket.destroy();
     await eventually(() => left === 120);
     expect((await call(gateway, '/good')).body).toBe('good');
+  });
+
+  it('cannot have more requests sent on by calling them off in the bytes that ask for them', async () => {
+    const gateway = await gatewayOf();
+    const socket = plain(gateway);
+    const over = closed(socket);
+    const asked = Array.from({ length: 1_000 }, (_, index) => [
+      requestOf(2 * index + 1),
+      frame(FRAME.rstStream, 0, 2 * index + 1, uint32(constants.NGHTTP2_CANCEL)),
+    ]);
+    socket.write(Buffer.concat([OPENING, ...asked.flat()]));
+    await over;
+    expect((await call(gateway, '/good')).body).toBe('good');
+    await eventually(() => harness.outcomes('v1', 'attempts', 'status2xx') === 1);
+    // All that it may have under way, and all that it may call off.
+    expect(harness.outcomes('v1', 'attempts', 'clientAborted')).toBeGreaterThan(0);
+    expect(harness.outcomes('v1', 'attempts', 'clientAborted')).toBeLessThanOrEqual(228);
+  });
+
+  it('may have as many requests under way as it is told, one lot after the other', async () => {
+    const gateway = await gatewayOf();
+    const session = connectH2(`http://127.0.0.1:${portOf(gateway)}`);
+    harness.onClose(async () => session.destroy());
+    for (let lot = 0; lot < 8; lot += 1) {
+      const streams = Array.from({ length: 128 }, () => session.request({ ':path': '/good' }).resume());
+      await Promise.all(streams.map((stream) => once(stream, 'end')));
+    }
+    expect(session.destroyed).toBe(false);
   });
 
   it('over TLS, too', async () => {

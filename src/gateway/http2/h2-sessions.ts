@@ -118,6 +118,14 @@ export class H2Sessions {
     let open = 0;
     let lastStream = 0;
     const resets = new ResetAllowance(performance.now());
+    let isCutOff = false;
+    const cutOff = (): void => {
+      // Node throws at a GOAWAY for a session that is destroyed.
+      if (isCutOff || session.destroyed) return;
+      isCutOff = true;
+      session.goaway(constants.NGHTTP2_ENHANCE_YOUR_CALM);
+      session.destroy();
+    };
     session.on('error', () => session.destroy());
     session.on('close', () => this.#sessions.delete(session));
     // Node's own timer of a session counts pings as life, and never rings where the client takes nothing.
@@ -137,6 +145,13 @@ export class H2Sessions {
       flags: number,
       raw: unknown,
     ): void => {
+      // Of what is read at once, Node tells all that is asked for before what of it was called off. HTTP/2 itself bounds
+      // what is under way, so whatever is beyond that was called off.
+      if (open >= MAX_H2_CLIENT_STREAMS + H2_RESET_BURST) cutOff();
+      if (isCutOff) {
+        stream.on('error', () => {});
+        return;
+      }
       clearTimeout(idle);
       this.#heads.headCame(socket, null);
       lastStream = stream.id ?? lastStream;
@@ -149,12 +164,9 @@ export class H2Sessions {
       response.once('close', () => {
         open -= 1;
         if (open === 0 && !socket.destroyed) idle = goodbyeAfter(this.#config.limits.keepAliveMs);
-        // What ends with its session was not called off; and Node throws at a GOAWAY for one that is destroyed.
+        // What ends with its session was not called off.
         if (session.destroyed || response.writableFinished) return;
-        if (!resets.take(performance.now())) {
-          session.goaway(constants.NGHTTP2_ENHANCE_YOUR_CALM);
-          session.destroy();
-        }
+        if (!resets.take(performance.now())) cutOff();
       });
       this.#handle(request, response);
     };
