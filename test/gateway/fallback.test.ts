@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Route } from '../../src/config/gateway-model.ts';
 import type { FallbackPolicy } from '../../src/config/policies/fallback.ts';
 import type { Gateway } from '../../src/gateway/gateway.ts';
+import { cachePolicyOf } from '../support/caching-gateway.ts';
 import { gatewayConfigOf, routeOf, serviceOf } from '../support/gateway-config.ts';
 import { admin, call, GatewayHarness } from '../support/gateway-harness.ts';
 import { type AccessFile, accessFile, summed } from '../support/gateway-observed.ts';
@@ -133,6 +134,21 @@ describe('another service as fallback', () => {
     const other = await summed(harness, 'other', 'v1');
     expect([own.attempts.bad, own.attempts.total, own.responses.bad]).toEqual([1, 1, 0]);
     expect([other.attempts.bad, other.attempts.total, other.responses.total]).toEqual([0, 1, 0]);
+  });
+
+  it('answers nobody from the cache of the route: the service itself is asked as soon as it is back', async () => {
+    const other = await answering(200, 'from the other');
+    let isDown = true;
+    const own = await harness.upstream((_request, response) =>
+      response.writeHead(isDown ? 503 : 200, { 'Cache-Control': 'max-age=600' }).end('own'),
+    );
+    const gateway = await gatewayOf(
+      { orders: own.url, other: other.url },
+      { fallback: OTHER, cache: cachePolicyOf({ ttlMs: 600_000 }) },
+    );
+    expect((await call(gateway, '/')).body).toBe('from the other');
+    isDown = false;
+    expect((await call(gateway, '/')).body).toBe('own');
   });
 
   it('is asked once; when it fails too, the client gets its error', async () => {

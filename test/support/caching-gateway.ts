@@ -34,7 +34,7 @@ export async function cached(
   const service = serviceOf('shop', { v1: [upstream.url], v2: [upstream.url] });
   const whole = gatewayConfigOf([service], {
     routes: [
-      routeOf('shop', { name: 'cached', methods: ['GET', 'HEAD'], cache: policyOf(policy), ...route }),
+      routeOf('shop', { name: 'cached', methods: ['GET', 'HEAD'], cache: cachePolicyOf(policy), ...route }),
       routeOf('shop', { name: 'plain', methods: ['POST', 'PUT', 'DELETE'] }),
     ],
     ...config,
@@ -43,7 +43,7 @@ export async function cached(
   return { gateway, calls: () => calls, seen: upstream.seen, config: whole };
 }
 
-function policyOf(changes: Partial<CachePolicy>): CachePolicy {
+export function cachePolicyOf(changes: Partial<CachePolicy>): CachePolicy {
   const policy = completeCache({});
   if (policy === null) throw new Error('an empty policy is a policy');
   return { ...policy, ...changes };

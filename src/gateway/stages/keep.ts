@@ -45,13 +45,15 @@ export function keep(exchange: Exchange): boolean {
   const fields = responseFields(exchange, attempt);
   // The relay refuses it.
   if (fields === undefined) return true;
-  if (attempt.status === 304 && run.validating && run.stored !== null) {
+  // Another service knows nothing of what is stored here.
+  const standsIn = exchange.standIn !== null;
+  if (attempt.status === 304 && run.validating && run.stored !== null && !standsIn) {
     confirm(exchange, run, run.stored, fields.slice(ownFields(exchange).length));
     attempt.discard();
     return false;
   }
   run.fields = fields;
-  const kept = run.outcome !== 'bypass' && keepResponse(exchange, run, attempt.status, fields);
+  const kept = run.outcome !== 'bypass' && !standsIn && keepResponse(exchange, run, attempt.status, fields);
   if (!kept) {
     if (attempt.status < 500 && !OF_ONE_REQUEST.has(attempt.status))
       run.unshare(exchange.runtime.monotonicMs());
