@@ -40,7 +40,7 @@ const mirror = z.strictObject({
   }),
   timeout: duration(1, 60_000).optional().meta({ description: 'For the whole second answer. Default 5s.' }),
   max: z.int().min(1).max(1_000).optional().meta({
-    description: 'Mirrored requests at a time in one gateway; more are left out and counted. Default 20.',
+    description: 'Second requests at a time in one gateway; more are left out and counted. Default 20.',
   }),
   headers: z.array(headerName).max(32).optional().meta({
     description: 'Response fields that are compared. Default: content-type, location, cache-control.',

@@ -21,7 +21,7 @@ export function registerMirrors(registry: Registry, snapshot: () => Snapshot | n
     );
   gauge(
     'sluice_mirror_in_flight',
-    'Mirrored requests that are not compared yet.',
+    'Second requests that are sent and not compared yet.',
     ({ inFlight }) => inFlight,
   );
   gauge(

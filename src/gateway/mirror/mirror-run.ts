@@ -17,6 +17,7 @@ import type { RunningMirror } from '../running.ts';
 import { type CompiledMirror, releaseExchange, type ServiceVersion } from '../snapshot.ts';
 import { answerOf, type RawAnswer } from './answer.ts';
 import { SecondRequest } from './second-request.ts';
+import type { WaitingCopy } from './waiting-copies.ts';
 
 /** Tells the upstream that nobody waits for this answer; clients cannot send it. */
 const MIRROR_FIELD = 'X-Sluice-Mirror';
@@ -24,7 +25,7 @@ const HASH_RANGE = 4_294_967_296;
 
 /** Decides whether a request whose answer is about to be relayed is mirrored; null: it is not. */
 export function startMirror(exchange: Exchange): RunningMirror | null {
-  const { route, version, standIn, forced, attempt, cacheRun, snapshot } = exchange;
+  const { route, version, standIn, forced, attempt, cacheRun } = exchange;
   if (route === null || version === null || attempt === null) return null;
   // A stand-in is no answer of the version, a tester no random sample, a renewal nobody's request.
   if (
@@ -40,15 +41,6 @@ export function startMirror(exchange: Exchange): RunningMirror | null {
   if (mirror === null || version === mirror.version) return null;
   if (!mirror.methods.has(exchange.method) || !isWhole(exchange, mirror)) return null;
   const arm: MirrorArm = randomFraction() < mirror.policy.noise ? 'baseline' : 'candidate';
-  const { state } = mirror;
-  if (state.inFlight >= mirror.policy.max) {
-    state.counts[arm]['left-out'] += 1;
-    exchange.note('mirror', 'left-out');
-    return null;
-  }
-  exchange.note('mirror', arm);
-  state.inFlight += 1;
-  snapshot.inFlight += 1;
   return new MirrorRun(exchange, mirror, arm, arm === 'baseline' ? version : mirror.version);
 }
 
@@ -68,43 +60,67 @@ function chanceOf(exchange: Exchange, { policy, state }: CompiledMirror): number
   return ringHash(`mirror ${state.place.route} ${key}`) / HASH_RANGE;
 }
 
-class MirrorRun implements RunningMirror {
+class MirrorRun implements RunningMirror, WaitingCopy {
   readonly #exchange: Exchange;
   readonly #mirror: CompiledMirror;
   readonly #arm: MirrorArm;
   readonly #version: ServiceVersion;
   readonly #kept = new KeptBytes();
+  readonly sinceMs: number;
   #tooLong = false;
-  /** The first answer has ended, or never will. */
-  #begun = false;
+  /** The first answer has ended or never will, or there was no room for it. */
+  #settled = false;
 
   constructor(exchange: Exchange, mirror: CompiledMirror, arm: MirrorArm, version: ServiceVersion) {
     this.#exchange = exchange;
     this.#mirror = mirror;
     this.#arm = arm;
     this.#version = version;
+    this.sinceMs = exchange.runtime.monotonicMs();
   }
 
   piece(piece: Buffer): void {
-    this.#tooLong ||= this.#kept.length + piece.length > this.#mirror.policy.maxBytes;
-    if (this.#tooLong) this.#kept.clear();
-    else this.#kept.add(piece);
+    if (this.#settled || this.#tooLong || piece.length === 0) return;
+    const { policy, state } = this.#mirror;
+    this.#tooLong = this.#kept.length + piece.length > policy.maxBytes;
+    if (this.#tooLong) {
+      this.#kept.clear();
+      state.waiting.drop(this);
+    } else if (state.waiting.grow(this, piece.length, policy, this.#exchange.runtime.monotonicMs()))
+      this.#kept.add(piece);
+    else this.lose();
+  }
+
+  lose(): void {
+    this.#settled = true;
+    this.#kept.clear();
+    this.#leaveOut();
+  }
+
+  #leaveOut(): void {
+    this.#mirror.state.counts[this.#arm]['left-out'] += 1;
+    this.#exchange.note('mirror', 'left-out');
   }
 
   end(): void {
-    if (this.#begun) return;
-    this.#begun = true;
-    const { attempt, runtime, method, path, query, upstreamTarget, wholeBody } = this.#exchange;
+    if (this.#settled) return;
+    this.#settled = true;
     const { policy, state } = this.#mirror;
+    state.waiting.drop(this);
+    const { attempt, runtime, method, path, query, upstreamTarget, wholeBody, snapshot } = this.#exchange;
     const nowMs = runtime.monotonicMs();
     const { balancer } = this.#version;
     const keyHash = balancer.usesKey ? ringHash(this.#exchange.stickyKey || this.#exchange.clientIp) : 0;
-    const target = balancer.pick(nowMs, keyHash, null);
+    // Counted from here on: while an answer is on its way, how long that takes is up to its client.
+    const target = state.inFlight < policy.max ? balancer.pick(nowMs, keyHash, null) : null;
     if (target === null || attempt === null) {
-      state.counts[this.#arm]['left-out'] += 1;
-      this.#release();
+      this.#kept.clear();
+      this.#leaveOut();
       return;
     }
+    this.#exchange.note('mirror', this.#arm);
+    state.inFlight += 1;
+    snapshot.inFlight += 1;
     const first: RawAnswer = {
       status: attempt.status,
       rawFields: attempt.rawFields ?? [],
@@ -130,10 +146,10 @@ class MirrorRun implements RunningMirror {
   }
 
   cancel(): void {
-    if (this.#begun) return;
-    this.#begun = true;
+    if (this.#settled) return;
+    this.#settled = true;
     this.#kept.clear();
-    this.#release();
+    this.#mirror.state.waiting.drop(this);
   }
 
   /** Those of the first request, marked. What the upstream traces is a child of the request, where that is traced. */

@@ -12,8 +12,9 @@ import {
   type MirrorArm,
   MirrorReport,
 } from '../../core/analysis/mirror-report.ts';
+import { WaitingCopies } from './waiting-copies.ts';
 
-/** `failed`: refused, reset or unreadable where the first answer was fine. `left-out`: too many at a time, or no endpoint. */
+/** `failed`: refused, reset or unreadable where the first answer was fine. `left-out`: too many at a time, no room, or no endpoint. */
 export const MIRROR_OUTCOMES = ['match', 'noise', 'differs', 'timeout', 'failed', 'left-out'] as const;
 export type MirrorOutcome = (typeof MIRROR_OUTCOMES)[number];
 
@@ -33,8 +34,10 @@ export class MirrorState {
   readonly place: MirrorPlace;
   readonly report = new MirrorReport();
   readonly counts: Readonly<Record<MirrorArm, Record<MirrorOutcome, number>>>;
-  /** Held from the choice of a request until its second answer is compared. */
+  /** Second requests that are sent and not compared yet. */
   inFlight = 0;
+  /** Of first answers that have not ended. */
+  readonly waiting = new WaitingCopies();
   /** Epoch milliseconds. */
   readonly sinceMs: number;
   /** Null: nobody needs to know. */
