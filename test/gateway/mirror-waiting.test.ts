@@ -39,6 +39,9 @@ class HeldAnswers {
   };
 }
 
+/** What is held is held by the test alone. */
+const PATIENT = { connectMs: 60_000, responseMs: 60_000, idleMs: 600_000, totalMs: 600_000 };
+
 interface Mirrored {
   readonly gateway: Gateway;
   readonly second: Upstream;
@@ -63,7 +66,7 @@ async function mirrored(changes: Partial<MirrorPolicy>): Promise<Mirrored> {
     ...changes,
   };
   const config = gatewayConfigOf([serviceOf('orders', { v1: [first.url], v2: [second.url] })], {
-    routes: [routeOf('orders', { name: 'orders', mirror })],
+    routes: [routeOf('orders', { name: 'orders', mirror, timeout: PATIENT })],
   });
   return { gateway: await harness.gateway(config), second, held };
 }
