@@ -8,6 +8,7 @@ import type { Registry } from 'prom-client';
 import type { Breaker, BreakerState } from '../core/policy/breaker.ts';
 import { type Sample, sampledCounter, sampledGauge } from './sampled-series.ts';
 import type { CompiledService, ServiceVersion, Snapshot } from './snapshot.ts';
+import { OUTCOME_WORDS } from './upstream/attempt-counts.ts';
 import type { DiscoveryState } from './upstream/discovery.ts';
 import type { Target } from './upstream/target.ts';
 
@@ -41,6 +42,11 @@ export function registerUpstreams(registry: Registry, snapshot: () => Snapshot |
     'sluice_breaker_refused_total',
     'Attempts that a circuit breaker refused.',
     breakers(({ refusals }) => refusals),
+  );
+  counter('sluice_endpoint_attempts_total', 'Attempts at an endpoint that have ended, by outcome.', () =>
+    OUTCOME_WORDS.flatMap((outcome, index) =>
+      endpointSamples(snapshot(), ({ state }) => state.attempts.of(index), undefined, { outcome }),
+    ),
   );
   gauge(
     'sluice_endpoint_attempts_in_flight',
@@ -139,9 +145,9 @@ export function registerDiscovery(registry: Registry, states: () => readonly Dis
 function labelsOf(name: string): string[] {
   if (name.startsWith('sluice_breaker')) return ['service', 'route', 'version', 'endpoint'];
   if (name.startsWith('sluice_version')) return ['service', 'version'];
-  return name === 'sluice_endpoint_probes_total'
-    ? ['service', 'version', 'endpoint', 'result']
-    : ['service', 'version', 'endpoint'];
+  const endpoint = ['service', 'version', 'endpoint'];
+  if (name === 'sluice_endpoint_probes_total') return [...endpoint, 'result'];
+  return name === 'sluice_endpoint_attempts_total' ? [...endpoint, 'outcome'] : endpoint;
 }
 
 function isChecked({ health }: CompiledService): boolean {

@@ -37,6 +37,7 @@ export function countAttempt(
   if (!aborted) version.outliers?.note(target, isGatewayFailure(outcome, status), nowMs);
   // Testers are not a random sample: rules must not see their requests, in either metric source.
   if (exchange.forced) return;
+  target.state.attempts.note(outcome);
   const { counter } = version;
   counter.running.delete(attempt);
   counter.attempts.record(outcome, timed ? durationMs : null);

@@ -5,14 +5,22 @@
  */
 
 import { type BalanceTarget, TargetState } from '../../core/policy/target-state.ts';
+import { AttemptCounts } from './attempt-counts.ts';
 import type { Endpoint } from './endpoint.ts';
+
+/** With what only metrics ask for. */
+export class CountedState extends TargetState {
+  /** That have ended, but those of a match override. */
+  readonly attempts = new AttemptCounts();
+}
 
 export interface Target extends BalanceTarget {
   readonly endpoint: Endpoint;
+  readonly state: CountedState;
 }
 
 interface Held {
-  readonly state: TargetState;
+  readonly state: CountedState;
   users: number;
 }
 
@@ -31,10 +39,10 @@ export class TargetTable {
   }
 
   /** Counts one more user. `admittedAtMs` is when the endpoint came into rotation, if it is not known yet. */
-  acquire(version: string, origin: string, admittedAtMs: number | undefined): TargetState {
+  acquire(version: string, origin: string, admittedAtMs: number | undefined): CountedState {
     const states = this.#versions.get(version) ?? new Map<string, Held>();
     this.#versions.set(version, states);
-    const held = states.get(origin) ?? { state: new TargetState(admittedAtMs), users: 0 };
+    const held = states.get(origin) ?? { state: new CountedState(admittedAtMs), users: 0 };
     states.set(origin, held);
     held.users += 1;
     return held.state;
