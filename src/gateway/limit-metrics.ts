@@ -22,7 +22,8 @@ const OUTCOMES = [
 ] as const;
 
 export class LimitMetrics {
-  readonly #inFlight = new Map<string, InFlightGate>();
+  /** By name of the route: a reload that moves the route to another path moves its series, gate and all. */
+  readonly #inFlight = new Map<string, { readonly labels: string; readonly gate: InFlightGate }>();
   readonly #counts = new Map<string, LimitCounts>();
 
   counts(route: LabelledRoute, limit: string): LimitCounts {
@@ -34,7 +35,7 @@ export class LimitMetrics {
 
   /** Shows how many requests of a route are under way. */
   watchInFlight(route: LabelledRoute, gate: InFlightGate): void {
-    this.#inFlight.set(routeLabels(route), gate);
+    this.#inFlight.set(route.name, { labels: routeLabels(route), gate });
   }
 
   /** Prometheus text format 0.0.4; empty without limits. */
@@ -55,7 +56,7 @@ export class LimitMetrics {
         '# TYPE sluice_route_in_flight gauge',
       );
     }
-    for (const [labels, gate] of this.#inFlight)
+    for (const { labels, gate } of this.#inFlight.values())
       lines.push(`sluice_route_in_flight{${labels}} ${gate.count}`);
     return `${lines.join('\n')}\n`;
   }

@@ -68,6 +68,20 @@ describe('concurrency caps', () => {
     expect((await third).status).toBe(200);
   });
 
+  it('are shown once, also of a route that a reload moved to another path', async () => {
+    const gateway = await harness.gateway(configOf({ max: 2, perKey: null }));
+    const reply = call(gateway, '/a');
+    await eventually(() => held.length === 1);
+    const moved = configOf({ max: 2, perKey: null }, { path: { kind: 'prefix', path: '/a' } });
+    expect(await gateway.reload(moved)).toEqual({ ok: true });
+    const shown = (await admin(gateway, '/metrics')).body.match(/^sluice_route_in_flight\{.*$/gm);
+    expect(shown).toEqual([
+      'sluice_route_in_flight{sluice_service="orders",sluice_route="orders-all",http_route="/a/*"} 1',
+    ]);
+    held[0]?.end('done');
+    expect((await reply).status).toBe(200);
+  });
+
   it('holds each caller to its own cap', async () => {
     const concurrency = { max: 10, perKey: { max: 1, key: [{ header: 'x-user-id' }] } } as const;
     const gateway = await harness.gateway(configOf(concurrency));
