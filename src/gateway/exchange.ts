@@ -267,6 +267,8 @@ export class Exchange {
 
   /** Runs the stages from where the exchange stands. */
   proceed(): void {
+    // Answered while a stage waited: what should be the rest of the request was no HTTP.
+    if (this.response.writableEnded) return;
     this.runtime.runStages(this);
   }
 }

@@ -39,6 +39,13 @@ export function refuseUnread(exchange: Exchange, trouble: UnreadableBody): void 
   replyUnreadable(exchange, trouble);
 }
 
+/** What should be the rest of the request is no HTTP: nobody knows where it ends, so the upstream does not get it. */
+export function endUnframed(exchange: Exchange, code: GatewayErrorCode): void {
+  exchange.body?.fail('aborted');
+  if (exchange.attempts === 0) exchange.version = null;
+  replyProblem(exchange, code, '');
+}
+
 /** The body fails while it is on its way: the upstream does not get the rest, which is not its fault. */
 export function endByBody(exchange: Exchange, failure: BodyFailure): void {
   exchange.attempt?.abandon();

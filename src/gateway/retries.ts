@@ -18,6 +18,8 @@ import type { AttemptTrouble } from './upstream/attempt-sink.ts';
 /** Null: not worth a retry. */
 export function breakOfTrouble(trouble: AttemptTrouble): AttemptBreak | null {
   if (trouble === 'bad-response' || trouble === 'client-stalled' || trouble === 'unsendable') return null;
+  // As likely gone the next time as a connection that broke.
+  if (trouble === 'unparsable') return 'reset';
   return trouble === 'tls' ? 'connect' : trouble;
 }
 

@@ -46,7 +46,7 @@ describe('an upstream that fails', () => {
       (socket: Socket) => void socket.once('data', () => socket.resetAndDestroy()),
       'UPSTREAM_RESET',
     ],
-    ['not speaking HTTP', (socket: Socket) => answerOf(socket, 'SSH-2.0-x\r\n\r\n'), 'UPSTREAM_RESET'],
+    ['not speaking HTTP', (socket: Socket) => answerOf(socket, 'SSH-2.0-x\r\n\r\n'), 'UPSTREAM_BAD_RESPONSE'],
     [
       'sending both framings',
       (socket: Socket) =>
@@ -54,13 +54,13 @@ describe('an upstream that fails', () => {
           socket,
           'HTTP/1.1 200 OK\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n',
         ),
-      'UPSTREAM_',
+      'UPSTREAM_BAD_RESPONSE',
     ],
     [
       'sending two lengths',
       (socket: Socket) =>
         answerOf(socket, 'HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab'),
-      'UPSTREAM_',
+      'UPSTREAM_BAD_RESPONSE',
     ],
     [
       'sending an unknown transfer coding',
@@ -87,7 +87,7 @@ describe('an upstream that fails', () => {
     [
       'sending a huge head',
       (socket: Socket) => answerOf(socket, `HTTP/1.1 200 OK\r\nX: ${'x'.repeat(100_000)}\r\n\r\n`),
-      'UPSTREAM_RESET',
+      'UPSTREAM_BAD_RESPONSE',
     ],
   ])('by %s gives 502, never 500', async (_case, behave, code) => {
     const reply = await call(await startImpatient(harness, [await rude(harness, behave)]), '/');

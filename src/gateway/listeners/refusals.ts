@@ -8,9 +8,11 @@ import type { EventEmitter } from 'node:events';
 import type { IncomingMessage } from 'node:http';
 import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { type Exchange, GatewayResponse } from '../exchange.ts';
 import type { GatewayErrorCode } from '../gateway-errors.ts';
 import { replyProblemOnSocket } from '../problem.ts';
 import { randomHex32 } from '../random-ids.ts';
+import { endUnframed } from '../refuse-body.ts';
 import type { Refusal } from '../refused.ts';
 import { owesResponse } from '../upgrade/accept-upgrade.ts';
 import { isHeldBack } from './pipelined.ts';
@@ -25,6 +27,11 @@ const CODE_OF_PARSER_ERROR: Readonly<Record<string, GatewayErrorCode>> = {
   HPE_INVALID_CONTENT_LENGTH: 'BAD_FRAMING',
   HPE_UNEXPECTED_CONTENT_LENGTH: 'BAD_FRAMING',
 };
+/** The client closed its side before the end of its request: it went away, and said nothing wrong. */
+const END_OF_INPUT = 'HPE_INVALID_EOF_STATE';
+
+/** Node's parser says it again for whatever comes after. */
+const refused = new WeakSet<Duplex>();
 
 export function refuseNonRequests(server: EventEmitter, onRefused: OnRefused): void {
   server.on('connect', (request: IncomingMessage, socket: Duplex) =>
@@ -34,11 +41,24 @@ export function refuseNonRequests(server: EventEmitter, onRefused: OnRefused): v
     const code = CODE_OF_PARSER_ERROR[error.code ?? ''] ?? 'MALFORMED_REQUEST';
     // What is not read cannot be late, and what was refused as late is not so twice.
     if (code === 'REQUEST_TIMEOUT' && (isHeldBack(socket) || socket.writableEnded)) return;
+    if (refused.has(socket)) return;
+    const broken = unfinishedOn(socket);
+    if (broken !== null && error.code?.startsWith('HPE_') === true && error.code !== END_OF_INPUT) {
+      refused.add(socket);
+      endUnframed(broken, code);
+      return;
+    }
     // Gone, or its request is under way and ends with the connection: nothing else was refused.
     const late = code === 'REQUEST_TIMEOUT' && owesResponse(socket);
     if (error.code === 'ECONNRESET' || late) socket.destroy();
     else refuse(socket, code, null, onRefused);
   });
+}
+
+/** The request whose body is on its way, if the connection is busy with it. */
+function unfinishedOn(socket: Duplex): Exchange | null {
+  const message = '_httpMessage' in socket ? socket._httpMessage : null;
+  return message instanceof GatewayResponse && !message.req.complete ? message.exchange : null;
 }
 
 /** A request head has not come in time. */
@@ -52,6 +72,7 @@ function refuse(
   request: IncomingMessage | null,
   onRefused: OnRefused,
 ): void {
+  refused.add(socket);
   socket.on('error', () => socket.destroy());
   const requestId = randomHex32();
   const peer = socket instanceof Socket ? socket : null;

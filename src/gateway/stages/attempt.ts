@@ -159,6 +159,7 @@ function causeOfStatus(status: number): '500' | '502' | '503' | '504' | null {
 
 const ERROR_OF_TROUBLE: Readonly<Record<AttemptTrouble, GatewayErrorCode>> = {
   'bad-response': 'UPSTREAM_BAD_RESPONSE',
+  unparsable: 'UPSTREAM_BAD_RESPONSE',
   'client-stalled': 'REQUEST_TIMEOUT',
   unsendable: 'MALFORMED_REQUEST',
   connect: 'UPSTREAM_CONNECT',

@@ -21,9 +21,16 @@ export interface AttemptSink<Attempt> {
 }
 
 /**
- * `tls`: the two sides do not trust or understand each other; `bad-response` cannot be passed on; `client-stalled`: the client stopped sending its request or taking its
- * response; `unsendable`: undici refuses the request.
+ * `tls`: the two sides do not trust or understand each other; `bad-response` cannot be passed on; `unparsable`: no HTTP came, and
+ * the connection is lost; `client-stalled`: the client stopped sending its request or taking its response; `unsendable`:
+ * undici refuses the request.
  */
-export type AttemptTrouble = AttemptBreak | 'tls' | 'bad-response' | 'client-stalled' | 'unsendable';
+export type AttemptTrouble =
+  | AttemptBreak
+  | 'tls'
+  | 'bad-response'
+  | 'unparsable'
+  | 'client-stalled'
+  | 'unsendable';
 
 export type AttemptPhase = 'connecting' | 'waiting' | 'streaming' | 'discarding' | 'over';

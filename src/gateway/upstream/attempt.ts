@@ -18,7 +18,7 @@ import { AttemptClock } from './attempt-clock.ts';
 import { countAttempt } from './attempt-count.ts';
 import { attemptDueMs, clientIsLate } from './attempt-due.ts';
 import type { AttemptPhase, AttemptSink, AttemptTrouble } from './attempt-sink.ts';
-import { isTlsFailure } from './connector.ts';
+import { isTlsFailure, isUnparsable } from './connector.ts';
 import { fieldsFor } from './endpoint.ts';
 import { firstField } from './raw-fields.ts';
 import { sentBody } from './sent-body.ts';
@@ -221,6 +221,7 @@ export class Attempt extends Deadline implements Dispatcher.DispatchHandler {
       case 'streaming':
         if (this.exchange.body?.failure === 'aborted') this.abandon();
         else if (this.phase === 'waiting' && isTlsFailure(error)) this.#failTls(error);
+        else if (this.phase === 'waiting' && isUnparsable(error)) this.#failWith(OUTCOME.reset, 'unparsable');
         else this.#failWith(OUTCOME.reset, 'reset');
         return;
       case 'discarding':

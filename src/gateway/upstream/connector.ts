@@ -5,7 +5,7 @@
  */
 
 import { isIP } from 'node:net';
-import { buildConnector } from 'undici';
+import { buildConnector, errors } from 'undici';
 import type { TlsMaterial } from './tls-files.ts';
 
 export interface EndpointTls {
@@ -62,6 +62,14 @@ interface Connecting {
 /** undici's connector returns its socket, though its types do not say so. */
 function isSocket(value: unknown): value is Connecting {
   return typeof value === 'object' && value !== null && 'once' in value;
+}
+
+/** What came instead of a head is no HTTP, frames its body in two ways, or is beyond all bounds. */
+export function isUnparsable(error: Error): boolean {
+  if (error instanceof errors.HTTPParserError || error instanceof errors.HeadersOverflowError) return true;
+  if (error instanceof errors.ResponseContentLengthMismatchError) return true;
+  // Of Node's parser, which reads the answers to requests with trailers.
+  return 'code' in error && /^HPE_(?!INVALID_EOF_STATE)/.test(String(error.code));
 }
 
 /** Alerts that come after the handshake: with TLS 1.3, a refused certificate of ours is known only then. */
