@@ -10,10 +10,12 @@ import { join } from 'node:path';
 import { parse } from 'yaml';
 import { startProcess } from '../rig/process-tree.mjs';
 import { ROOT, startUp } from '../rig/sluice.mjs';
+import { listPath } from './shop.mjs';
 
 /**
  * `change` of the catalog route's `cache`; `updates`: `gateway` (the catalog-update route, which drops what is stored
- * under its URL) or `upstream` (behind the gateway's back); `purges`: whoever updates also purges by the product's tag.
+ * under its URL) or `upstream` (behind the gateway's back); `onSuccess`: what that route drops besides, default nothing;
+ * `purges`: whoever updates also purges by the product's tag.
  * `fresh`: after an update nobody may get what was before it.
  */
 export const VARIANTS = [
@@ -43,6 +45,15 @@ export const VARIANTS = [
     fresh: false,
   },
   {
+    id: 'on-success',
+    label: 'normalised keys, updates drop product and lists',
+    change: (cache) => cache,
+    updates: 'gateway',
+    onSuccess: { paths: [`\${request.path}`, listPath()] },
+    purges: false,
+    fresh: true,
+  },
+  {
     id: 'tags',
     label: 'normalised keys, purges by tag',
     change: (cache) => cache,
@@ -53,7 +64,7 @@ export const VARIANTS = [
 ];
 
 /**
- * The pack as a variant runs it: its own upstream, keys from a file, free ports; routes and policies as shipped.
+ * The pack as a variant runs it: its own upstream, keys from a file, free ports, what updates drop; else as shipped.
  * `patience`, seconds: instead of the catalog's own timeouts; 0: those.
  */
 export function packFor(variant, { upstreamPort, keysFile, patience = 0 }) {
@@ -65,6 +76,8 @@ export function packFor(variant, { upstreamPort, keysFile, patience = 0 }) {
   pack.services.catalog.versions.v1.endpoints = [`http://127.0.0.1:${upstreamPort}`];
   const route = pack.routes.find(({ name }) => name === 'catalog');
   route.cache = variant.change(route.cache);
+  const updates = pack.routes.find(({ name }) => name === 'catalog-update');
+  updates.purgeOnSuccess = variant.onSuccess ?? false;
   if (patience > 0) route.timeout = { response: `${patience}s`, total: `${patience}s` };
   return pack;
 }

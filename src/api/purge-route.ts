@@ -27,6 +27,7 @@ const BODY_BYTES = 64 * 1024;
 
 const body = z.strictObject({
   url: z.string().optional(),
+  path: z.string().optional(),
   prefix: z.string().optional(),
   tag: z.string().optional(),
   service: name.nullable().default(null),

@@ -29,6 +29,7 @@ import { checkLimitClaims } from './policies/limits.ts';
 import { checkListener, completeListener, type ListenerConfig } from './policies/listeners.ts';
 import { checkRouteMirror } from './policies/mirror.ts';
 import { completeOutlier } from './policies/outlier.ts';
+import { checkRoutePurges } from './policies/purge-on-success.ts';
 import { completeRetryBudget } from './policies/retry.ts';
 import { readConditions } from './policies/route-conditions.ts';
 import { checkSegments, completeSegments } from './policies/segments.ts';
@@ -215,6 +216,9 @@ function buildRoutes(
     });
     const named = ['routes', index, 'name'];
     checkRouteCache(source, named, policy, listeners);
+    const { methods } = route.match;
+    const changing = { name: route.name, path, authenticated: policy.auth !== null, methods };
+    checkRoutePurges(source, ['routes', index], changing, policy.purgeOnSuccess);
     checkRouteUpgrade(source, named, policy.upgrade, yaml.services[route.service]);
     checkRouteTranscode(source, named, policy, yaml.services[route.service]);
     routes.push({

@@ -27,6 +27,7 @@ import type { IpPolicy } from './policies/ip.ts';
 import type { RouteLimits } from './policies/limits.ts';
 import type { ListenerConfig } from './policies/listeners.ts';
 import type { MirrorPolicy } from './policies/mirror.ts';
+import type { PurgeRule } from './policies/purge-on-success.ts';
 import type { RetryPolicy } from './policies/retry.ts';
 import type { SegmentSource } from './policies/segments.ts';
 import type { TimeoutPolicy } from './policies/timeout.ts';
@@ -117,6 +118,8 @@ export interface Route extends RouteLimits {
   readonly hedge: HedgePolicy | null;
   /** Null: nothing is stored. */
   readonly cache: CachePolicy | null;
+  /** What its successful unsafe requests purge beside their own URL. */
+  readonly purgeOnSuccess: readonly PurgeRule[];
   /** Null: anybody. */
   readonly auth: AuthPolicy | null;
   readonly maxBodyBytes: number;

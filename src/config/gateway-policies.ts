@@ -26,6 +26,11 @@ import { checkIp, completeIp, mergeIp } from './policies/ip.ts';
 import { completeLifecycle, mergeLifecycle } from './policies/lifecycle.ts';
 import { checkLimitFields, completeLimits, mergeLimits } from './policies/limits.ts';
 import { completeMirror, mergeMirror } from './policies/mirror.ts';
+import {
+  checkPurgeOnSuccess,
+  completePurgeOnSuccess,
+  mergePurgeOnSuccess,
+} from './policies/purge-on-success.ts';
 import { checkRetry, completeRetry, mergeRetry } from './policies/retry.ts';
 import { checkTimeout, completeTimeout, mergeTimeout } from './policies/timeout.ts';
 import { completeTranscode } from './policies/transcode.ts';
@@ -88,6 +93,7 @@ const MERGES: { readonly [K in keyof Required<PolicyFields>]: Merge<K> } = {
   fallback: mergeFallback,
   hedge: mergeHedge,
   cache: mergeCache,
+  purgeOnSuccess: mergePurgeOnSuccess,
   auth: mergeAuth,
   maxBodyBytes: replace,
   rateLimits: mergeLimits,
@@ -136,6 +142,7 @@ export function completePolicy(fields: PolicyFields): RoutePolicy {
     fallback: completeFallback(fields.fallback),
     hedge: completeHedge(fields.hedge),
     cache: completeCache(fields.cache),
+    purgeOnSuccess: completePurgeOnSuccess(fields.purgeOnSuccess),
     auth: completeAuth(fields.auth),
     maxBodyBytes: maxBodyBytes ?? DEFAULT_MAX_BODY_BYTES,
     ...completeLimits(fields),
@@ -173,4 +180,5 @@ export function checkPolicyFields(
   checkFallback(source, path, written.fallback, services);
   checkHedge(source, path, written.hedge, written.timeout?.response);
   checkCache(source, path, written.cache);
+  checkPurgeOnSuccess(source, path, written.purgeOnSuccess);
 }

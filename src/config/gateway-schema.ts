@@ -22,6 +22,7 @@ import { listenerShape } from './policies/listeners-schema.ts';
 import { mirrorField } from './policies/mirror-schema.ts';
 import { outlierField } from './policies/outlier.ts';
 import { PRESETS } from './policies/presets.ts';
+import { purgeOnSuccessField } from './policies/purge-on-success.ts';
 import { retryBudgetField, retryField } from './policies/retry.ts';
 import { conditionFields } from './policies/route-conditions.ts';
 import { segmentsField } from './policies/segments.ts';
@@ -99,6 +100,7 @@ const policyFields = {
   fallback: fallbackField,
   hedge: hedgeField,
   cache: cacheField,
+  purgeOnSuccess: purgeOnSuccessField,
   auth: authField,
   maxBodyBytes: z
     .int()

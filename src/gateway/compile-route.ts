@@ -14,6 +14,7 @@ import { compilePriority, type VersionLimiter } from './adaptive.ts';
 import { compileBots } from './bots.ts';
 import type { VersionBreakers } from './breakers.ts';
 import type { CacheCounts, CompiledCache } from './cache/cache-run.ts';
+import { compilePurgeRules } from './cache/purge-rules.ts';
 import { routeCallers } from './cache/route-callers.ts';
 import { compileTranscoding } from './grpc/compile-transcoding.ts';
 import { compileAuth } from './identity/compile-auth.ts';
@@ -85,6 +86,7 @@ export function compileRoute(
       route.cache === null
         ? null
         : compileCache(route.cache, route, config, service, parts.metrics.cacheCounts(labelled)),
+    purges: compilePurgeRules(route.purgeOnSuccess, route.path, service.name),
     transform: compileTransform(route, (direction) => parts.metrics.bodies.counts(labelled, direction)),
     transcoding: route.transcode === null ? null : compileTranscoding(route.transcode),
     tunnels: route.upgrade === null ? null : parts.metrics.tunnels.counts(labelled),

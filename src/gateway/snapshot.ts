@@ -19,6 +19,7 @@ import type { CompiledBots } from './bots.ts';
 import type { BreakerTable, VersionBreakers } from './breakers.ts';
 import type { CompiledCache } from './cache/cache-run.ts';
 import type { CachedPaths } from './cache/cached-paths.ts';
+import type { PurgeMaker } from './cache/purge-rules.ts';
 import type { CompiledConcurrency, ConcurrencyTable } from './concurrency.ts';
 import type { TrustCheck } from './forwarded.ts';
 import type { CompiledTranscoding } from './grpc/compile-transcoding.ts';
@@ -118,6 +119,7 @@ export interface CompiledRoute
     | 'breaker'
     | 'fallback'
     | 'cache'
+    | 'purgeOnSuccess'
     | 'rateLimits'
     | 'quotas'
     | 'concurrency'
@@ -150,6 +152,7 @@ export interface CompiledRoute
   readonly rolloutMirror: MirrorChooser | null;
   /** Null: it caches nothing. */
   readonly cache: CompiledCache | null;
+  readonly purges: readonly PurgeMaker[];
   readonly idempotency: { readonly policy: IdempotencyPolicy; readonly counts: KeyCounts } | null;
   /** Null: it is here to stay. */
   readonly lifecycle: { readonly policy: LifecyclePolicy; readonly counts: LifecycleCounts } | null;

@@ -77,12 +77,13 @@ describe('POST /api/v1/cache/purge', () => {
   });
 
   it.each([
-    [{}, 'exactly one of url, prefix, tag, got none'],
-    [{ url: '/a', tag: 'b' }, 'exactly one of url, prefix, tag, got url, tag'],
+    [{}, 'exactly one of url, path, prefix, tag, got none'],
+    [{ url: '/a', tag: 'b' }, 'exactly one of url, path, prefix, tag, got url, tag'],
     [{ url: 'a' }, 'url: expected a path such as /catalog'],
     [{ prefix: '/a?b' }, 'prefix: a prefix is of the path'],
     [{ tag: 'a b' }, 'tag: a tag has no spaces'],
-    [{ path: '/a' }, 'path'],
+    [{ path: '/a?b' }, 'path: a path is purged with every query'],
+    [{ paths: ['/a'] }, 'paths'],
     [{ tag: 'a', service: 'No Name' }, 'service'],
   ])('refuses %j', async (body, detail) => {
     const { status, json } = await purge(body);

@@ -10,21 +10,23 @@ describe('rollout cache purge', () => {
     expect(run.stderr).toBe(
       'Purged everything below /catalog of shop: published, but no gateway has been heard of in the last seconds.\n',
     );
+    const path = await cli(['cache', 'purge', '--path', '/catalog']);
+    expect(path.stderr).toContain('Purged every query of /catalog: published');
     const json = await cli(['cache', 'purge', '--tag', 'shoes', '--json', '--quiet']);
     expect(json.stderr).toBe('');
     expect(JSON.parse(json.stdout)).toEqual({
       by: 'tag',
       value: 'shoes',
       service: null,
-      sequence: 2,
+      sequence: 3,
       reached: { gateways: 0, applied: 0 },
     });
   });
 
   it('needs exactly one way to name it, and a sound one', async () => {
     for (const [argv, said] of [
-      [[], 'exactly one of --url, --prefix, --tag'],
-      [['--url', '/a', '--tag', 'b'], 'exactly one of --url, --prefix, --tag'],
+      [[], 'exactly one of --url, --path, --prefix, --tag'],
+      [['--url', '/a', '--tag', 'b'], 'exactly one of --url, --path, --prefix, --tag'],
       [['--url', 'a'], '--url: expected a path such as /catalog'],
     ] as const) {
       const run = await cli(['cache', 'purge', ...argv]);

@@ -155,6 +155,7 @@ routes: [{ name: a, match: { path: / }, service: a }]
           fallback: null,
           hedge: null,
           cache: null,
+          purgeOnSuccess: [],
           auth: null,
           maxBodyBytes: 10_485_760,
           rateLimits: [],

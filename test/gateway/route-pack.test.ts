@@ -126,6 +126,28 @@ describe('the route pack', () => {
     expect(seenBy('9104').map(({ method }) => method)).toEqual(['GET', 'PUT', 'GET']);
   });
 
+  it('catalog: an update drops its product in every form and every page of the list, nothing else', async () => {
+    const [drops, stays] = [
+      ['/catalog/9', '/catalog/9?lang=de', '/catalog', '/catalog?page=1'],
+      ['/catalog/8?lang=de', '/catalog/9/reviews'],
+    ];
+    const isHit = async (path: string): Promise<boolean> =>
+      String((await call(gateway, path)).headers['cache-status']).includes('hit');
+    const headers = await as({ scope: 'catalog:write' });
+    const update = { method: 'PUT', body: '{}', headers };
+    for (const path of [...drops, ...stays]) await call(gateway, path);
+    answer = (request, response) => {
+      response.statusCode = request.method === 'PUT' ? 409 : 200;
+      response.end('{}');
+    };
+    expect((await call(gateway, '/catalog/9', update)).status).toBe(409);
+    for (const path of [...drops, ...stays]) expect(await isHit(path), path).toBe(true);
+    answer = (_request, response) => response.end('{}');
+    expect((await call(gateway, '/catalog/9', update)).status).toBe(200);
+    for (const path of drops) expect(await isHit(path), path).toBe(false);
+    for (const path of stays) expect(await isHit(path), path).toBe(true);
+  });
+
   it('users: only with a token, told to the upstream, never what the client claims to be', async () => {
     expect((await call(gateway, '/users/me')).status).toBe(401);
     await call(gateway, '/users/me', { headers: { ...(await as({})), 'x-user-id': 'eve' } });

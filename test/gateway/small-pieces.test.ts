@@ -88,7 +88,7 @@ const KEEPERS: Readonly<Record<string, (keep: (kept: unknown) => void) => Take>>
     return (piece) => gatherer.write(piece, () => {});
   },
   'a response that the cache will store': (keep) => {
-    const collector = new Collector('/', LIMIT);
+    const collector = new Collector({ resource: '/', tags: [], queryKey: (query) => query }, LIMIT);
     keep(collector);
     return (piece) => collector.add(piece);
   },

@@ -26,6 +26,7 @@ export function routeOf(service: string, changes: Partial<Route> = {}): Route {
     fallback: null,
     hedge: null,
     cache: null,
+    purgeOnSuccess: [],
     auth: null,
     maxBodyBytes: 1_048_576,
     rateLimits: [],

@@ -13,6 +13,7 @@ import type { RegisterVerb } from '../verb-runner.ts';
 
 interface PurgeOptions {
   readonly url?: string;
+  readonly path?: string;
   readonly prefix?: string;
   readonly tag?: string;
   readonly service?: string;
@@ -22,8 +23,9 @@ export const registerCache: RegisterVerb = (program, run) => {
   const cache = program.command('cache').description('what gateways have stored of responses');
   cache
     .command('purge')
-    .description('remove stored responses from all gateways, by URL, by path prefix or by tag')
+    .description('remove stored responses from all gateways, by URL, by path, by path prefix or by tag')
     .option('--url <url>', 'one resource: a URL, or a path for every host')
+    .option('--path <path>', 'one path with every query, or a URL without query')
     .option('--prefix <path>', 'everything at and below a path, or a URL without query')
     .option('--tag <tag>', 'every response that carries this tag')
     .option('--service <name>', 'of this service only')
@@ -55,7 +57,9 @@ function purgeOf(options: PurgeOptions): Purge {
 
 function what({ by, value, service }: Purge): string {
   const of = service === null ? '' : ` of ${printable(service)}`;
-  const named = { url: '', prefix: 'everything below ', tag: 'everything tagged ' }[by];
+  const named = { url: '', path: 'every query of ', prefix: 'everything below ', tag: 'everything tagged ' }[
+    by
+  ];
   return `${named}${printable(value)}${of}`;
 }
 

@@ -142,7 +142,7 @@ export class CacheRun implements Waiter {
   keep(head: ResponseHead, readRequest: (name: string) => string | undefined): void {
     this.#head = head;
     this.#readRequest = readRequest;
-    this.#collector = this.#cache.collect(this.resource, this.compiled.policy.maxBytes);
+    this.#collector = this.#cache.collect(this.#subject(head.tags), this.compiled.policy.maxBytes);
   }
 
   /** Once it is too large, or outdated, nobody need wait for it. `nowMs`: monotonic. */

@@ -20,15 +20,15 @@ import type { SharedResponse } from './stored-text.ts';
 
 /** The body of a response that may be stored, as it passes by. */
 export class Collector {
-  readonly resource: string;
+  readonly subject: PurgeSubject;
   readonly #limit: number;
   readonly #kept = new KeptBytes();
   /** Too large, or outdated by an unsafe request meanwhile. */
   spoilt = false;
   tooLarge = false;
 
-  constructor(resource: string, limit: number) {
-    this.resource = resource;
+  constructor(subject: PurgeSubject, limit: number) {
+    this.subject = subject;
     this.#limit = limit;
   }
 
@@ -112,8 +112,8 @@ export class HttpCache {
     if (sound) this.store.put(stored);
   }
 
-  collect(resource: string, limit: number): Collector {
-    const collector = new Collector(resource, limit);
+  collect(subject: PurgeSubject, limit: number): Collector {
+    const collector = new Collector(subject, limit);
     this.#collectors.add(collector);
     return collector;
   }
@@ -126,13 +126,20 @@ export class HttpCache {
   invalidate(resource: string): void {
     this.store.invalidate(resource);
     if (this.#tierOn) this.#tier.drop(resource);
-    for (const collector of this.#collectors) if (collector.resource === resource) collector.spoil();
+    for (const collector of this.#collectors) if (collector.subject.resource === resource) collector.spoil();
   }
 
-  /** Purges, here and now, and in all other gateways as soon as they hear of it. */
-  announce(purge: Purge): void {
-    this.purged += this.store.purge(compilePurge(purge));
+  /**
+   * Purges here and now, also what is just coming in, and in all other gateways as soon as they hear of it. Returns how
+   * many responses were stored here.
+   */
+  announce(purge: Purge): number {
+    const compiled = compilePurge(purge);
+    const count = this.store.purge(compiled);
+    this.purged += count;
+    for (const collector of this.#collectors) if (compiled.matches(collector.subject)) collector.spoil();
     this.#announcer.announce(purge);
+    return count;
   }
 
   /** Applies purges until `close`. Resolves when it is as far as the channel was, or the channel is away. */

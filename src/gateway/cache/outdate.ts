@@ -1,6 +1,6 @@
 /**
- * What a successful unsafe request outdates: its own URL and what its response points to (RFC 9111 §4.4), here at once
- * and then in all gateways. Knows no attempt beyond its response.
+ * What a successful unsafe request outdates: its own URL and what its response points to (RFC 9111 §4.4), and what its
+ * route names; here at once and then in all gateways. Knows no attempt beyond its response.
  * @module
  */
 
@@ -33,4 +33,19 @@ export function outdate(exchange: Exchange, route: CompiledRoute, attempt: Runni
     const purge: Purge = { by: 'url', value: `${origin}${target.path}${target.query}`, service: name };
     if (cached.length > 0 && flawOfPurge(purge) === null) runtime.cache.announce(purge);
   }
+  // What stands in for the service has changed nothing of it.
+  if (route.purges.length > 0 && exchange.standIn === null) purgeByRules(exchange, route);
+}
+
+function purgeByRules(exchange: Exchange, { purges, service }: CompiledRoute): void {
+  let purged = 0;
+  let leftOut = 0;
+  for (const make of purges) {
+    const purge = make(exchange);
+    if (purge === null) leftOut += 1;
+    else if (purge.by !== 'path' || service.cachedPaths.some(({ covers }) => covers(purge.value)))
+      purged += exchange.runtime.cache.announce(purge);
+  }
+  exchange.note('purged', String(purged));
+  if (leftOut > 0) exchange.note('purges_left_out', String(leftOut));
 }

@@ -1,5 +1,5 @@
 /**
- * Which stored responses a purge is of: by URL, by path prefix, by tag. Compiles a purge once, with what an index finds
+ * Which stored responses a purge is of: by URL, by path, by path prefix, by tag. Compiles a purge once, with what an index finds
  * candidates by; keeps nothing.
  * @module
  */
@@ -67,7 +67,8 @@ function targetPurge({ by, value }: Purge): CompiledPurge {
     if (parts === null) return false;
     const [, , itsOrigin = '', itsPath = '', itsQuery = ''] = parts;
     if (origin !== null && plainOrigin(itsOrigin) !== origin) return false;
-    return by === 'prefix' ? below(itsPath) : itsPath === path && itsQuery === queryKey(query);
+    if (by === 'prefix') return below(itsPath);
+    return itsPath === path && (by === 'path' || itsQuery === queryKey(query));
   };
   return { matches, tag: null, path: by === 'prefix' ? null : path, below: by === 'prefix' ? below : null };
 }

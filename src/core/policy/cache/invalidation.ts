@@ -6,9 +6,14 @@
 
 const SAFE: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE']);
 
+/** Whether requests of that method change nothing (RFC 9110 §9.2.1). */
+export function isSafe(method: string): boolean {
+  return SAFE.has(method);
+}
+
 /** Whether a final status of that method outdates stored responses. */
 export function invalidates(method: string, status: number): boolean {
-  return status >= 200 && status < 400 && !SAFE.has(method);
+  return status >= 200 && status < 400 && !isSafe(method);
 }
 
 export interface ResourceName {

@@ -4,12 +4,12 @@
  * @module
  */
 
-export const PURGE_KINDS = ['url', 'prefix', 'tag'] as const;
+export const PURGE_KINDS = ['url', 'path', 'prefix', 'tag'] as const;
 export type PurgeKind = (typeof PURGE_KINDS)[number];
 
 export interface Purge {
   readonly by: PurgeKind;
-  /** URL or path, path prefix with or without an origin, or tag. */
+  /** URL or path; path with every query, or path prefix, with or without an origin, or tag. */
   readonly value: string;
   /** Null: of all services. */
   readonly service: string | null;
@@ -37,7 +37,10 @@ export function flawOfPurge({ by, value }: Purge): string | null {
   if (value === '' || !TARGET.test(value) || /^(?:\?|\/\/)/.test(value)) {
     return 'expected a path such as /catalog, or an http(s) URL without user and fragment';
   }
-  return by === 'prefix' && value.includes('?') ? 'a prefix is of the path, so it has no query' : null;
+  if (by === 'url' || !value.includes('?')) return null;
+  return by === 'path'
+    ? 'a path is purged with every query, so it has none; purge by url for one'
+    : 'a prefix is of the path, so it has no query';
 }
 
 interface Remembered<Subject> {

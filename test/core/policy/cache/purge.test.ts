@@ -26,6 +26,8 @@ describe('what a purge may name', () => {
     ['url', '/a b', '%XX'],
     ['url', `/${'a'.repeat(4_096)}`, 'longer than'],
     ['prefix', '/a?x', 'no query'],
+    ['path', '/a?x', 'every query'],
+    ['path', 'https://shop.example/a', null],
     ['tag', 'a b', 'no spaces'],
     ['tag', 'a,b', 'no spaces'],
     ['tag', '', 'no spaces'],
