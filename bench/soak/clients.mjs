@@ -1,10 +1,13 @@
 /**
- * The clients of the soak: each plays one part once and says whether it went as expected. Knows sockets and bytes;
- * measures nothing.
+ * The clients of the soak: each plays one part once and resolves with true when it went as expected, otherwise with what
+ * did not. Knows sockets and bytes; measures nothing.
  * @module
  */
 
 import { connect } from 'node:net';
+import { gzipSync } from 'node:zlib';
+import { answerIn } from './answers.mjs';
+import { H2_CLIENTS } from './h2-clients.mjs';
 
 const PATIENCE_MS = 20_000;
 
@@ -13,9 +16,9 @@ export const CLIENTS = {
   good: (target) =>
     session(target, async (socket, received) => {
       for (let request = 0; request < 20; request += 1) {
-        const before = received.text.length;
-        socket.write(requestText(target));
-        if (!(await until(() => isWhole(received.text.slice(before)), socket))) return false;
+        const path = target.path();
+        const outcome = await ask(socket, received, requestText(target, path), target.bodyOf(path));
+        if (outcome !== true) return outcome;
       }
       return true;
     }),
@@ -71,22 +74,70 @@ export const CLIENTS = {
       return true;
     }),
 
+  /** Bodies in JSON and XML, packed or not, in chunks with a trailer, some of them byte by byte. */
+  bodies: (target) =>
+    session(target, async (socket, received) => {
+      for (let request = 0; request < 5; request += 1) {
+        const [path, type, text, answer] = BODIES[Math.floor(target.random() * BODIES.length)];
+        const outcome = await ask(socket, received, bodyRequest(target, path, type, text), answer);
+        if (outcome !== true) return outcome;
+      }
+      return true;
+    }),
+
   /** Bytes that are no request, or two requests to a careless reader. */
   hostile: (target) =>
     session(target, async (socket) => {
       socket.write(hostileText(target));
-      return until(() => socket.destroyed || socket.readableEnded, socket);
+      return (
+        (await until(() => socket.destroyed || socket.readableEnded, socket)) || 'not ended by the gateway'
+      );
     }),
+
+  ...H2_CLIENTS,
 };
 
-function requestText(target) {
-  return `GET ${target.path()} HTTP/1.1\r\nhost: soak\r\nx-user-id: ${target.user()}\r\n\r\n`;
+/** Path, type and text of a request, and what has to come back. */
+const BODIES = [
+  ['/json/1', 'application/json', '{"secret":1,"kept":[1,2,3]}', '{"kept":2}'],
+  [
+    '/xml/1',
+    'application/xml',
+    '<order><tag>a</tag><total>9.5</total></order>',
+    `<?xml version="1.0" encoding="UTF-8"?>\n<order><secret>1</secret><kept>2</kept></order>`,
+  ],
+  ['/keyed/1', 'text/plain', 'x'.repeat(500), '{"secret":1,"kept":2}'],
+];
+
+function bodyRequest(target, path, type, text) {
+  const size = target.random() < 0.3 ? 1 : 64;
+  const packed = target.random() < 0.3;
+  const body = packed ? gzipSync(text) : Buffer.from(text);
+  const coding = packed ? 'content-encoding: gzip\r\n' : '';
+  const chunks = [];
+  for (let at = 0; at < body.length; at += size) {
+    const chunk = body.subarray(at, at + size);
+    chunks.push(Buffer.from(`${chunk.length.toString(16)}\r\n`), chunk, Buffer.from('\r\n'));
+  }
+  return Buffer.concat([
+    Buffer.from(
+      `POST ${path} HTTP/1.1\r\nhost: soak\r\ncontent-type: ${type}\r\n${coding}` +
+        'transfer-encoding: chunked\r\ntrailer: x-digest\r\n\r\n',
+    ),
+    ...chunks,
+    Buffer.from('0\r\nx-digest: abc\r\n\r\n'),
+  ]);
+}
+
+function requestText(target, path = target.path()) {
+  return `GET ${path} HTTP/1.1\r\nhost: soak\r\nx-user-id: ${target.user()}\r\n\r\n`;
 }
 
 const HOSTILE = [
   'GET / HTTP/1.1\r\nhost: a\r\nhost: b\r\n\r\n',
   'POST /orders/1 HTTP/1.1\r\nhost: a\r\ncontent-length: 5\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n',
   'POST /orders/1 HTTP/1.1\r\nhost: a\r\ntransfer-encoding: gzip, chunked\r\n\r\n0\r\n\r\n',
+  'POST /json/1 HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-type: text/plain\r\ncontent-length: 2\r\nconnection: close\r\n\r\n{}',
   'GET //evil.test/ HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n',
   'GET /orders/%2e%2e/x HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n',
   'TRACE /orders/1 HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n',
@@ -99,10 +150,20 @@ function hostileText(target) {
   return Buffer.from(Array.from({ length: 200 }, () => Math.floor(target.random() * 256)));
 }
 
-function isWhole(text) {
-  const end = text.indexOf('\r\n\r\n');
-  const length = Number(/content-length: (\d+)/i.exec(text)?.[1] ?? Number.NaN);
-  return text.startsWith('HTTP/1.1 200') && end >= 0 && text.length >= end + 4 + length;
+/** One request, and `body` with 200 back. */
+async function ask(socket, received, request, body) {
+  received.text = '';
+  socket.write(request);
+  let answer = null;
+  const came = await until(() => {
+    answer = answerIn(received.text);
+    return answer !== null;
+  }, socket);
+  if (!came)
+    return `${socket.destroyed ? 'closed' : 'late'} after ${JSON.stringify(received.text.slice(0, 200))}`;
+  if (answer.status !== 200 || answer.body !== body || answer.rest !== '')
+    return `not what was asked for: ${JSON.stringify(received.text.slice(0, 800))}`;
+  return true;
 }
 
 /** One connection from open to closed, whatever happens in between. */
@@ -121,7 +182,7 @@ function session({ port }, play) {
       socket.destroy();
       resolve(asExpected);
     });
-    const refused = () => resolve(false);
+    const refused = () => resolve('no connection');
     socket.once('close', refused);
   });
 }
