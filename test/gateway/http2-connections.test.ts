@@ -204,6 +204,20 @@ describe('an HTTP/2 connection with an error', () => {
 });
 
 describe('an HTTP/2 connection on which nothing passes', () => {
+  it('that vanishes before its answers is a client that left, and no success of a version', async () => {
+    const gateway = await gatewayOf();
+    const session = connectH2(`http://127.0.0.1:${portOf(gateway)}`);
+    session.on('error', () => {});
+    await once(session, 'connect');
+    const requests = Array.from({ length: 50 }, () => session.request({ ':path': '/slow' }));
+    for (const request of requests) request.on('error', () => {});
+    await eventually(() => upstream.seen.length === 50);
+    session.destroy();
+    await eventually(() => left === 50);
+    await eventually(() => harness.outcomes('v1', 'responses', 'clientAborted') === 50);
+    expect(harness.outcomes('v1', 'responses', 'status2xx')).toBe(0);
+  });
+
   it('stays for as long as its client answers pings', async () => {
     const gateway = await gatewayOf({ limits: { ...DEFAULT_LISTENER_LIMITS, keepAliveMs: 200 } });
     const socket = plain(gateway);

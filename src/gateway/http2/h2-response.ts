@@ -65,8 +65,13 @@ export class H2Response extends EventEmitter implements ClientResponse {
     });
   }
 
+  /** Node ends the stream by itself when the client goes: that is no end of an answer. */
   get writableFinished(): boolean {
-    return this.#stream.writableFinished && this.#stream.rstCode === constants.NGHTTP2_NO_ERROR;
+    return (
+      this.writableEnded &&
+      this.#stream.writableFinished &&
+      this.#stream.rstCode === constants.NGHTTP2_NO_ERROR
+    );
   }
 
   get writableLength(): number {
