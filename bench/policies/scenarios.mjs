@@ -44,6 +44,7 @@ export const LEFT_OUT = {
   'streams.md#event-streams': 'needs no policy',
   'streams.md#grpc': 'needs no policy: HTTP/2 on both sides, which has rows of its own',
   'observability.md#metrics': 'always on: part of the bare route',
+  'cache.md#purge-on-success': 'costs on changes alone: what each purge costs is that of the purge channel',
 };
 
 export function scenarioOf(id) {
