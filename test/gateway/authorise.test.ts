@@ -136,6 +136,19 @@ describe('identity for upstreams', () => {
     expect(upstream.seen).toHaveLength(2);
   });
 
+  it('cannot be forged to be led to another route', async () => {
+    const { routes, ...rest } = config({ forward });
+    const staff = routeOf('orders', {
+      name: 'staff',
+      path: { kind: 'prefix', path: '/open' },
+      conditions: [{ kind: 'field', name: 'x-roles', value: 'staff' }],
+      ip: { allow: ['192.0.2.1'], deny: [] },
+    });
+    const gateway = await harness.gateway({ ...rest, routes: [staff, ...routes] });
+    for (const name of ['x-roles', 'X_Roles'])
+      expect((await call(gateway, '/open/1', { headers: { [name]: 'staff' } })).status).toBe(200);
+  });
+
   it('leaves out a claim that could break out of its field', async () => {
     const gateway = await harness.gateway(config({ forward }));
     const authorization = await issuer.bearer({ sub: 'ann\r\nX-Admin: 1', tenant_id: 'ä' });

@@ -7,7 +7,7 @@
 import type { Exchange } from '../exchange.ts';
 import type { GatewayErrorCode } from '../gateway-errors.ts';
 import { type AuthMethod, type CompiledAuth, countAuth } from '../identity/compile-auth.ts';
-import { addIdentity, dropForged } from '../identity/forwarded-identity.ts';
+import { addIdentity } from '../identity/forwarded-identity.ts';
 import { MALFORMED, type TokenVerdict } from '../identity/token-verifier.ts';
 import { replyProblem } from '../problem.ts';
 import { claimText } from '../sticky.ts';
@@ -15,8 +15,6 @@ import { claimText } from '../sticky.ts';
 const RETRY_AFTER_S = '5';
 
 export function authenticate(exchange: Exchange): boolean {
-  const { identityFields } = exchange.snapshot;
-  if (identityFields !== null) dropForged(exchange, identityFields);
   const auth = exchange.route?.auth ?? null;
   if (auth === null) return true;
   let malformed = false;

@@ -5,12 +5,16 @@
 
 import { hostName, otherReading } from '../../core/policy/request-target.ts';
 import type { Exchange } from '../exchange.ts';
+import { dropForged } from '../identity/forwarded-identity.ts';
 import { replyProblem } from '../problem.ts';
 import { allowUpgrade } from '../upgrade/upgrade-rules.ts';
 import { answerPreflight } from './preflight.ts';
 
 export function route(exchange: Exchange): boolean {
   if (exchange.method === 'OPTIONS' && answerPreflight(exchange)) return false;
+  const { identityFields } = exchange.snapshot;
+  // Before any condition of a route looks at them.
+  if (identityFields !== null) dropForged(exchange, identityFields);
   const { method, authority, path, request } = exchange;
   const result = exchange.snapshot.find(method, hostName(authority), path, request);
   if (result.vary !== null) {
