@@ -5,7 +5,7 @@
 
 import type { Sliced } from '../../core/policy/transform/sliced.ts';
 
-/** Of one slice: text that was put together from many small ones takes a millisecond. */
+/** Of one slice: text that was put together from many small ones takes longest. */
 const SLICE_CHARS = 65_536;
 
 export function* encoded(pieces: readonly string[]): Sliced<Buffer> {

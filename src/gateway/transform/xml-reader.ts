@@ -15,7 +15,7 @@ import { UnreadableBody } from './unreadable-body.ts';
 
 const MAX_MESSAGE = 200;
 
-/** Of one slice: attributes, which take longest, take 3 ms. */
+/** Of one slice: attributes take longest. */
 const SLICE_BYTES = 8_192;
 
 /** Throws UnreadableBody. */

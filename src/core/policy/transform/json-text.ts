@@ -7,7 +7,7 @@
 import type { JsonValue } from './json-map.ts';
 import type { Sliced } from './sliced.ts';
 
-/** Read in one slice, bytes. Objects with names of their own, which take longest, take 4 ms. */
+/** Read in one slice, bytes. Objects with names of their own take longest. */
 export const JSON_SLICE_BYTES = 16_384;
 /** Written in one slice: characters, or values of which each is a few. */
 const SLICE_CHARS = 16_384;

@@ -26,7 +26,7 @@ type JsonObject = { [name: string]: JsonValue };
 const NONE: Scope = new Map();
 const NOT_IN_XML = /[^\t\n\r\u0020-\uD7FF\uE000-\uFFFD\u{10000}-\u{10FFFF}]/u;
 
-/** Of one slice, characters of XML: attributes, which take longest, take 2 ms. */
+/** Of one slice, characters of XML: attributes take longest. */
 const SLICE_CHARS = 8_192;
 
 /** The document's text in pieces. Throws XmlProblem. `root`: name of the document's element. */
